@@ -1,0 +1,36 @@
+/** Codes of the `error` message. The session lives on after each of them. */
+export type ErrorCode =
+  | "bad_json"
+  | "bad_message"
+  | "bad_option"
+  | "bad_frame"
+  | "frame_too_large"
+  | "limit"
+  | "engine_failed"
+  | "overloaded";
+
+/** Something that does not follow lkstream.v1. `code` is what the peer is told. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+  constructor(readonly code: ErrorCode, message: string) {
+    super(message);
+  }
+}
+
+/** WebSocket close codes with their meaning in lkstream.v1. */
+export const CloseCode = {
+  done: 1000,
+  serverStopping: 1001,
+  notAFrame: 1003,
+  notUtf8: 1007,
+  tooManyErrors: 1008,
+  messageTooLarge: 1009,
+  internal: 1011,
+  overloaded: 1013,
+} as const;
+
+/** A value as it is quoted in an error message: short, on one line. */
+export function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

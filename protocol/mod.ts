@@ -1,0 +1,8 @@
+/** lkstream.v1: the wire's codec and types. Pure; runs in server, page, SDK and tools. */
+export * from "./errors.ts";
+export * from "./frame.ts";
+export * from "./jpeg.ts";
+export * from "./messages.ts";
+export * from "./options.ts";
+export * from "./tracks.ts";
+export * from "./tracks_json.ts";
