@@ -1,0 +1,41 @@
+const MAX_CONTROLS = 64;
+const MAX_CONTROL_CHARS = 1 << 20;
+
+/**
+ * What a client has sent and the session has not yet come to, in the order in
+ * which it was sent. Only the newest frame waits: a newer one takes an older
+ * one's place, behind the control messages sent before it.
+ */
+export class Inbox<Frame extends object> {
+  #waiting: (Frame | string)[] = [];
+  #controls = 0;
+  #controlChars = 0;
+
+  /** True where so many control messages wait that the client should not be read from. */
+  get isFull(): boolean {
+    return this.#controls >= MAX_CONTROLS || this.#controlChars >= MAX_CONTROL_CHARS;
+  }
+
+  /** @returns true where an older frame had to go */
+  putFrame(frame: Frame): boolean {
+    const older = this.#waiting.findIndex((item) => typeof item !== "string");
+    if (older >= 0) this.#waiting.splice(older, 1);
+    this.#waiting.push(frame);
+    return older >= 0;
+  }
+
+  putControl(text: string): void {
+    this.#waiting.push(text);
+    this.#controls++;
+    this.#controlChars += text.length;
+  }
+
+  take(): Frame | string | undefined {
+    const item = this.#waiting.shift();
+    if (typeof item === "string") {
+      this.#controls--;
+      this.#controlChars -= item.length;
+    }
+    return item;
+  }
+}

@@ -1,0 +1,265 @@
+import {
+  CloseCode,
+  type ControlMessage,
+  decodeFrame,
+  defaultOptions,
+  encodeTracks,
+  type EngineInfo,
+  type ErrorCode,
+  type FrameMessage,
+  jpegSize,
+  type Limits,
+  mergeOptions,
+  parseControl,
+  ProtocolError,
+  type ResultForm,
+  type ServerMessage,
+  type Tracks,
+  tracksToJson,
+} from "../protocol/mod.ts";
+import { EngineError, type FlowSequence, FrameError } from "./engines/engine.ts";
+import { Inbox } from "./inbox.ts";
+import type { Log } from "./log.ts";
+import { SessionStats } from "./session_stats.ts";
+import { Tracker } from "./tracker.ts";
+
+/** What a session needs of a WebSocket. */
+export interface SessionSocket {
+  /** Bytes that were sent and have not left this process. */
+  readonly bufferedAmount: number;
+  /** `done` is called when the message has left this process, or never will. */
+  send(data: string | Uint8Array, done: () => void): void;
+  close(code: number, reason: string): void;
+  /** Stops reading from the client. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface SessionContext {
+  id: string;
+  /** Name and version, as told in `hello`. */
+  server: string;
+  engine: EngineInfo;
+  limits: Limits;
+  results: ResultForm;
+  log: Log;
+}
+
+/** While more than this waits for a reader that does not drain, nothing is worked on. */
+const MAX_BUFFERED_BYTES = 1 << 20;
+/** So many errors without a success between them end the session. */
+const MAX_ERRORS_IN_A_ROW = 20;
+/** Corners of all polygons of a mask together; painting takes corners × rows steps. */
+const MAX_MASK_CORNERS = 1000;
+
+interface Received extends FrameMessage {
+  seq: number;
+  /** performance.now() at receipt. */
+  at: number;
+}
+
+/**
+ * One connection: newest frame in, tracks out. Works on one message at a time,
+ * in the order sent; a waiting frame gives way to a newer one.
+ */
+export class Session {
+  readonly stats = new SessionStats();
+  readonly #socket: SessionSocket;
+  readonly #context: SessionContext;
+  readonly #tracker: Tracker;
+  readonly #inbox = new Inbox<Received>();
+  #lastSeq = -1;
+  #dropped = 0;
+  #errorsInARow = 0;
+  #working = false;
+  #paused = false;
+  #closing: Promise<void> | null = null;
+  #idle: () => void = () => {};
+
+  constructor(socket: SessionSocket, sequence: FlowSequence, context: SessionContext) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#tracker = new Tracker(sequence, defaultOptions(), context.limits.maxPoints);
+    this.#send({
+      type: "hello",
+      protocol: "lkstream.v1",
+      server: context.server,
+      session: context.id,
+      engine: context.engine,
+      options: this.#tracker.options,
+      limits: context.limits,
+    });
+  }
+
+  /** Takes a binary message: a frame. Keeps a view of `bytes` until the frame is done. */
+  receiveBinary(bytes: Uint8Array): void {
+    if (this.#closing) return;
+    let frame: FrameMessage;
+    try {
+      frame = decodeFrame(bytes);
+    } catch (error) {
+      this.#end(CloseCode.notAFrame, (error as ProtocolError).message);
+      return;
+    }
+    this.stats.received++;
+    this.#lastSeq = frame.seq ?? (this.#lastSeq + 1) >>> 0;
+    const received = { ...frame, seq: this.#lastSeq, at: performance.now() };
+    if (this.#inbox.putFrame(received)) {
+      this.#dropped++;
+      this.stats.dropped++;
+    }
+    this.#wake();
+  }
+
+  /** Takes a text message: a control message. */
+  receiveText(text: string): void {
+    if (this.#closing) return;
+    this.#inbox.putControl(text);
+    this.#wake();
+  }
+
+  /**
+   * Ends the session: answers the frame in work, closes the socket with `code`
+   * and frees the sequence. Idempotent.
+   */
+  close(code: number = CloseCode.done, reason = ""): Promise<void> {
+    return this.#closing ??= this.#shutDown(code, reason);
+  }
+
+  async #shutDown(code: number, reason: string): Promise<void> {
+    if (this.#working) await new Promise<void>((idle) => this.#idle = idle);
+    this.#socket.close(code, reason);
+    await this.#tracker.sequence[Symbol.asyncDispose]();
+  }
+
+  #end(code: number, reason: string): void {
+    // A close frame carries at most 123 bytes of reason.
+    this.close(code, reason.slice(0, 120)).catch((error) =>
+      this.#context.log("session_close_failed", { session: this.#context.id, error: `${error}` })
+    );
+  }
+
+  #wake(): void {
+    if (!this.#paused && this.#inbox.isFull) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    if (!this.#working) this.#work();
+  }
+
+  /** Works until nothing waits or the reader lags; what is sent wakes it again. */
+  async #work(): Promise<void> {
+    this.#working = true;
+    while (!this.#closing && this.#socket.bufferedAmount <= MAX_BUFFERED_BYTES) {
+      const next = this.#inbox.take();
+      if (!next) break;
+      if (this.#paused && !this.#inbox.isFull) {
+        this.#paused = false;
+        this.#socket.resume();
+      }
+      if (typeof next === "string") this.#obey(next);
+      else await this.#processFrame(next);
+    }
+    this.#working = false;
+    this.#idle();
+  }
+
+  async #processFrame(frame: Received): Promise<void> {
+    const started = performance.now();
+    try {
+      this.#checkPixels(frame.jpeg);
+      const step = await this.#tracker.process(frame.jpeg, frame.reset);
+      const now = performance.now();
+      const tracks: Tracks = {
+        ...step,
+        seq: frame.seq,
+        timestamp: frame.timestamp,
+        dropped: this.#dropped,
+        timing: { ...step.timing, queue: started - frame.at, server: now - frame.at },
+      };
+      this.#dropped = 0;
+      this.#errorsInARow = 0;
+      this.stats.count(tracks);
+      this.#send(
+        this.#context.results === "bin" ? encodeTracks(tracks) : tracksToJson(tracks),
+      );
+    } catch (error) {
+      this.stats.failed++;
+      this.#sendError(error, frame.seq);
+    }
+  }
+
+  #checkPixels(jpeg: Uint8Array): void {
+    const { width, height } = jpegSize(jpeg);
+    const { maxFramePixels } = this.#context.limits;
+    if (width * height > maxFramePixels) {
+      throw new FrameError(
+        "frame_too_large",
+        `Cannot take a frame of ${width}×${height} pixels: allowed are ${maxFramePixels} in all`,
+      );
+    }
+  }
+
+  #obey(text: string): void {
+    try {
+      const answer = this.#answer(parseControl(text));
+      this.#errorsInARow = 0;
+      if (answer) this.#send(answer);
+    } catch (error) {
+      this.#sendError(error);
+    }
+  }
+
+  #answer(message: ControlMessage): ServerMessage | null {
+    const tracker = this.#tracker;
+    switch (message.type) {
+      case "configure":
+        tracker.options = mergeOptions(tracker.options, message.options);
+        return { type: "configured", options: tracker.options };
+      case "add":
+        return { type: "added", ids: tracker.add(message.points) };
+      case "remove":
+        tracker.remove(message.ids);
+        return null;
+      case "clear":
+        tracker.clear();
+        return null;
+      case "mask": {
+        const corners = message.polygons.reduce((sum, polygon) => sum + polygon.length, 0);
+        if (corners > MAX_MASK_CORNERS) {
+          throw new ProtocolError(
+            "limit",
+            `Cannot mask by ${corners} corners: allowed are ${MAX_MASK_CORNERS} in all`,
+          );
+        }
+        return { type: "masked", share: tracker.confine(message.polygons) };
+      }
+      case "stats":
+        return this.stats.toMessage(this.#context.id, tracker);
+    }
+  }
+
+  #sendError(error: unknown, seq?: number): void {
+    const { code, message } = describe(error);
+    if (code === "engine_failed") {
+      this.#context.log("engine_failed", { session: this.#context.id, error: message });
+    }
+    this.#send({ type: "error", code, message, seq });
+    if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {
+      this.#end(CloseCode.tooManyErrors, `${MAX_ERRORS_IN_A_ROW} errors in a row: ${code}`);
+    }
+  }
+
+  #send(message: ServerMessage | Uint8Array): void {
+    const data = message instanceof Uint8Array ? message : JSON.stringify(message);
+    this.#socket.send(data, () => {
+      if (!this.#closing && !this.#working) this.#work();
+    });
+  }
+}
+
+function describe(error: unknown): { code: ErrorCode; message: string } {
+  if (error instanceof ProtocolError || error instanceof FrameError) return error;
+  if (error instanceof EngineError) return { code: "engine_failed", message: error.message };
+  return { code: "engine_failed", message: `Cannot process a frame: ${error}` };
+}

@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import {
+  decodeTracks,
+  encodeFrame,
+  type Hello,
+  type ResultForm,
+  type ServerMessage,
+  type Stats,
+  type Tracks,
+} from "../protocol/mod.ts";
+import { Session, type SessionSocket } from "../server/session.ts";
+import { type Script, ScriptedSequence } from "./lib/scripted.ts";
+
+/** The start of a JPEG of 100 × 80 pixels: enough for a session in front of a scripted engine. */
+const JPEG = Uint8Array.of(
+  ...[0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 80, 0, 100, 1, 1, 0x11, 0],
+  ...[0xff, 0xd9],
+);
+const CORNERS: [number, number][] = [[10, 10], [40, 10]];
+
+class FakeSocket implements SessionSocket {
+  bufferedAmount = 0;
+  paused = false;
+  readonly sent: (ServerMessage | Tracks)[] = [];
+  readonly closes: [number, string][] = [];
+  #unsent: (() => void)[] = [];
+
+  send(data: string | Uint8Array, done: () => void): void {
+    this.sent.push(typeof data === "string" ? JSON.parse(data) : decodeTracks(data));
+    if (this.bufferedAmount > 0) this.#unsent.push(done);
+    else queueMicrotask(done);
+  }
+  close(code: number, reason: string): void {
+    this.closes.push([code, reason]);
+  }
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
+  /** The reader has read everything. */
+  drain(): void {
+    this.bufferedAmount = 0;
+    for (const done of this.#unsent.splice(0)) done();
+  }
+}
+
+function begin(script: (Script | undefined)[] = [], results: ResultForm = "bin") {
+  const socket = new FakeSocket();
+  const sequence = new ScriptedSequence(script);
+  const session = new Session(socket, sequence, {
+    id: "the-session",
+    server: "lkstream/test",
+    engine: { name: "wasm", device: "script", reason: "a test" },
+    limits: { maxFrameBytes: 1000, maxFramePixels: 100 * 80, maxPoints: 50 },
+    results,
+    log: () => {},
+  });
+  const tracks = () =>
+    socket.sent.filter((message): message is Tracks => "seq" in message && "points" in message);
+  const answers = () =>
+    socket.sent.slice(1).filter((message) =>
+      !("points" in message && "seq" in message)
+    ) as ServerMessage[];
+  const frame = (seq: number, reset = false) =>
+    session.receiveBinary(encodeFrame({ seq, timestamp: seq + 0.5, reset, jpeg: JPEG }));
+  const say = (message: unknown) => session.receiveText(JSON.stringify(message));
+  return { socket, sequence, session, tracks, answers, frame, say };
+}
+
+/** Lets everything run that waits for nothing outside. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 100; i++) await Promise.resolve();
+}
+
+Deno.test("session: says hello first, before any frame", () => {
+  const { socket } = begin();
+  const hello = socket.sent[0] as Hello;
+  assert.equal(hello.type, "hello");
+  assert.equal(hello.protocol, "lkstream.v1");
+  assert.equal(hello.session, "the-session");
+  assert.equal(hello.options.detect.maxCorners, 500);
+  assert.deepEqual(hello.limits, { maxFrameBytes: 1000, maxFramePixels: 8000, maxPoints: 50 });
+});
+
+Deno.test("session: echoes seq and timestamp, in order, in both forms", async () => {
+  for (const form of ["bin", "json"] as const) {
+    const { frame, tracks } = begin([{ corners: CORNERS }], form);
+    frame(7);
+    await settle();
+    frame(3);
+    await settle();
+    assert.deepEqual(tracks().map(({ seq, timestamp }) => [seq, timestamp]), [[7, 7.5], [3, 3.5]]);
+    assert.equal(tracks()[0].points.id.length, 2);
+  }
+});
+
+Deno.test("session: bare JPEGs count on from the last seq, first 0", async () => {
+  const { session, frame, tracks } = begin();
+  for (
+    const send of [
+      () => session.receiveBinary(JPEG),
+      () => frame(41),
+      () => session.receiveBinary(JPEG),
+    ]
+  ) {
+    send();
+    await settle();
+  }
+  assert.deepEqual(tracks().map(({ seq, timestamp }) => [seq, timestamp]), [[0, 0], [41, 41.5], [
+    42,
+    0,
+  ]]);
+});
+
+Deno.test("session: one frame in work, the newest waits, the others are counted as dropped", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { frame, tracks, session } = begin([{ wait: gate.promise }]);
+  for (let seq = 0; seq < 300; seq++) frame(seq);
+  gate.resolve();
+  await settle();
+  assert.deepEqual(tracks().map(({ seq, dropped }) => [seq, dropped]), [[0, 298], [299, 0]]);
+  frame(300);
+  await settle();
+  assert.equal(tracks()[2].dropped, 0);
+  assert.equal(session.stats.received, 301);
+  assert.equal(session.stats.processed + session.stats.dropped, 301);
+});
+
+Deno.test("session: control messages take effect where they stand among the frames", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { frame, say, socket, sequence } = begin([{ corners: CORNERS, wait: gate.promise }]);
+  frame(0);
+  say({ type: "configure", flow: { maxLevel: 1 } });
+  frame(1); // gives way to 2, the messages around it stay
+  say({ type: "add", points: [[50, 50]] });
+  frame(2);
+  gate.resolve();
+  await settle();
+  const kinds = socket.sent.map((message) =>
+    "type" in message ? message.type : `frame ${message.seq}`
+  );
+  assert.deepEqual(kinds, ["hello", "frame 0", "configured", "added", "frame 2"]);
+  assert.deepEqual(sequence.advances.map(({ options }) => options.maxLevel), [3, 1]);
+  assert.deepEqual(sequence.advances[1].points, [10, 10, 40, 10, 50, 50]);
+});
+
+Deno.test("session: each control message is answered as the protocol says", async () => {
+  const { frame, say, answers, tracks } = begin([{ corners: CORNERS }]);
+  frame(0);
+  await settle();
+  say({ type: "configure", filter: { maxError: 20 } });
+  say({ type: "add", points: [[50, 50], [60, 60]] });
+  say({ type: "mask", polygons: [[[0, 0], [50, 0], [50, 80], [0, 80]]] });
+  say({ type: "remove", ids: [1] });
+  say({ type: "stats" });
+  frame(1);
+  await settle();
+  const [configured, added, masked, stats] = answers();
+  assert.ok(configured.type === "configured" && configured.options.filter.maxError === 20);
+  assert.deepEqual(added, { type: "added", ids: [3, 4] });
+  assert.deepEqual(masked, { type: "masked", share: 0.5 });
+  assert.ok(stats.type === "stats");
+  assert.deepEqual(stats.frames, { received: 1, processed: 1, dropped: 0, failed: 0 });
+  assert.deepEqual([stats.points.live, stats.points.found], [3, 4]);
+  assert.ok(stats.latency.server!.p50 >= 0);
+  assert.deepEqual(tracks()[1].lost, {
+    id: Uint32Array.of(1, 3, 4),
+    reason: Uint8Array.of(7, 6, 6),
+  });
+});
+
+Deno.test("session: stats count what was lost and why", async () => {
+  const { frame, say, answers } = begin([{ corners: CORNERS }, { status: [1, 0], fb: [0, 5] }]);
+  frame(0);
+  await settle();
+  frame(1);
+  await settle();
+  say({ type: "stats" });
+  await settle();
+  const { points } = answers()[0] as Stats;
+  assert.equal(points.lost.flat, 1);
+  assert.equal(points.lost.forward_backward, 1);
+});
+
+Deno.test("session: errors carry their code, lose nothing, and name the frame", async () => {
+  const { session, frame, say, answers, tracks } = begin([
+    { corners: CORNERS },
+    { fails: "bad_frame" },
+    { fails: "engine" },
+  ]);
+  session.receiveText("{");
+  say({ type: "fly" });
+  say({ type: "configure", flow: { maxLevel: 9 } });
+  say({ type: "add", points: [[1, 1]] });
+  frame(1);
+  await settle();
+  say({ type: "add", points: new Array(50).fill([1, 1]) });
+  say({ type: "mask", polygons: [new Array(1001).fill([1, 1])] });
+  frame(2);
+  await settle();
+  frame(3);
+  await settle();
+  session.receiveBinary(encodeFrame({ seq: 4, timestamp: 0, jpeg: Uint8Array.of(1, 2, 3) }));
+  await settle();
+  const large = JPEG.slice();
+  large[8] = 81;
+  session.receiveBinary(encodeFrame({ seq: 5, timestamp: 0, jpeg: large }));
+  await settle();
+  frame(6);
+  await settle();
+  const told = answers().map((answer) =>
+    answer.type === "error" ? [answer.code, answer.seq] : answer
+  );
+  assert.deepEqual(told, [
+    ["bad_json", undefined],
+    ["bad_message", undefined],
+    ["bad_option", undefined],
+    ["bad_message", undefined],
+    ["limit", undefined],
+    ["limit", undefined],
+    ["bad_frame", 2],
+    ["engine_failed", 3],
+    ["bad_frame", 4],
+    ["frame_too_large", 5],
+  ]);
+  assert.deepEqual(tracks().map(({ seq, reset }) => [seq, reset]), [[1, true], [6, true]]);
+});
+
+Deno.test("session: 20 errors in a row close it, a success between them starts the count again", async () => {
+  const { session, say, socket, sequence } = begin();
+  for (let i = 0; i < 19; i++) session.receiveText("{");
+  say({ type: "stats" });
+  for (let i = 0; i < 19; i++) session.receiveText("{");
+  await settle();
+  assert.deepEqual(socket.closes, []);
+  session.receiveText("{");
+  await settle();
+  assert.equal(socket.closes[0][0], 1008);
+  assert.equal(
+    socket.sent.filter((message) => "type" in message && message.type === "error").length,
+    39,
+  );
+  assert.equal(sequence.closed, 1);
+});
+
+Deno.test("session: a binary message that is no frame closes it with 1003", async () => {
+  const { session, socket } = begin();
+  session.receiveBinary(Uint8Array.of(9, 9, 9));
+  await settle();
+  assert.equal(socket.closes[0][0], 1003);
+  assert.ok(socket.closes[0][1].length <= 123);
+});
+
+Deno.test("session: a reader that does not drain gets no more, and then only the newest", async () => {
+  const { socket, frame, tracks, session } = begin();
+  frame(0);
+  await settle();
+  socket.bufferedAmount = 2 << 20;
+  for (let seq = 1; seq <= 100; seq++) {
+    frame(seq);
+    await settle();
+  }
+  assert.equal(tracks().length, 1);
+  socket.bufferedAmount = 2 << 20;
+  session.receiveText(`{"type":"stats"}`);
+  await settle();
+  assert.equal(socket.sent.length, 2);
+  socket.drain();
+  frame(101);
+  await settle();
+  assert.deepEqual(tracks().map(({ seq, dropped }) => [seq, dropped]), [[0, 0], [101, 100]]);
+});
+
+Deno.test("session: what was sent wakes it when the reader drains, without a new message", async () => {
+  const { socket, frame, tracks, say } = begin();
+  socket.bufferedAmount = 1; // so that the next answer waits to be read
+  say({ type: "stats" });
+  await settle();
+  socket.bufferedAmount = 2 << 20;
+  frame(0);
+  await settle();
+  assert.equal(tracks().length, 0);
+  socket.drain();
+  await settle();
+  assert.equal(tracks().length, 1);
+});
+
+Deno.test("session: a flood of control messages pauses the client until they are done", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { socket, frame, say, answers } = begin([{ wait: gate.promise }]);
+  frame(0);
+  for (let i = 0; i < 63; i++) say({ type: "stats" });
+  assert.ok(!socket.paused);
+  say({ type: "stats" });
+  assert.ok(socket.paused);
+  gate.resolve();
+  await settle();
+  assert.ok(!socket.paused);
+  assert.equal(answers().length, 64);
+});
+
+Deno.test("session: close answers the frame in work, tells the code and frees the sequence, twice", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { session, socket, frame, tracks, sequence } = begin([{ wait: gate.promise }]);
+  frame(0);
+  frame(1);
+  const closed = session.close(1001, "server stopping");
+  assert.deepEqual(socket.closes, []);
+  gate.resolve();
+  await closed;
+  await session.close();
+  assert.deepEqual(tracks().map(({ seq }) => seq), [0]);
+  assert.deepEqual(socket.closes, [[1001, "server stopping"]]);
+  assert.equal(sequence.closed, 1);
+  frame(2);
+  session.receiveText(`{"type":"stats"}`);
+  await settle();
+  assert.equal(tracks().length, 1);
+});
