@@ -9,13 +9,9 @@ import {
   type Tracks,
 } from "../protocol/mod.ts";
 import { Session, type SessionSocket } from "../server/session.ts";
+import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { type Script, ScriptedSequence } from "./lib/scripted.ts";
 
-/** The start of a JPEG of 100 × 80 pixels: enough for a session in front of a scripted engine. */
-const JPEG = Uint8Array.of(
-  ...[0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 80, 0, 100, 1, 1, 0x11, 0],
-  ...[0xff, 0xd9],
-);
 const CORNERS: [number, number][] = [[10, 10], [40, 10]];
 
 class FakeSocket implements SessionSocket {

@@ -3,6 +3,7 @@ import {
   type Detected,
   type DetectOptions,
   EngineError,
+  type FlowEngine,
   type FlowOptions,
   type FlowSequence,
   type Frame,
@@ -102,4 +103,22 @@ function follow(points: ArrayLike<number>, script: Script, back: boolean) {
     decodeMs: 1,
     trackMs: 2,
   };
+}
+
+/** An engine whose every sequence plays the same script. */
+export class ScriptedEngine implements FlowEngine {
+  readonly info = { name: "wasm", device: "script", reason: "a test" } as const;
+  readonly opened: ScriptedSequence[] = [];
+
+  constructor(readonly script: () => (Script | undefined)[] = () => []) {}
+
+  open(): ScriptedSequence {
+    const sequence = new ScriptedSequence(this.script());
+    this.opened.push(sequence);
+    return sequence;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }

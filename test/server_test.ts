@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { connect as connectTcp } from "node:net";
+import { encodeFrame, type Hello } from "../protocol/mod.ts";
+import { serve, type ServeOptions, SERVER } from "../server/http.ts";
+import { Client, Refused } from "./lib/client.ts";
+import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
+import { ScriptedEngine } from "./lib/scripted.ts";
+
+const LIMITS = { maxFrameBytes: 100_000, maxFramePixels: 10_000, maxPoints: 100 };
+
+/** Runs `use` against a server on a free port and a scripted engine. */
+async function withServer(
+  change: Partial<ServeOptions>,
+  use: (url: string, engine: ScriptedEngine, log: string[]) => Promise<void>,
+): Promise<void> {
+  const engine = new ScriptedEngine(() => [{ corners: [[10, 10]] }]);
+  const log: string[] = [];
+  const server = await serve({
+    host: "127.0.0.1",
+    port: 0,
+    engine,
+    limits: LIMITS,
+    maxSessions: 10,
+    token: null,
+    allowOrigins: [],
+    log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
+    ...change,
+  });
+  try {
+    await use(server.url, engine, log);
+  } finally {
+    await server.close();
+    await server.close();
+  }
+}
+
+async function refused(connecting: Promise<Client>): Promise<Refused> {
+  try {
+    await (await connecting).close();
+  } catch (error) {
+    assert.ok(error instanceof Refused, `${error}`);
+    return error;
+  }
+  assert.fail("The server took the connection");
+}
+
+Deno.test("server: the page, the SDK and what it says of itself", () =>
+  withServer({ token: "secret" }, async (url) => {
+    const page = await fetch(url);
+    assert.match(await page.text(), /<html/);
+    assert.match(page.headers.get("content-security-policy")!, /default-src 'self'/);
+    const sdk = await fetch(`${url}/lkstream.js`);
+    assert.match(sdk.headers.get("content-type")!, /javascript/);
+    assert.match(await sdk.text(), /connect/);
+    assert.equal(await (await fetch(`${url}/healthz`)).text(), "ok\n");
+    assert.equal(await (await fetch(`${url}/readyz`)).text(), "ready\n");
+    const info = await (await fetch(`${url}/v1/info`)).json();
+    assert.equal(info.server, SERVER);
+    assert.deepEqual(info.limits, LIMITS);
+    assert.deepEqual(info.sessions, { open: 0, max: 10 });
+    assert.equal(info.token, "required");
+    const missing = await fetch(`${url}/../deno.json`);
+    assert.equal(missing.status, 404);
+    assert.equal((await missing.json()).error.code, "not_found");
+    const plain = await fetch(`${url}/v1/stream`);
+    assert.equal(plain.status, 426);
+    await plain.body?.cancel();
+  }));
+
+Deno.test("server: a ten-line client: bare JPEG in, JSON tracks out", () =>
+  withServer({}, async (url) => {
+    const socket = new WebSocket(`${url.replace("http", "ws")}/v1/stream`);
+    const messages: string[] = [];
+    const got = Promise.withResolvers<void>();
+    socket.onmessage = ({ data }) => {
+      messages.push(data);
+      if (JSON.parse(data).type === "hello") socket.send(JPEG);
+      else got.resolve();
+    };
+    await got.promise;
+    const closed = new Promise((resolve) => socket.onclose = resolve);
+    socket.close();
+    await closed;
+    const tracks = JSON.parse(messages[1]);
+    assert.equal(tracks.type, "tracks");
+    assert.equal(tracks.seq, 0);
+    assert.deepEqual(tracks.points.x, [10]);
+  }));
+
+Deno.test("server: the first known subprotocol offered decides how results arrive", () =>
+  withServer({}, async (url) => {
+    for (
+      const [protocols, chosen] of [
+        [["lkstream.v1.bin"], "lkstream.v1.bin"],
+        [["lkstream.v1.json", "lkstream.v1.bin"], "lkstream.v1.json"],
+        [["lkstream.v9", "lkstream.v1.bin"], "lkstream.v1.bin"],
+        [[], ""],
+      ] as const
+    ) {
+      const client = await Client.connect(url, { protocols: [...protocols] });
+      assert.equal(client.socket.protocol, chosen);
+      assert.equal((await client.next())!.type, "hello");
+      client.send(JPEG);
+      assert.equal((await client.nextOf("tracks"))!.tracks.points.id.length, 1);
+      await client.close();
+    }
+    const { status, body } = await refused(Client.connect(url, { protocols: ["mqtt"] }));
+    assert.equal(status, 400);
+    assert.match(JSON.parse(body).error.message, /lkstream\.v1\.bin.*lkstream\.v1\.json/);
+  }));
+
+Deno.test("server: with a token, only who presents it gets in, in any of three ways", () =>
+  withServer({ token: "s3cret" }, async (url, _engine, log) => {
+    for (
+      const way of [
+        { headers: { Authorization: "Bearer s3cret" } },
+        { protocols: ["bearer.s3cret", "lkstream.v1.bin"] },
+        { query: "?token=s3cret" },
+      ]
+    ) {
+      const client = await Client.connect(url, way);
+      assert.equal(client.socket.protocol, "lkstream.v1.bin");
+      await client.close();
+    }
+    for (
+      const way of [
+        {},
+        { headers: { Authorization: "Bearer wrong" } },
+        { protocols: ["bearer.s3cre", "lkstream.v1.bin"] },
+        { query: "?token=" },
+      ]
+    ) {
+      const { status, body } = await refused(Client.connect(url, way));
+      assert.equal(status, 401);
+      assert.equal(JSON.parse(body).error.code, "unauthorized");
+    }
+    assert.ok(!log.join("\n").includes("s3cret"));
+  }));
+
+Deno.test("server: pages of other origins are refused unless they are named", () =>
+  withServer({ allowOrigins: ["https://robots.example"] }, async (url) => {
+    for (const origin of [url, "https://robots.example"]) {
+      await (await Client.connect(url, { headers: { Origin: origin } })).close();
+    }
+    for (const origin of ["https://evil.example", "null", "https://robots.example.evil", ""]) {
+      const { status, body } = await refused(Client.connect(url, { headers: { Origin: origin } }));
+      assert.equal(status, 403, origin);
+      assert.equal(JSON.parse(body).error.code, "origin_not_allowed");
+    }
+  }));
+
+Deno.test("server: past the session limit it says when to come again, and takes the next one in time", () =>
+  withServer({ maxSessions: 2 }, async (url, engine) => {
+    const clients = [await Client.connect(url), await Client.connect(url)];
+    const { status, headers } = await refused(Client.connect(url));
+    assert.equal(status, 503);
+    assert.ok(Number(headers["retry-after"]) > 0);
+    await clients.pop()!.close();
+    while (engine.opened.every(({ closed }) => closed === 0)) {
+      await new Promise((r) => setTimeout(r, 1));
+    }
+    clients.push(await Client.connect(url));
+    for (const client of clients) await client.close();
+  }));
+
+Deno.test("server: another path is refused", () =>
+  withServer({}, async (url) => {
+    const { status } = await refused(Client.connect(`${url}/v2`));
+    assert.equal(status, 404);
+  }));
+
+Deno.test("server: a message over the limit is cut with 1009", () =>
+  withServer({}, async (url) => {
+    const client = await Client.connect(url);
+    client.send(encodeFrame({ seq: 0, timestamp: 0, jpeg: new Uint8Array(LIMITS.maxFrameBytes) }));
+    assert.equal((await client.closed).code, 1009);
+  }));
+
+Deno.test("server: one endless fragmented message is cut at the limit", () =>
+  withServer({}, async (url) => {
+    const client = await Client.connect(url);
+    let sent = 0;
+    let open = true;
+    client.closed.then(() => open = false);
+    client.socket.on("error", () => open = false); // the server may cut while this writes
+    while (open && sent < 100 * LIMITS.maxFrameBytes) {
+      client.socket.send(new Uint8Array(10_000), { fin: false }, () => {});
+      sent += 10_000;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    assert.ok(!open, `${sent} bytes were taken`);
+    assert.ok([1009, 1006].includes((await client.closed).code));
+  }));
+
+Deno.test("server: text that is not UTF-8 closes with 1007", () =>
+  withServer({}, async (url) => {
+    const client = await Client.connect(url);
+    client.socket.send(Uint8Array.of(0xff, 0xfe), { binary: false });
+    assert.equal((await client.closed).code, 1007);
+  }));
+
+Deno.test("server: a client that vanishes frees its session", () =>
+  withServer({}, async (url, engine) => {
+    const client = await Client.connect(url);
+    client.socket.terminate();
+    while (engine.opened[0].closed === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const info = await (await fetch(`${url}/v1/info`)).json();
+    assert.equal(info.sessions.open, 0);
+  }));
+
+Deno.test("server: stopping ends sessions with 1001", async () => {
+  const clients: Client[] = [];
+  await withServer({}, async (url) => {
+    clients.push(await Client.connect(url), await Client.connect(url));
+    assert.equal(((await clients[0].next()) as Hello).server, SERVER);
+  });
+  for (const client of clients) assert.equal((await client.closed).code, 1001);
+});
+
+Deno.test("server: a port that is taken is a clear error", () =>
+  withServer({}, async (url) => {
+    const port = Number(new URL(url).port);
+    await assert.rejects(withServer({ port }, async () => {}), /EADDRINUSE/);
+  }));
+
+Deno.test("server: bytes that are no HTTP do not hurt it", () =>
+  withServer({}, async (url) => {
+    const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
+    const ended = new Promise((resolve) => socket.on("close", resolve));
+    socket.on("error", () => {});
+    socket.end("\x16\x03\x01 hello\r\n\r\n");
+    socket.resume();
+    await ended;
+    assert.equal(await fetch(`${url}/healthz`).then((r) => r.text()), "ok\n");
+  }));

@@ -1,0 +1,12 @@
+import { createWasmEngine } from "../wasm/mod.ts";
+const t=performance.now();
+const e=await createWasmEngine({maxFramePixels:1e6});
+console.log(e.info, performance.now()-t);
+const s=e.open();
+const w=320,h=240; const a=new Uint8Array(w*h).map((_,i)=>128+60*Math.sin(i%w/6)*Math.cos((i/w|0)/5)+((i*7919)%37));
+const F={winSize:[21,21] as [number,number],maxLevel:3,maxCount:30,epsilon:.01,minEigThreshold:1e-4,back:true};
+console.log(await s.advance({width:w,height:h,data:a},new Float32Array(),F));
+const d=await s.detect({maxCorners:5,qualityLevel:.01,minDistance:8,blockSize:3,gradientSize:3,useHarrisDetector:false,k:.04},new Float32Array());
+console.log(d);
+console.log(await s.advance({width:w,height:h,data:a},d.xy,F));
+await s[Symbol.asyncDispose](); await e.close(); await e.close();
