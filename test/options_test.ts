@@ -101,3 +101,14 @@ Deno.test("options: merging changes what is named, and only in the copy", () => 
 Deno.test("options: a change that is wrong in one place changes nothing", () => {
   refuses({ filter: { maxError: 12 }, flow: { maxLevel: -1 } }, /flow\.maxLevel/);
 });
+
+Deno.test("options: the table of docs/protocol.md says the same", async () => {
+  const page = await Deno.readTextFile(new URL("../docs/protocol.md", import.meta.url));
+  const rows = page.split("\n").map((line) => line.split(/\s*\|\s*/).slice(1, -1).join(" | "));
+  for (const [path, about] of OPTIONS) {
+    const row = [`\`${path}\``, JSON.stringify(about.default), about.allowed, about.text].join(
+      " | ",
+    );
+    assert.ok(rows.includes(row), `docs/protocol.md lacks the row: ${row}`);
+  }
+});

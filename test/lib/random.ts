@@ -1,11 +1,9 @@
-/** Numbers in [0, 1) that are the same in every run (mulberry32). */
+/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
 export function random(seed: number): () => number {
-  let state = seed >>> 0;
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ t >>> 15, t | 1);
-    t ^= t + Math.imul(t ^ t >>> 7, t | 61);
+    seed = seed + 0x6d2b79f5 | 0;
+    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
     return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
   };
 }

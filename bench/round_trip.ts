@@ -1,0 +1,95 @@
+import type { FlowEngine } from "../server/engines/engine.ts";
+import { serve } from "../server/http.ts";
+import { Timings, TIMINGS_HEAD } from "./timings.ts";
+
+const SECONDS = 8;
+const SAMPLE_MS = 5;
+const LIMITS = { maxFrameBytes: 8 << 20, maxFramePixels: 3840 * 2160, maxPoints: 10_000 };
+
+/** Prints round trips over loopback, and how late the server's event loop and how large its memory gets. */
+export async function benchRoundTrip(engine: FlowEngine): Promise<void> {
+  const server = await serve({
+    host: "127.0.0.1",
+    port: 0,
+    engine,
+    limits: LIMITS,
+    maxSessions: 8,
+    token: null,
+    allowOrigins: [],
+    log: () => {},
+  });
+  console.log(
+    `\nThrough the server over loopback, engine ${engine.info.name}, 500 points. Milliseconds:`,
+  );
+  console.log(`${"".padEnd(50)}${TIMINGS_HEAD}`);
+  try {
+    await measure(server.url, 1, 640, 480, 1);
+    await measure(server.url, 1, 1280, 720, 1);
+    await measure(server.url, 2, 640, 480, 2);
+  } finally {
+    await server.close();
+  }
+}
+
+async function measure(
+  url: string,
+  clients: number,
+  width: number,
+  height: number,
+  unanswered: number,
+): Promise<void> {
+  const delay = new LoopDelay();
+  const results = await Promise.all(
+    Array.from({ length: clients }, () => runClient(url, width, height, unanswered)),
+  );
+  delay.stop();
+  const roundTrips = new Timings();
+  let frames = 0, dropped = 0;
+  for (const result of results) {
+    result.roundTrips.forEach((ms) => roundTrips.add(ms));
+    frames += result.roundTrips.length;
+    dropped += result.dropped;
+  }
+  const what = `${clients} × ${width}×${height}, ${unanswered} unanswered`;
+  console.log(`${what.padEnd(36)} round trip  ${roundTrips.row()}`);
+  console.log(`${"".padEnd(36)} loop delay  ${delay.timings.row()}`);
+  const rss = Deno.memoryUsage().rss / 2 ** 20;
+  console.log(
+    `${"".padEnd(36)} ${(frames / SECONDS).toFixed(1)} frames/s, ${dropped} dropped, ` +
+      `${rss.toFixed(0)} MiB resident`,
+  );
+}
+
+interface ClientResult {
+  roundTrips: number[];
+  dropped: number;
+}
+
+async function runClient(
+  url: string,
+  width: number,
+  height: number,
+  unanswered: number,
+): Promise<ClientResult> {
+  const script = new URL("load_client.ts", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", script, url, ...[width, height, unanswered, SECONDS].map(String)],
+    stderr: "inherit",
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** How much later than asked for a timer fires: what anything else on the event loop waits too. */
+class LoopDelay {
+  readonly timings = new Timings();
+  #due = performance.now() + SAMPLE_MS;
+  #timer = setInterval(() => {
+    const now = performance.now();
+    this.timings.add(Math.max(0, now - this.#due));
+    this.#due = now + SAMPLE_MS;
+  }, SAMPLE_MS);
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,73 @@
+import { type Capture, capture, type Connection, type Source } from "../sdk/mod.ts";
+import type { Mode, Stage } from "./stage.ts";
+
+/** Frames a second sent at most: what cameras deliver. */
+const MAX_RATE = 30;
+
+/**
+ * One run, from Start to Stop: a connection, and a source whose frames go over
+ * it. Sources can be exchanged on the way.
+ */
+export class Live implements Disposable {
+  capture: Capture | undefined;
+  source: Source | undefined;
+  #mode: Mode = "synchronised";
+  #maxSide = 640;
+  #closed = false;
+  /** Counts the sources asked for: one that opens after a later one was asked for is unwanted. */
+  #asked = 0;
+
+  constructor(readonly connection: Connection, readonly stage: Stage) {
+    connection.on("tracks", (tracks) => {
+      stage.result(tracks, this.capture?.take(tracks.seq) ?? null);
+    });
+  }
+
+  /** Frames are kept only where results are shown on them. */
+  set mode(mode: Mode) {
+    this.#mode = mode;
+    if (this.capture) this.capture.keepFrames = mode === "synchronised";
+  }
+
+  /** Longest side of the frames sent. */
+  set maxSide(maxSide: number) {
+    this.#maxSide = maxSide;
+  }
+
+  /** Goes on with another source. Undefined where Stop or a later choice came first. */
+  async use(open: () => Source | Promise<Source>): Promise<Source | undefined> {
+    const asked = ++this.#asked;
+    this.#closeSource(); // first: many cameras cannot be opened twice
+    const source = await open();
+    if (this.#closed || asked !== this.#asked) {
+      source.close();
+      return undefined;
+    }
+    this.source = source;
+    this.stage.show(source.picture);
+    this.capture = capture(source.picture, this.connection, {
+      maxSide: this.#maxSide,
+      maxRate: MAX_RATE,
+      keepFrames: this.#mode === "synchronised",
+    });
+    return source;
+  }
+
+  /** Ends everything. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#closeSource();
+    this.connection.close();
+    this.stage.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #closeSource(): void {
+    this.capture?.close();
+    this.source?.close();
+    this.capture = this.source = undefined;
+  }
+}

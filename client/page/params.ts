@@ -1,0 +1,27 @@
+/** What the address asks for: `?source=sample&autostart=1&token=T`. */
+export interface Params {
+  source: string | null;
+  autostart: boolean;
+  token: string | undefined;
+}
+
+const TOKEN_KEY = "lkstream-token";
+
+/**
+ * Reads the address and takes the token out of it, so that it is not shown,
+ * shared or kept in the history. The tab keeps it, for a reload.
+ */
+export function takeParams(): Params {
+  const url = new URL(location.href);
+  const token = url.searchParams.get("token");
+  if (token) {
+    sessionStorage.setItem(TOKEN_KEY, token);
+    url.searchParams.delete("token");
+    history.replaceState(null, "", url);
+  }
+  return {
+    source: url.searchParams.get("source"),
+    autostart: url.searchParams.get("autostart") === "1",
+    token: sessionStorage.getItem(TOKEN_KEY) ?? undefined,
+  };
+}

@@ -1,0 +1,70 @@
+import type { EngineInfo, Spread, Tracks } from "../sdk/mod.ts";
+import { byId, setText } from "./elements.ts";
+import type { Live } from "./live.ts";
+
+const UPDATE_MS = 250;
+const NONE = "–";
+
+/** The numbers beside the video. */
+export class Readout {
+  readonly #points = byId("points", HTMLElement);
+  readonly #rtt = byId("rtt", HTMLElement);
+  readonly #captured = byId("fps-captured", HTMLElement);
+  readonly #sent = byId("fps-in", HTMLElement);
+  readonly #answered = byId("fps-out", HTMLElement);
+  readonly #size = byId("size", HTMLElement);
+  readonly #dropped = byId("dropped", HTMLElement);
+  readonly #skipped = byId("skipped", HTMLElement);
+  readonly #engine = byId("engine", HTMLElement);
+  readonly #engineReason = byId("engine-reason", HTMLElement);
+  #shownAt = -Infinity;
+
+  /** Follows `live` until the result is called. */
+  follow(live: Live): () => void {
+    const timer = setInterval(() => this.#update(live), UPDATE_MS);
+    return () => {
+      clearInterval(timer);
+      this.#rest();
+    };
+  }
+
+  engine({ name, device, reason }: EngineInfo): void {
+    setText(this.#engine, `${name} · ${device}`);
+    setText(this.#engineReason, reason);
+    this.#engine.title = reason;
+  }
+
+  /** The count stands still long enough to be read. */
+  tracks({ points }: Tracks): void {
+    const now = performance.now();
+    if (now - this.#shownAt < UPDATE_MS) return;
+    this.#shownAt = now;
+    setText(this.#points, String(points.id.length));
+  }
+
+  /** Counts and round trip stay to be read; what was of the moment goes. */
+  #rest(): void {
+    setText(this.#points, "0");
+    for (const rate of [this.#captured, this.#sent, this.#answered]) setText(rate, NONE);
+    this.#shownAt = -Infinity;
+  }
+
+  #update({ connection, capture }: Live): void {
+    const { sentPerSecond, answeredPerSecond, dropped, roundTrip } = connection.measured();
+    setText(this.#rtt, milliseconds(roundTrip));
+    setText(this.#sent, sentPerSecond.toFixed(0));
+    setText(this.#answered, answeredPerSecond.toFixed(0));
+    setText(this.#dropped, String(dropped));
+    if (!capture) return;
+    const { perSecond, skipped, size } = capture.measured();
+    setText(this.#captured, perSecond.toFixed(0));
+    setText(this.#skipped, String(skipped));
+    setText(this.#size, size ? `${size.width} × ${size.height}` : NONE);
+  }
+}
+
+function milliseconds(spread: Spread | null): string {
+  if (!spread) return NONE;
+  const digits = spread.p95 < 10 ? 1 : 0;
+  return `p50 ${spread.p50.toFixed(digits)} ms\np95 ${spread.p95.toFixed(digits)} ms`;
+}

@@ -1,0 +1,69 @@
+import { byId, setText } from "./elements.ts";
+
+/** What the page is at; `data-state` of `#state`. */
+export type PageState = "idle" | "connecting" | "live" | "reconnecting" | "error";
+
+/** What can be done about a problem, and where it is explained. */
+export interface Problem {
+  title: string;
+  text: string;
+}
+
+/** The state in words, and the card on the stage that belongs to it. */
+export class Status {
+  readonly #state = byId("state", HTMLElement);
+  readonly #welcome = byId("welcome", HTMLElement);
+  readonly #waiting = byId("waiting", HTMLElement);
+  readonly #waitingText = byId("waiting-text", HTMLElement);
+  readonly #notice = byId("notice", HTMLElement);
+  readonly #title = byId("notice-title", HTMLElement);
+  readonly #text = byId("notice-text", HTMLElement);
+  readonly #banner = byId("banner", HTMLElement);
+  #countdown: ReturnType<typeof setInterval> | undefined;
+
+  get isLive(): boolean {
+    return this.#state.dataset.state === "live";
+  }
+
+  idle(): void {
+    this.#enter("idle", "Ready", this.#welcome);
+  }
+
+  /** Something is awaited; `text` says what. */
+  connecting(text: string): void {
+    setText(this.#waitingText, text);
+    this.#enter("connecting", "Connecting", this.#waiting);
+  }
+
+  live(): void {
+    this.#enter("live", "Live");
+  }
+
+  /** The picture stays; a banner says why nothing moves and counts down. */
+  reconnecting(why: string, inMs: number): void {
+    const until = performance.now() + inMs;
+    const tick = () => {
+      const seconds = Math.ceil((until - performance.now()) / 1000);
+      const text = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
+      setText(this.#banner, `${why}. ${text}…`);
+    };
+    this.#enter("reconnecting", "Reconnecting");
+    tick();
+    this.#countdown = setInterval(tick, 250);
+    this.#banner.hidden = false;
+  }
+
+  problem({ title, text }: Problem): void {
+    setText(this.#title, title);
+    setText(this.#text, text);
+    this.#enter("error", "Stopped", this.#notice);
+  }
+
+  #enter(state: PageState, text: string, card?: HTMLElement): void {
+    clearInterval(this.#countdown);
+    this.#banner.hidden = true;
+    for (const each of [this.#welcome, this.#waiting, this.#notice]) each.hidden = each !== card;
+    this.#state.dataset.state = state;
+    setText(this.#state, text);
+  }
+}

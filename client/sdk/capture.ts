@@ -1,0 +1,180 @@
+import type { Connection } from "./connection.ts";
+import { Emitter } from "./emitter.ts";
+import { type Encoder, openEncoder } from "./encoder.ts";
+import { type Picture, pictureSize, watchFrames } from "./frames.ts";
+import { Latest, Rate, type Spread } from "./meter.ts";
+import { SentFrames } from "./sent_frames.ts";
+
+/** How {@linkcode capture} takes and encodes frames. Each can be changed while it runs. */
+export interface CaptureOptions {
+  /** Longest side of what is sent, in pixels: larger pictures are made smaller. */
+  maxSide?: number;
+  /** JPEG quality, 0 to 1. */
+  quality?: number;
+  /** Frames a second, at most. */
+  maxRate?: number;
+  /** Keep the pictures of sent frames for {@linkcode Capture.take}. */
+  keepFrames?: boolean;
+}
+
+/** What a capture has measured so far. */
+export interface CaptureMeasured {
+  /** Frames a second that the picture showed, over the last two seconds. */
+  perSecond: number;
+  /** Frames not sent because the server was still at earlier ones. */
+  skipped: number;
+  /** Size of the latest frame sent; null before it. */
+  size: { width: number; height: number } | null;
+  /** From taking a frame to its JPEG; null before the first. */
+  encode: Spread | null;
+  /** Where JPEGs are made; null until that is known. */
+  thread: Encoder["thread"] | null;
+}
+
+/** Events of a {@linkcode Capture}. */
+export interface CaptureEvents {
+  error: Error;
+}
+
+/** Frames may come a little early and still be in time for `maxRate`. */
+const EARLY_MS = 4;
+
+/**
+ * Sends what `picture` shows over `connection` until it is closed. Frames are
+ * never queued: while two are unanswered, those that the picture shows are skipped.
+ *
+ * ```ts
+ * using capturing = capture(video, connection, { maxSide: 640 });
+ * ```
+ */
+export function capture(
+  picture: Picture,
+  connection: Connection,
+  options: CaptureOptions = {},
+): Capture {
+  return new Capture(picture, connection, options);
+}
+
+/** Frames on their way from a picture to the server; see {@linkcode capture}. */
+export class Capture extends Emitter<CaptureEvents> implements Disposable {
+  maxSide: number;
+  quality: number;
+  maxRate: number;
+  keepFrames: boolean;
+
+  readonly #picture: Picture;
+  readonly #connection: Connection;
+  readonly #unwatch: () => void;
+  readonly #sent = new SentFrames();
+  readonly #rate = new Rate();
+  readonly #encodeMs = new Latest();
+  readonly #opening: Promise<void>;
+  #encoder: Encoder | undefined;
+  #size: CaptureMeasured["size"] = null;
+  #lastSeen = -Infinity;
+  #skipped = 0;
+  #busy = false;
+  #closed = false;
+
+  constructor(picture: Picture, connection: Connection, {
+    maxSide = 640,
+    quality = 0.8,
+    maxRate = 60,
+    keepFrames = true,
+  }: CaptureOptions = {}) {
+    super();
+    this.maxSide = maxSide;
+    this.quality = quality;
+    this.maxRate = maxRate;
+    this.keepFrames = keepFrames;
+    this.#picture = picture;
+    this.#connection = connection;
+    this.#opening = this.#openEncoder();
+    this.#unwatch = watchFrames(picture, (now) => this.#seen(now));
+  }
+
+  /**
+   * The picture that was sent as frame `seq`; yours to close. Null where it is
+   * not kept. Those of earlier frames are closed: their results came or never will.
+   */
+  take(seq: number): ImageBitmap | null {
+    return this.#sent.take(seq);
+  }
+
+  measured(): CaptureMeasured {
+    return {
+      perSecond: this.#rate.perSecond(performance.now()),
+      skipped: this.#skipped,
+      size: this.#size,
+      encode: this.#encodeMs.spread(),
+      thread: this.#encoder?.thread ?? null,
+    };
+  }
+
+  /** Ends the capture; picture and connection are left as they are. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#unwatch();
+    this.#sent[Symbol.dispose]();
+    this.#encoder?.[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #openEncoder(): Promise<void> {
+    this.#encoder = await openEncoder(new URL("./capture-worker.js", import.meta.url));
+    if (this.#closed) this.#encoder[Symbol.dispose]();
+  }
+
+  #seen(now: number): void {
+    if (now - this.#lastSeen < 1000 / this.maxRate - EARLY_MS) return;
+    this.#lastSeen = now;
+    this.#rate.mark(now);
+    if (this.#connection.state.name !== "open") return;
+    if (this.#busy || this.#connection.free <= 0) {
+      this.#skipped++;
+      return;
+    }
+    this.#busy = true;
+    this.#send(now)
+      .catch((error) => this.#closed || this.emit("error", error))
+      .finally(() => this.#busy = false);
+  }
+
+  async #send(timestamp: number): Promise<void> {
+    const taken = performance.now();
+    const picture = await this.#take();
+    if (!picture) return;
+    await this.#opening;
+    const { bitmap, jpeg } = await this.#encoder!.encode({
+      bitmap: picture,
+      quality: this.quality,
+    });
+    this.#encodeMs.add(performance.now() - taken);
+    const seq = this.#closed ? null : this.#connection.send(jpeg, { timestamp });
+    if (seq !== null) this.#size = { width: bitmap.width, height: bitmap.height };
+    if (seq !== null && this.keepFrames) this.#sent.put(seq, bitmap);
+    else bitmap.close();
+  }
+
+  /** The frame that is shown now, upright as it is shown, at the size to be sent. */
+  async #take(): Promise<ImageBitmap | null> {
+    const { width, height } = pictureSize(this.#picture);
+    if (width === 0 || height === 0) return null;
+    const maxPixels = this.#connection.hello?.limits.maxFramePixels ?? Infinity;
+    const scale = Math.min(
+      1,
+      this.maxSide / Math.max(width, height),
+      Math.sqrt(maxPixels / (width * height)),
+    );
+    if (scale === 1) return await createImageBitmap(this.#picture);
+    return await createImageBitmap(this.#picture, {
+      resizeWidth: Math.max(1, Math.floor(width * scale)),
+      resizeHeight: Math.max(1, Math.floor(height * scale)),
+      resizeQuality: "medium",
+    });
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The lkstream SDK: a connection to an lkstream server, and a capture that sends
+ * it what a video or canvas shows. The connection runs in pages, workers, Deno
+ * and Node 22; capture and sources need a page.
+ *
+ * ```ts
+ * import { capture, connect, openCamera } from "http://localhost:8000/lkstream.js";
+ *
+ * const camera = await openCamera({ facing: "environment" });
+ * document.body.append(camera.picture);
+ * const connection = connect("http://localhost:8000");
+ * const capturing = capture(camera.picture, connection);
+ * connection.on("tracks", ({ seq, points }) => console.log(seq, points.id.length));
+ * ```
+ *
+ * @module
+ */
+export * from "./camera.ts";
+export * from "./camera_error.ts";
+export * from "./capture.ts";
+export * from "./connection.ts";
+export * from "./errors.ts";
+export type { Measured } from "./flight.ts";
+export type { Picture } from "./frames.ts";
+export type { Spread } from "./meter.ts";
+export * from "./sample.ts";
+export type { Source } from "./source.ts";
+export {
+  type About,
+  defaultOptions,
+  type EngineInfo,
+  type Hello,
+  type Limits,
+  LOST_REASONS,
+  type LostReason,
+  mergeOptions,
+  OPTIONS,
+  type Options,
+  type PartialOptions,
+  type PointColumns,
+  ProtocolError,
+  type ResultForm,
+  type Stats,
+  type Timing,
+  type Tracks,
+} from "../../protocol/mod.ts";

@@ -1,0 +1,13 @@
+import type { Picture } from "./frames.ts";
+
+/** Where pictures come from: a camera, the sample. Closing it stops its tracks and its drawing. */
+export interface Source extends Disposable {
+  /** For people: the camera's name, for example. */
+  readonly label: string;
+  /** What it shows; put it into the page, some browsers stop a video that is in none. */
+  readonly picture: Picture;
+  /** Calls back when it ends by itself, as an unplugged camera does. */
+  onEnded(callback: () => void): void;
+  /** Idempotent. */
+  close(): void;
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { Client } from "./lib/client.ts";
+import { start } from "./lib/running.ts";
+
+Deno.test("main: deno task start says where it listens, with which engine and why", async () => {
+  const server = await start();
+  try {
+    assert.match(
+      server.line,
+      /^lkstream listens on http:\/\/127\.0\.0\.1:\d+, engine wasm \(.+\): .+/,
+    );
+    assert.equal(await fetch(`${server.url}/readyz`).then((r) => r.text()), "ready\n");
+  } finally {
+    assert.equal(await server.stop(), 0);
+  }
+});
+
+Deno.test("main: SIGTERM ends sessions with 1001 and exits with 0", async () => {
+  const server = await start();
+  const client = await Client.connect(server.url);
+  const code = await server.stop();
+  assert.equal((await client.closed).code, 1001);
+  assert.equal(code, 0);
+});
+
+Deno.test("main: variables count as flags do", async () => {
+  const server = await start({ env: { LKSTREAM_TOKEN: "t", LKSTREAM_ENGINE: "wasm" } });
+  try {
+    const info = await (await fetch(`${server.url}/v1/info`)).json();
+    assert.equal(info.token, "required");
+    assert.match(info.engine.reason, /--engine wasm/);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("main: a bad flag exits with 2 and says what is allowed", async () => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "start", "--port", "high"],
+    cwd: new URL("../", import.meta.url),
+  }).output();
+  assert.equal(code, 2);
+  assert.match(new TextDecoder().decode(stderr), /--port.*"high".*0 to 65535/);
+});

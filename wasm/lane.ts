@@ -1,0 +1,129 @@
+import { EngineError, FrameError } from "../server/engines/engine.ts";
+import type { Answer, Failure, Ready, Request, Results, Start } from "./messages.ts";
+
+/** Makes a worker that runs `worker.ts`. */
+export type Spawn = () => Worker;
+
+/** A worker that lived this long starts over with the shortest pause. */
+const STEADY_MS = 10_000;
+const SHORTEST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 10_000;
+
+interface Call {
+  resolve(result: never): void;
+  reject(error: Error): void;
+}
+
+/**
+ * One worker, and the next one when it dies. Calls that are in flight then
+ * fail, calls after that wait for the next worker, which knows no sequence: so
+ * each one begins again with a first frame. Workers that die early are followed
+ * with growing pauses, 50 ms to 10 s.
+ */
+export class Lane {
+  /** Sequences that live here. */
+  load = 0;
+  /** OpenCV's version; empty before the first worker was ready. */
+  version = "";
+  readonly #spawn: Spawn;
+  readonly #start: Start;
+  readonly #calls = new Map<number, Call>();
+  #nextCall = 0;
+  #pause = SHORTEST_PAUSE_MS;
+  #worker!: Worker;
+  #ready!: PromiseWithResolvers<void>;
+  #readyAt = Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed: EngineError | undefined;
+
+  constructor(spawn: Spawn, start: Start) {
+    this.#spawn = spawn;
+    this.#start = start;
+    this.#begin();
+  }
+
+  /**
+   * Settles when the present worker answers, or the one after a pause.
+   *
+   * @throws {EngineError} where it dies before it does.
+   */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /**
+   * Sends a request with the buffers that go along and waits for its result.
+   *
+   * @throws {FrameError | RangeError} what the sequence says.
+   * @throws {EngineError} where the worker died or the lane is closed.
+   */
+  async call<R extends Request>(request: R, transfer: Transferable[]): Promise<Results[R["kind"]]> {
+    await this.#ready.promise;
+    if (this.#closed) throw this.#closed;
+    const call = this.#nextCall++;
+    const { promise, resolve, reject } = Promise.withResolvers<Results[R["kind"]]>();
+    this.#calls.set(call, { resolve, reject });
+    this.#worker.postMessage({ ...request, call }, transfer);
+    return promise;
+  }
+
+  /** Ends the worker; calls in flight fail. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = new EngineError("Cannot use the wasm engine: it is closed");
+    clearTimeout(this.#timer);
+    this.#end(this.#closed);
+  }
+
+  #begin(): void {
+    this.#ready = Promise.withResolvers();
+    this.#ready.promise.catch(() => {}); // whoever waits for it hears of it
+    this.#launch();
+  }
+
+  #launch(): void {
+    const worker = this.#worker = this.#spawn();
+    worker.onmessage = ({ data }: MessageEvent<Ready | Answer>) => this.#receive(data);
+    worker.onmessageerror = () => this.#died("a message could not be read");
+    worker.onerror = (event) => {
+      event.preventDefault(); // else it ends this thread too
+      this.#died(event.message);
+    };
+    worker.postMessage(this.#start);
+  }
+
+  #receive(message: Ready | Answer): void {
+    if (message.kind === "ready") {
+      this.version = message.version;
+      this.#readyAt = performance.now();
+      return this.#ready.resolve();
+    }
+    const { resolve, reject } = this.#calls.get(message.call)!;
+    this.#calls.delete(message.call);
+    if (message.kind === "result") resolve(message.result as never);
+    else reject(revive(message.failure));
+  }
+
+  #died(why: string): void {
+    this.#end(new EngineError(`The wasm engine's worker died: ${why}`));
+    const steady = performance.now() - this.#readyAt > STEADY_MS;
+    this.#pause = steady ? SHORTEST_PAUSE_MS : Math.min(2 * this.#pause, LONGEST_PAUSE_MS);
+    this.#readyAt = Infinity;
+    this.#ready = Promise.withResolvers();
+    this.#ready.promise.catch(() => {});
+    this.#timer = setTimeout(() => this.#launch(), this.#pause);
+  }
+
+  #end(error: EngineError): void {
+    this.#worker.onerror = this.#worker.onmessage = null;
+    this.#worker.terminate();
+    this.#ready.reject(error);
+    for (const { reject } of this.#calls.values()) reject(error);
+    this.#calls.clear();
+  }
+}
+
+function revive({ name, code, message }: Failure): Error {
+  if (name === "FrameError") return new FrameError(code!, message);
+  return name === "EngineError" ? new EngineError(message) : new RangeError(message);
+}

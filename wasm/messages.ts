@@ -1,0 +1,61 @@
+import type {
+  Advanced,
+  Detected,
+  DetectOptions,
+  FlowOptions,
+  Frame,
+  Mask,
+} from "../server/engines/engine.ts";
+
+/** First message to a worker; it answers with {@linkcode Ready}. */
+export interface Start {
+  maxFramePixels: number;
+}
+
+/** The worker has loaded everything. */
+export interface Ready {
+  kind: "ready";
+  /** OpenCV's version. */
+  version: string;
+}
+
+/** What a worker is asked to do for a sequence. It makes one for a number that it does not know. */
+export type Request =
+  | {
+    kind: "advance";
+    sequence: number;
+    frame: Frame;
+    points: Float32Array;
+    options: FlowOptions;
+    guess?: Float32Array;
+  }
+  | {
+    kind: "detect";
+    sequence: number;
+    options: DetectOptions;
+    avoid: Float32Array;
+    mask?: Mask;
+  }
+  | { kind: "close"; sequence: number };
+
+/** What each request is answered with. */
+export interface Results {
+  advance: Advanced;
+  detect: Detected;
+  close: null;
+}
+
+/** Requests carry a number, unique within their worker, that the answer repeats. */
+export type Numbered = Request & { call: number };
+
+/** Answers come in the order of the requests. */
+export type Answer =
+  | { kind: "result"; call: number; result: Results[Request["kind"]] }
+  | { kind: "failure"; call: number; failure: Failure };
+
+/** An error on its way between threads, which would lose its class and code. */
+export interface Failure {
+  name: "FrameError" | "EngineError" | "RangeError";
+  code?: "bad_frame" | "frame_too_large";
+  message: string;
+}
