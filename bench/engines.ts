@@ -15,41 +15,80 @@ const FLOW = { ...flow, back: false };
 /** Weak corners too, so that there are as many as asked for. */
 const DETECT = { ...detect, qualityLevel: 1e-4, minDistance: 5 };
 
-/** Prints how long an engine takes for each part of a frame, after checking that it tracks right. */
-export async function benchEngine(engine: FlowEngine): Promise<void> {
-  console.log(`\nEngine ${engine.info.name}: ${engine.info.device}. Milliseconds a frame:`);
-  console.log(`${"".padEnd(34)}${TIMINGS_HEAD}`);
+const PARTS = ["decode", "track", "track and back", "detect"] as const;
+type Part = typeof PARTS[number];
+
+/**
+ * Prints how long each engine takes for each part of a frame, after checking
+ * that it tracks right. The engines take turns at every frame, so that they
+ * share whatever else the machine does. `ratio` is to the last engine's p50.
+ */
+export async function benchEngines(engines: FlowEngine[]): Promise<void> {
+  console.log("\nEngines, in one thread each, milliseconds a frame:");
+  for (const { info } of engines) console.log(`  ${info.name}: ${info.device}`);
   for (const [width, height] of SIZES) {
     const clip = makeClip(width, height);
-    for (const points of POINTS) await benchClip(engine, clip, points);
+    for (const points of POINTS) await benchClip(engines, clip, points);
   }
 }
 
-async function benchClip(engine: FlowEngine, clip: Clip, wanted: number): Promise<void> {
-  await using sequence = engine.open();
-  await sequence.advance(clip.jpegs[0], new Float32Array(), FLOW);
-  // twice as many as wanted, for those near the border are left out
-  const { xy } = await sequence.detect({ ...DETECT, maxCorners: 2 * wanted }, new Float32Array());
-  const points = inside(xy, clip).slice(0, 2 * wanted);
-  await validate(sequence, clip, points);
-
-  const decode = new Timings(), track = new Timings(), both = new Timings(), detect = new Timings();
+async function benchClip(engines: FlowEngine[], clip: Clip, wanted: number): Promise<void> {
+  const runs: Run[] = [];
+  for (const engine of engines) runs.push(await Run.begin(engine, clip, wanted));
   for (let i = 0; i < FRAMES + WARM_UP; i++) {
-    const jpeg = clip.jpegs[i % clip.jpegs.length];
-    const back = i % 2 === 1;
-    const advanced = await sequence.advance(jpeg, points, { ...FLOW, back });
-    const { detectMs } = await sequence.detect(
-      { ...DETECT, maxCorners: wanted },
-      new Float32Array(),
-    );
-    if (i < WARM_UP) continue;
-    decode.add(advanced.decodeMs);
-    (back ? both : track).add(advanced.trackMs);
-    detect.add(detectMs);
+    for (const run of runs) await run.frame(i, i >= WARM_UP);
   }
-  const label = `${clip.width}×${clip.height}, ${points.length / 2} points`;
-  for (const [name, timings] of Object.entries({ decode, track, "track and back": both, detect })) {
-    console.log(`${label.padEnd(26)}`.slice(0, 26), name.padEnd(15).slice(0, 15), timings.row());
+  for (const run of runs) await run.sequence[Symbol.asyncDispose]();
+
+  const size = `${clip.width}×${clip.height}, ${wanted} points`;
+  console.log(`\n${size.padEnd(32)}${TIMINGS_HEAD}    ratio`);
+  for (const part of PARTS) {
+    const slowest = runs.at(-1)!.timings[part].at(0.5);
+    for (const { engine, timings } of runs) {
+      const ratio = (slowest / timings[part].at(0.5)).toFixed(1).padStart(9);
+      console.log(
+        `  ${part.padEnd(20)}${engine.info.name.padEnd(10)}${timings[part].row()}${ratio}`,
+      );
+    }
+  }
+}
+
+/** One engine's way through a clip. */
+class Run {
+  readonly timings = Object.fromEntries(PARTS.map((part) => [part, new Timings()])) as Record<
+    Part,
+    Timings
+  >;
+
+  private constructor(
+    readonly engine: FlowEngine,
+    readonly sequence: FlowSequence,
+    readonly clip: Clip,
+    readonly points: Float32Array,
+  ) {}
+
+  static async begin(engine: FlowEngine, clip: Clip, wanted: number): Promise<Run> {
+    const sequence = engine.open();
+    await sequence.advance(clip.jpegs[0], new Float32Array(), FLOW);
+    // twice as many as wanted, for those near the border are left out
+    const { xy } = await sequence.detect({ ...DETECT, maxCorners: 2 * wanted }, new Float32Array());
+    const points = inside(xy, clip).slice(0, 2 * wanted);
+    if (points.length < 2 * wanted) throw new Error(`Cannot bench ${wanted} points: too few found`);
+    await validate(sequence, clip, points);
+    return new Run(engine, sequence, clip, points);
+  }
+
+  async frame(i: number, count: boolean): Promise<void> {
+    const { clip, points, sequence, timings } = this;
+    const back = i % 2 === 1;
+    const jpeg = clip.jpegs[i % clip.jpegs.length];
+    const { decodeMs, trackMs } = await sequence.advance(jpeg, points, { ...FLOW, back });
+    const options = { ...DETECT, maxCorners: points.length / 2 };
+    const { detectMs } = await sequence.detect(options, new Float32Array());
+    if (!count) return;
+    timings.decode.add(decodeMs);
+    timings[back ? "track and back" : "track"].add(trackMs);
+    timings.detect.add(detectMs);
   }
 }
 

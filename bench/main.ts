@@ -1,14 +1,31 @@
 /** `deno task bench`: how long everything takes, on this machine, after checking that it is right. */
+import { EngineError, type FlowEngine } from "../server/engines/engine.ts";
 import { selectEngine } from "../server/engines/select.ts";
-import { benchEngine } from "./engines.ts";
+import { benchEngines } from "./engines.ts";
 import { benchRoundTrip } from "./round_trip.ts";
+
+const OPTIONS = { library: Deno.env.get("LKSTREAM_LIBRARY") ?? null, maxFramePixels: 3840 * 2160 };
+
+/** Every engine that runs here, from the fastest on. */
+async function openEngines(): Promise<FlowEngine[]> {
+  const engines: FlowEngine[] = [];
+  for (const name of ["cuda", "cpu", "wasm"] as const) {
+    try {
+      engines.push(await selectEngine(name, OPTIONS));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      console.log(`No ${name} engine: ${error.message}`);
+    }
+  }
+  return engines;
+}
 
 const cores = navigator.hardwareConcurrency;
 console.log(`lkstream bench, ${Deno.build.target}, ${cores} cores, Deno ${Deno.version.deno}`);
-const engine = await selectEngine("auto", 3840 * 2160);
+const engines = await openEngines();
 try {
-  await benchEngine(engine);
-  await benchRoundTrip(engine);
+  await benchEngines(engines);
+  for (const engine of engines) await benchRoundTrip(engine);
 } finally {
-  await engine.close();
+  for (const engine of engines) await engine.close();
 }

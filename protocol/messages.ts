@@ -22,6 +22,8 @@ const FIELDS = {
   stats: v.object({ type: v.literal("stats") }),
 };
 const TYPES = ["configure", ...Object.keys(FIELDS)];
+/** Room for 10,000 points with all their digits. */
+const MAX_CONTROL_CHARS = 1 << 19;
 type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 
 /** A text message from the client. */
@@ -36,9 +38,15 @@ export type ControlMessage =
  * Reads a text message from a client.
  *
  * @throws {ProtocolError} `bad_json` where it is not JSON, `bad_message` where
- * its type is not known or a field has the wrong form.
+ * its type is not known or a field has the wrong form, `limit` where it is too long.
  */
 export function parseControl(text: string): ControlMessage {
+  if (text.length > MAX_CONTROL_CHARS) {
+    throw new ProtocolError(
+      "limit",
+      `Cannot read a message of ${text.length} characters: allowed are ${MAX_CONTROL_CHARS}`,
+    );
+  }
   const message = parseObject(text);
   const { type, ...rest } = message;
   if (type === "configure") return { type, options: rest };
@@ -48,7 +56,8 @@ export function parseControl(text: string): ControlMessage {
       `Cannot take a message of type ${quote(type)}: allowed are ${TYPES.join(", ")}`,
     );
   }
-  const result = v.safeParse(FIELDS[type as keyof typeof FIELDS], message);
+  // The first fault is enough: a list may hold a hundred thousand of them.
+  const result = v.safeParse(FIELDS[type as keyof typeof FIELDS], message, { abortEarly: true });
   if (result.success) return result.output;
   const issue = result.issues[0];
   throw new ProtocolError(

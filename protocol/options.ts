@@ -23,7 +23,7 @@ export interface About<T = unknown> {
   allowed: string;
 }
 
-type About_<T> = Omit<About<T>, "default" | "text" | "kind" | "allowed">;
+type Bounds = Pick<About, "min" | "max" | "unit" | "nullable">;
 
 function option<S extends v.GenericSchema, T extends v.InferOutput<S>>(schema: S, about: About<T>) {
   return v.pipe(schema, v.metadata({ about }));
@@ -38,7 +38,7 @@ function boolean(fallback: boolean, text: string) {
   });
 }
 
-function range({ min, max, unit, nullable }: About_<unknown>): string {
+function range({ min, max, unit, nullable }: Bounds): string {
   return `${min} to ${max}${unit ? ` ${unit}` : ""}${nullable ? ", or null" : ""}`;
 }
 

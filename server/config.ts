@@ -5,6 +5,8 @@ export interface Config {
   host: string;
   port: number;
   engine: EngineChoice;
+  /** A native library to use instead of the one that is built here; the variable LKSTREAM_LIBRARY. */
+  library: string | null;
   token: string | null;
   allowOrigins: string[];
   maxSessions: number;
@@ -12,7 +14,8 @@ export interface Config {
   maxFramePixels: number;
 }
 
-const ENGINES = ["auto", "wasm"] as const;
+const ENGINES = ["auto", "cuda", "cpu", "wasm"] as const;
+/** One engine, or the best there is. */
 export type EngineChoice = typeof ENGINES[number];
 
 /** A flag or variable that cannot be used. */
@@ -30,6 +33,7 @@ const FLAGS = {
   host: { value: "ADDRESS", fallback: "127.0.0.1", text: "address to listen on" },
   port: { value: "N", fallback: "8000", text: "port to listen on; 0 picks a free one" },
   engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
+  library: { value: "FILE", fallback: "", text: "native library to use, not the one built here" },
   token: { value: "T", fallback: "", text: "clients must present this token" },
   "allow-origin": {
     value: "O",
@@ -90,6 +94,7 @@ export function readConfig(
     host: text("host"),
     port: whole("port", 0, 65535),
     engine,
+    library: text("library") || null,
     token: text("token") || null,
     allowOrigins: readOrigins(given["allow-origin"] ?? text("allow-origin").split(",")),
     maxSessions: whole("max-sessions", 1, 100_000),

@@ -5,7 +5,7 @@ import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import config from "../deno.json" with { type: "json" };
 import { CloseCode, type Limits, SUBPROTOCOLS } from "../protocol/mod.ts";
 import { type Access, admit, chooseResults, Refusal } from "./access.ts";
-import type { FlowEngine } from "./engines/engine.ts";
+import type { FlowEngine, FlowSequence } from "./engines/engine.ts";
 import type { Log } from "./log.ts";
 import { pages } from "./pages.ts";
 import { Session, type SessionSocket } from "./session.ts";
@@ -13,8 +13,10 @@ import { Session, type SessionSocket } from "./session.ts";
 /** Name and version, as told to clients. */
 export const SERVER = `lkstream/${config.version}`;
 const PAGE_FOLDER = new URL("../dist/client/", import.meta.url);
+/** When stopping: frames in work have this long to be answered. */
+const FINISH_MS = 2500;
 /** A client that does not answer the close frame within this is cut off. */
-const CLOSE_TIMEOUT_MS = 2000;
+const CLOSE_MS = 1500;
 const RETRY_AFTER_S = 5;
 
 export interface ServeOptions extends Access {
@@ -24,6 +26,8 @@ export interface ServeOptions extends Access {
   engine: FlowEngine;
   limits: Limits;
   maxSessions: number;
+  /** A client that does not answer a ping before the next one is gone; 25 s by default. */
+  pingMs?: number;
   log: Log;
 }
 
@@ -36,7 +40,7 @@ export interface RunningServer {
 
 /** Listens, and resolves once it does. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { engine, limits, log } = options;
+  const { engine, limits, log, pingMs = 25_000 } = options;
   const sessions = new Set<Session>();
   let closing: Promise<void> | null = null;
 
@@ -57,6 +61,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     handleProtocols: (offered) =>
       [...offered].find((name) => Object.values<string>(SUBPROTOCOLS).includes(name)) ?? false,
   });
+
+  const alive = new WeakSet<WebSocket>();
+  const heartbeat = setInterval(() => {
+    for (const ws of sockets.clients) {
+      if (!alive.delete(ws)) ws.terminate();
+      else ws.ping();
+    }
+  }, pingMs);
 
   server.on("upgrade", (request, socket, head) => {
     try {
@@ -87,7 +99,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
   function begin(ws: WebSocket, request: IncomingMessage): void {
     const id = crypto.randomUUID();
-    const session = new Session(adapt(ws), engine.open(), {
+    ws.on("error", (error) => log("session_error", { session: id, error: error.message }));
+    alive.add(ws);
+    ws.on("pong", () => alive.add(ws));
+    const sequence = openSequence(ws, id);
+    if (!sequence) return;
+    const session = new Session(adapt(ws), sequence, {
       id,
       server: SERVER,
       engine: engine.info,
@@ -101,21 +118,37 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       if (isBinary) session.receiveBinary(data as Uint8Array);
       else session.receiveText(data.toString());
     });
-    ws.on("error", (error) => log("session_error", { session: id, error: error.message }));
     ws.on("close", async (code) => {
-      sessions.delete(session);
-      await session.close();
+      await session.close().catch((error) =>
+        log("session_error", { session: id, error: `${error}` })
+      );
+      sessions.delete(session); // not sooner: the engine may still be at work for it
       const { received, processed, dropped, failed } = session.stats;
       log("session_closed", { session: id, code, received, processed, dropped, failed });
     });
   }
 
+  function openSequence(ws: WebSocket, id: string): FlowSequence | null {
+    try {
+      return engine.open();
+    } catch (error) {
+      log("engine_failed", { session: id, error: `${error}` });
+      ws.close(CloseCode.internal, "the engine cannot open a further sequence");
+      return null;
+    }
+  }
+
   async function close(): Promise<void> {
+    const code = CloseCode.serverStopping, reason = "server stopping";
+    clearInterval(heartbeat);
     server.close();
-    await Promise.all(
-      [...sessions].map((session) => session.close(CloseCode.serverStopping, "server stopping")),
+    await within(
+      FINISH_MS,
+      Promise.all([...sessions].map((session) => session.close(code, reason))),
     );
-    await allClosed(sockets.clients);
+    for (const ws of sockets.clients) ws.close(code, reason); // those whose frame is still in work
+    await within(CLOSE_MS, Promise.all([...sockets.clients].map(closed)));
+    for (const ws of sockets.clients) ws.terminate();
     server.closeAllConnections();
   }
 
@@ -151,14 +184,19 @@ function refuse(socket: Duplex, error: unknown): void {
     Connection: "close",
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on("error", () => {}); // the peer may have gone already
+  socket.once("finish", () => socket.destroy()); // without waiting for the peer to end it
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
 }
 
-async function allClosed(clients: Set<WebSocket>): Promise<void> {
-  const timer = setTimeout(() => clients.forEach((ws) => ws.terminate()), CLOSE_TIMEOUT_MS);
-  await Promise.all(
-    [...clients].map((ws) => new Promise<void>((closed) => ws.once("close", () => closed()))),
-  );
+function closed(ws: WebSocket): Promise<void> {
+  return new Promise((closed) => ws.once("close", () => closed()));
+}
+
+/** Waits for `work`, but no longer than `ms`. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  await Promise.race([work, late.promise]);
   clearTimeout(timer);
 }
 

@@ -16,12 +16,12 @@ export class Inbox<Frame extends object> {
     return this.#controls >= MAX_CONTROLS || this.#controlChars >= MAX_CONTROL_CHARS;
   }
 
-  /** @returns true where an older frame had to go */
-  putFrame(frame: Frame): boolean {
-    const older = this.#waiting.findIndex((item) => typeof item !== "string");
-    if (older >= 0) this.#waiting.splice(older, 1);
+  /** @returns the older frame that had to go */
+  putFrame(frame: Frame): Frame | undefined {
+    const older = this.#waiting.find((item) => typeof item !== "string");
+    if (older) this.#waiting.splice(this.#waiting.indexOf(older), 1);
     this.#waiting.push(frame);
-    return older >= 0;
+    return older;
   }
 
   putControl(text: string): void {

@@ -24,7 +24,7 @@ function config(): Config {
 async function start(config: Config): Promise<[FlowEngine, RunningServer]> {
   const { maxFrameBytes, maxFramePixels } = config;
   const limits: Limits = { maxFrameBytes, maxFramePixels, maxPoints: MAX_POINTS };
-  const engine = await selectEngine(config.engine, maxFramePixels);
+  const engine = await selectEngine(config.engine, { library: config.library, maxFramePixels });
   try {
     return [engine, await serve({ ...config, engine, limits, log: logToStderr })];
   } catch (error) {
@@ -34,14 +34,16 @@ async function start(config: Config): Promise<[FlowEngine, RunningServer]> {
 }
 
 async function main(): Promise<void> {
-  const [engine, server] = await start(config());
-  const { name, device, reason } = engine.info;
+  const [{ info }, server] = await start(config());
+  const { name, device, reason } = info;
   console.log(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
 
+  let stopping = false;
   const stop = async () => {
+    if (stopping) Deno.exit(1); // asked again: at once, whatever is still at work
+    stopping = true;
     await server.close();
-    await engine.close();
-    Deno.exit(0);
+    Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import {
   CloseCode,
   type ControlMessage,
@@ -104,7 +105,9 @@ export class Session {
     this.stats.received++;
     this.#lastSeq = frame.seq ?? (this.#lastSeq + 1) >>> 0;
     const received = { ...frame, seq: this.#lastSeq, at: performance.now() };
-    if (this.#inbox.putFrame(received)) {
+    const replaced = this.#inbox.putFrame(received);
+    if (replaced) {
+      received.reset ||= replaced.reset; // the client counts on it
       this.#dropped++;
       this.stats.dropped++;
     }
@@ -128,6 +131,7 @@ export class Session {
 
   async #shutDown(code: number, reason: string): Promise<void> {
     if (this.#working) await new Promise<void>((idle) => this.#idle = idle);
+    if (this.#paused) this.#socket.resume(); // or the client's close frame is never read
     this.#socket.close(code, reason);
     await this.#tracker.sequence[Symbol.asyncDispose]();
   }
@@ -157,8 +161,12 @@ export class Session {
         this.#paused = false;
         this.#socket.resume();
       }
-      if (typeof next === "string") this.#obey(next);
-      else await this.#processFrame(next);
+      if (typeof next === "string") {
+        this.#obey(next);
+        await new Promise((others) => setImmediate(others)); // other sessions have their turn
+      } else {
+        await this.#processFrame(next);
+      }
     }
     this.#working = false;
     this.#idle();
@@ -246,7 +254,9 @@ export class Session {
     }
     this.#send({ type: "error", code, message, seq });
     if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {
-      this.#end(CloseCode.tooManyErrors, `${MAX_ERRORS_IN_A_ROW} errors in a row: ${code}`);
+      // an engine that fails is not the client's fault: it may come again
+      const closeCode = code === "engine_failed" ? CloseCode.internal : CloseCode.tooManyErrors;
+      this.#end(closeCode, `${MAX_ERRORS_IN_A_ROW} errors in a row, the last one: ${code}`);
     }
   }
 

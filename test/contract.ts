@@ -243,7 +243,9 @@ function checkOptions(check: Check): void {
     ["a wide window", { winSize: [31, 9] }],
     ["a large window", { winSize: [63, 63], maxLevel: 1 }],
     ["one level", { maxLevel: 0 }],
-    ["more levels than there are", { maxLevel: 8, winSize: [5, 5] }],
+    // 40 × 30 is the last level larger than the window. With a tiny window there would be levels of
+    // so few pixels that the texture is gone, and the last bit of a sum would decide.
+    ["more levels than there are", { maxLevel: 8, winSize: [15, 15] }],
     ["one iteration", { maxCount: 1 }],
     ["no least step", { epsilon: 0, maxCount: 100 }],
     ["a large least step", { epsilon: 1 }],
@@ -280,7 +282,8 @@ function checkCorners(check: Check): void {
     ["a large distance", { minDistance: 500 }],
     ["a large block", { blockSize: 9 }],
     ["an even block", { blockSize: 4 }],
-    ["a block of one pixel", { blockSize: 1 }],
+    // Of one pixel the smaller eigenvalue is 0, and OpenCV ranks what rounding leaves of it.
+    ["a block of two pixels", { blockSize: 2 }],
     ["gradients of 5 pixels", { gradientSize: 5 }],
     ["gradients of 7 pixels", { gradientSize: 7 }],
     ["Harris", { useHarrisDetector: true }],

@@ -7,7 +7,7 @@ Deno.test("main: deno task start says where it listens, with which engine and wh
   try {
     assert.match(
       server.line,
-      /^lkstream listens on http:\/\/127\.0\.0\.1:\d+, engine wasm \(.+\): .+/,
+      /^lkstream listens on http:\/\/127\.0\.0\.1:\d+, engine \w+ \(.+\): .+/,
     );
     assert.equal(await fetch(`${server.url}/readyz`).then((r) => r.text()), "ready\n");
   } finally {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { connect as connectTcp } from "node:net";
 import { encodeFrame, type Hello } from "../protocol/mod.ts";
+import { EngineError } from "../server/engines/engine.ts";
 import { serve, type ServeOptions, SERVER } from "../server/http.ts";
 import { Client, Refused } from "./lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
-import { ScriptedEngine } from "./lib/scripted.ts";
+import { type Script, ScriptedEngine } from "./lib/scripted.ts";
 
 const LIMITS = { maxFrameBytes: 100_000, maxFramePixels: 10_000, maxPoints: 100 };
 
@@ -12,8 +13,9 @@ const LIMITS = { maxFrameBytes: 100_000, maxFramePixels: 10_000, maxPoints: 100 
 async function withServer(
   change: Partial<ServeOptions>,
   use: (url: string, engine: ScriptedEngine, log: string[]) => Promise<void>,
+  script: Script[] = [{ corners: [[10, 10]] }],
 ): Promise<void> {
-  const engine = new ScriptedEngine(() => [{ corners: [[10, 10]] }]);
+  const engine = new ScriptedEngine(() => [...script]);
   const log: string[] = [];
   const server = await serve({
     host: "127.0.0.1",
@@ -163,6 +165,38 @@ Deno.test("server: past the session limit it says when to come again, and takes 
     for (const client of clients) await client.close();
   }));
 
+Deno.test("server: a session counts until the engine is done with it", async () => {
+  const gate = Promise.withResolvers<void>();
+  await withServer({ maxSessions: 1 }, async (url, engine) => {
+    const client = await Client.connect(url);
+    client.send(JPEG);
+    while (!engine.opened[0].busy) await new Promise((later) => setTimeout(later, 1));
+    await client.close();
+    assert.equal((await refused(Client.connect(url))).status, 503);
+    gate.resolve();
+    while (engine.opened[0].closed === 0) await new Promise((later) => setTimeout(later, 1));
+    await (await Client.connect(url)).close();
+  }, [{ wait: gate.promise }]);
+});
+
+Deno.test("server: a client that answers no ping is cut off, one that does stays", () =>
+  withServer({ pingMs: 50 }, async (url) => {
+    const dead = await Client.connect(url, { autoPong: false });
+    const alive = await Client.connect(url);
+    assert.equal((await dead.closed).code, 1006);
+    await new Promise((later) => setTimeout(later, 200));
+    assert.ok(alive.isOpen);
+    await alive.close();
+  }));
+
+Deno.test("server: an engine that cannot open a sequence closes with 1011", () =>
+  withServer({}, async (url, engine) => {
+    engine.open = () => {
+      throw new EngineError("Cannot open a sequence: out of memory");
+    };
+    assert.equal((await (await Client.connect(url)).closed).code, 1011);
+  }));
+
 Deno.test("server: another path is refused", () =>
   withServer({}, async (url) => {
     const { status } = await refused(Client.connect(`${url}/v2`));
@@ -179,17 +213,14 @@ Deno.test("server: a message over the limit is cut with 1009", () =>
 Deno.test("server: one endless fragmented message is cut at the limit", () =>
   withServer({}, async (url) => {
     const client = await Client.connect(url);
+    client.socket.on("error", () => {}); // the server may cut while this writes
     let sent = 0;
-    let open = true;
-    client.closed.then(() => open = false);
-    client.socket.on("error", () => open = false); // the server may cut while this writes
-    while (open && sent < 100 * LIMITS.maxFrameBytes) {
+    for (; client.isOpen && sent < 3 * LIMITS.maxFrameBytes; sent += 10_000) {
       client.socket.send(new Uint8Array(10_000), { fin: false }, () => {});
-      sent += 10_000;
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise((later) => setTimeout(later, 5));
     }
-    assert.ok(!open, `${sent} bytes were taken`);
-    assert.ok([1009, 1006].includes((await client.closed).code));
+    assert.equal((await client.closed).code, 1009);
+    assert.ok(sent <= 2 * LIMITS.maxFrameBytes, `${sent} bytes were taken`);
   }));
 
 Deno.test("server: text that is not UTF-8 closes with 1007", () =>
@@ -215,6 +246,20 @@ Deno.test("server: stopping ends sessions with 1001", async () => {
     assert.equal(((await clients[0].next()) as Hello).server, SERVER);
   });
   for (const client of clients) assert.equal((await client.closed).code, 1001);
+});
+
+Deno.test("server: stopping waits for no frame that hangs", async () => {
+  const gate = Promise.withResolvers<void>();
+  const clients: Client[] = [];
+  const started = performance.now();
+  await withServer({}, async (url, engine) => {
+    clients.push(await Client.connect(url));
+    clients[0].send(JPEG);
+    while (!engine.opened[0].busy) await new Promise((later) => setTimeout(later, 1));
+  }, [{ wait: gate.promise }]);
+  assert.equal((await clients[0].closed).code, 1001);
+  assert.ok(performance.now() - started < 5000);
+  gate.resolve();
 });
 
 Deno.test("server: a port that is taken is a clear error", () =>

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import {
   decodeTracks,
   encodeFrame,
@@ -67,7 +68,7 @@ function begin(script: (Script | undefined)[] = [], results: ResultForm = "bin")
 
 /** Lets everything run that waits for nothing outside. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 100; i++) await Promise.resolve();
+  for (let i = 0; i < 100; i++) await new Promise((turn) => setImmediate(turn));
 }
 
 Deno.test("session: says hello first, before any frame", () => {
@@ -124,6 +125,22 @@ Deno.test("session: one frame in work, the newest waits, the others are counted 
   assert.equal(session.stats.processed + session.stats.dropped, 301);
 });
 
+Deno.test("session: a reset outlives the frame that asked for it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { frame, tracks } = begin([{ corners: CORNERS }, { wait: gate.promise }]);
+  frame(0);
+  await settle();
+  frame(1);
+  frame(2, true); // gives way to 3
+  frame(3);
+  gate.resolve();
+  await settle();
+  assert.deepEqual(tracks().map(({ seq, reset }) => [seq, reset]), [[0, true], [1, false], [
+    3,
+    true,
+  ]]);
+});
+
 Deno.test("session: control messages take effect where they stand among the frames", async () => {
   const gate = Promise.withResolvers<void>();
   const { frame, say, socket, sequence } = begin([{ corners: CORNERS, wait: gate.promise }]);
@@ -151,6 +168,7 @@ Deno.test("session: each control message is answered as the protocol says", asyn
   say({ type: "mask", polygons: [[[0, 0], [50, 0], [50, 80], [0, 80]]] });
   say({ type: "remove", ids: [1] });
   say({ type: "stats" });
+  await settle();
   frame(1);
   await settle();
   const [configured, added, masked, stats] = answers();
@@ -239,6 +257,27 @@ Deno.test("session: 20 errors in a row close it, a success between them starts t
     39,
   );
   assert.equal(sequence.closed, 1);
+});
+
+Deno.test("session: an engine that fails 20 times closes it with 1011, for the client is not to blame", async () => {
+  const { frame, socket } = begin(new Array(20).fill({ fails: "engine" }));
+  for (let seq = 0; seq < 20; seq++) {
+    frame(seq);
+    await settle();
+  }
+  assert.equal(socket.closes[0][0], 1011);
+});
+
+Deno.test("session: a client that was paused is read again when the session ends", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { socket, session, frame, say } = begin([{ wait: gate.promise }]);
+  frame(0);
+  for (let i = 0; i < 64; i++) say({ type: "stats" });
+  assert.ok(socket.paused);
+  const closed = session.close();
+  gate.resolve();
+  await closed;
+  assert.ok(!socket.paused);
 });
 
 Deno.test("session: a binary message that is no frame closes it with 1003", async () => {

@@ -1,9 +1,8 @@
+import { jpegSegments, ProtocolError, START_OF_FRAME } from "../protocol/mod.ts";
 import { FrameError } from "../server/engines/engine.ts";
 
-const SOI = 0xd8, EOI = 0xd9, SOS = 0xda, COM = 0xfe;
+const COM = 0xfe;
 const APP0 = 0xe0, APP14 = 0xee, APP15 = 0xef;
-/** Kinds of frame that libjpeg decodes: baseline, extended, progressive, and those with arithmetic coding. */
-const START_OF_FRAME = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
 const ADOBE_TRANSFORM_AT = 11;
 
 /** Adobe's segment with transform 0: the components are to be taken as they are. */
@@ -37,9 +36,17 @@ export interface PlainJpeg {
  * first scan, or the file is neither grey nor of three colours.
  */
 export function withoutColourTransform(jpeg: Uint8Array): PlainJpeg {
+  try {
+    return rewrite(jpeg);
+  } catch (error) {
+    throw error instanceof ProtocolError ? new FrameError("bad_frame", error.message) : error;
+  }
+}
+
+function rewrite(jpeg: Uint8Array): PlainJpeg {
   const parts = [jpeg.subarray(0, 2), NO_TRANSFORM];
   let jfif = false, adobe: number | undefined, ids: number[] | undefined;
-  for (const { marker, start, end } of segments(jpeg)) {
+  for (const { marker, start, end } of jpegSegments(jpeg)) {
     const body = jpeg.subarray(start + 4, end);
     if (marker === APP0 && startsWith(body, "JFIF\0")) jfif = true;
     if (marker === APP14 && startsWith(body, "Adobe")) adobe = body[ADOBE_TRANSFORM_AT];
@@ -53,34 +60,6 @@ export function withoutColourTransform(jpeg: Uint8Array): PlainJpeg {
   }
   const rgb = !jfif && (adobe === undefined ? String.fromCharCode(...ids) === "RGB" : adobe === 0);
   return { parts, components: ids.length, rgb: ids.length === 3 && rgb };
-}
-
-interface Segment {
-  marker: number;
-  start: number;
-  end: number;
-}
-
-/** The segments before the first scan; that scan with all after it is the last one. */
-function* segments(jpeg: Uint8Array): Generator<Segment> {
-  if (jpeg[0] !== 0xff || jpeg[1] !== SOI) throw badFrame("it does not start with FF D8");
-  let start = 2;
-  while (start + 4 <= jpeg.length) {
-    if (jpeg[start] !== 0xff) throw badFrame(`no marker stands at byte ${start}`);
-    const marker = jpeg[start + 1];
-    if (marker === 0xff) { // a fill byte
-      start += 1;
-      continue;
-    }
-    if (marker === EOI) break;
-    if (marker === SOS) return yield { marker, start, end: jpeg.length };
-    const end = start + 2 + (jpeg[start + 2] << 8 | jpeg[start + 3]);
-    if (end < start + 4) throw badFrame(`the segment at byte ${start} has no length`);
-    if (end > jpeg.length) break;
-    yield { marker, start, end };
-    start = end;
-  }
-  throw badFrame("it ends before its first scan");
 }
 
 /** Names of the components, from the body of a frame header (ITU-T T.81, B.2.2). */

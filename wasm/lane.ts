@@ -54,8 +54,8 @@ export class Lane {
   /**
    * Sends a request with the buffers that go along and waits for its result.
    *
-   * @throws {FrameError | RangeError} what the sequence says.
-   * @throws {EngineError} where the worker died or the lane is closed.
+   * @throws {FrameError} what the sequence says of a frame.
+   * @throws {EngineError} what it says of a call; where the worker died or the lane is closed.
    */
   async call<R extends Request>(request: R, transfer: Transferable[]): Promise<Results[R["kind"]]> {
     await this.#ready.promise;
@@ -125,5 +125,5 @@ export class Lane {
 
 function revive({ name, code, message }: Failure): Error {
   if (name === "FrameError") return new FrameError(code!, message);
-  return name === "EngineError" ? new EngineError(message) : new RangeError(message);
+  return new EngineError(message);
 }

@@ -55,7 +55,7 @@ export type Answer =
 
 /** An error on its way between threads, which would lose its class and code. */
 export interface Failure {
-  name: "FrameError" | "EngineError" | "RangeError";
+  name: "FrameError" | "EngineError";
   code?: "bad_frame" | "frame_too_large";
   message: string;
 }

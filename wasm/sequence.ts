@@ -1,12 +1,11 @@
 import {
   type Advanced,
+  checkGrey,
   type Detected,
   type DetectOptions,
   EngineError,
   type FlowOptions,
   type Frame,
-  FrameError,
-  type Grey,
   type Mask,
 } from "../server/engines/engine.ts";
 import { findCorners } from "./corners.ts";
@@ -67,7 +66,7 @@ export class Sequence implements Disposable {
     if (image === null) throw new EngineError("Cannot find corners: there is no current frame");
     const pixels = image.rows * image.cols;
     if (mask && mask.length !== pixels) {
-      throw new RangeError(
+      throw new EngineError(
         `Cannot find corners under a mask of ${mask.length} bytes: the frame has ${pixels} pixels`,
       );
     }
@@ -82,7 +81,8 @@ export class Sequence implements Disposable {
     if (frame instanceof Uint8Array) {
       jpeg.decode(frame, maxFramePixels, (width, height) => this.#makeSpare(width, height).data);
     } else {
-      checkGrey(frame, maxFramePixels);
+      checkGrey(frame);
+      checkSize(frame.width, frame.height, maxFramePixels);
       this.#makeSpare(frame.width, frame.height).data.set(frame.data);
     }
     return this.#spare!;
@@ -137,24 +137,12 @@ function nothing(): Followed {
 
 function checkPoints(points: Float32Array, guess?: Float32Array): void {
   if (points.length % 2 !== 0) {
-    throw new RangeError(`Cannot follow ${points.length} coordinates: they must be x, y pairs`);
+    throw new EngineError(`Cannot follow ${points.length} coordinates: they must be x, y pairs`);
   }
   if (guess && guess.length !== points.length) {
-    throw new RangeError(
+    throw new EngineError(
       `Cannot follow ${points.length / 2} points from ${guess.length / 2} guesses: ` +
         "there must be as many",
     );
   }
-}
-
-function checkGrey({ width, height, data }: Grey, maxPixels: number): void {
-  const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
-  if (!whole || data.length !== width * height) {
-    throw new FrameError(
-      "bad_frame",
-      `Cannot take ${data.length} grey levels as a frame of ${width}×${height} pixels: ` +
-        "there must be one a pixel",
-    );
-  }
-  checkSize(width, height, maxPixels);
 }

@@ -58,6 +58,5 @@ function describe(error: unknown): Failure {
     return { name: "FrameError", code: error.code, message: error.message };
   }
   if (error instanceof EngineError) return { name: "EngineError", message: error.message };
-  if (error instanceof RangeError) return { name: "RangeError", message: error.message };
   throw error;
 }

@@ -117,6 +117,17 @@ export class FrameError extends Error {
   }
 }
 
+/** @throws {FrameError} `bad_frame` where there is not one grey level a pixel. */
+export function checkGrey({ width, height, data }: Grey): void {
+  const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  if (whole && data.length === width * height) return;
+  throw new FrameError(
+    "bad_frame",
+    `Cannot take ${data.length} grey levels as a frame of ${width}×${height} pixels: ` +
+      "there must be one a pixel",
+  );
+}
+
 /** The engine failed, or was used after it was closed. */
 export class EngineError extends Error {
   override readonly name = "EngineError";

@@ -38,14 +38,16 @@ export class Client {
    */
   static connect(
     url: string,
-    { protocols = ["lkstream.v1.bin"], headers = {}, query = "" }: {
+    { protocols = ["lkstream.v1.bin"], headers = {}, query = "", autoPong = true }: {
       protocols?: string[];
       headers?: Record<string, string>;
       query?: string;
+      autoPong?: boolean;
     } = {},
   ): Promise<Client> {
     const socket = new WebSocket(`${url.replace("http", "ws")}/v1/stream${query}`, protocols, {
       headers,
+      autoPong,
     });
     const client = new Client(socket);
     return new Promise((connected, failed) => {
@@ -57,6 +59,10 @@ export class Client {
         response.on("end", () => failed(new Refused(response.statusCode!, response.headers, body)));
       });
     });
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
   }
 
   send(data: string | Uint8Array): void {

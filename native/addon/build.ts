@@ -1,0 +1,93 @@
+/**
+ * Builds `lkstream.node`. As a program it prints where it is:
+ *
+ *     deno run -A native/addon/build.ts
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import headers from "node-api-headers";
+
+const SOURCE = dirname(fileURLToPath(import.meta.url));
+const BUILD = resolve(SOURCE, "../build-addon");
+
+/** What a machine may lack. */
+export class MissingToolError extends Error {
+  override readonly name = "MissingToolError";
+}
+
+/**
+ * Builds what is not built yet.
+ *
+ * @returns the absolute path of `lkstream.node`
+ * @throws {MissingToolError} where there is no CMake, C++ compiler or libjpeg-turbo
+ */
+export async function buildAddon(): Promise<string> {
+  const configured = await run([
+    ...["-S", SOURCE, "-B", BUILD, ...await generator()],
+    `-DNODE_API_HEADERS_DIR=${headers.include_dir}`,
+    `-DNODE_ADDON_API_DIR=${packageFolder("node-addon-api")}`,
+  ]);
+  if (!configured.ok) throw reasonOf(configured.output);
+  const jobs = Deno.env.get("CMAKE_BUILD_PARALLEL_LEVEL") ?? `${availableParallelism()}`;
+  const built = await run(["--build", BUILD, "--parallel", jobs]);
+  if (!built.ok) throw new Error(`Cannot build the addon:\n${built.output}`);
+  return join(BUILD, "lkstream.node");
+}
+
+interface Run {
+  ok: boolean;
+  output: string;
+}
+
+async function run(args: string[], program = "cmake"): Promise<Run> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
+    const decoder = new TextDecoder();
+    return { ok: success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return { ok: false, output: `${program}: not found` };
+  }
+}
+
+/** Ninja where it is: it is quicker when there is nothing to do. A folder keeps what it began with. */
+async function generator(): Promise<string[]> {
+  if (existsSync(join(BUILD, "CMakeCache.txt"))) return [];
+  const { ok } = await run(["--version"], "ninja");
+  return ok ? ["-G", "Ninja"] : [];
+}
+
+function packageFolder(name: string): string {
+  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+}
+
+const MISSING: [RegExp, string][] = [
+  [/^cmake: not found/, "cmake is missing (on Debian: apt-get install cmake)"],
+  [
+    /No CMAKE_C(XX)?_COMPILER|not able to compile a simple test program/,
+    "a C++ compiler is missing (on Debian: apt-get install g++)",
+  ],
+  [
+    /without libjpeg-turbo|Could NOT find JPEG/,
+    "libjpeg-turbo is missing (on Debian: apt-get install libjpeg62-turbo-dev)",
+  ],
+];
+
+function reasonOf(output: string): Error {
+  for (const [pattern, reason] of MISSING) {
+    if (pattern.test(output)) return new MissingToolError(`Cannot build the addon: ${reason}`);
+  }
+  return new Error(`Cannot configure the addon:\n${output}`);
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await buildAddon());
+  } catch (error) {
+    console.error((error as Error).message);
+    Deno.exit(1);
+  }
+}

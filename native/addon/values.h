@@ -1,0 +1,79 @@
+// What JavaScript hands over, checked, in the library's terms. Nothing here
+// knows what an option may be: ranges are the library's to check.
+#pragma once
+
+#include <napi.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+
+#include "lkstream.h"
+
+namespace addon {
+
+// The elements of a typed array, which is held so that they stay where they
+// are while another thread reads them.
+template <class T>
+struct View {
+  Napi::Reference<Napi::Value> held;
+  const T* data = nullptr;
+  uint32_t length = 0;
+};
+
+using Bytes = View<uint8_t>;
+using Points = View<float>;  // x, y pairs
+
+inline uint32_t count(const Points& points) { return points.length / 2; }
+
+struct Image {
+  Bytes pixels;
+  uint32_t width = 0, height = 0, stride = 0;
+};
+
+Bytes read_bytes(Napi::Value value, const char* name);
+Points read_points(Napi::Value value, const char* name);
+Image read_image(Napi::Value value, const char* name);
+
+// A mask has no stride: a byte a pixel of an image of this size. Undefined: no data.
+Bytes read_mask(Napi::Value value, uint64_t pixels);
+
+// Named values of an object; a missing one, or a missing object, has its default.
+class Fields {
+ public:
+  Fields(Napi::Value object, const char* what);
+
+  uint32_t whole(const char* name, uint32_t missing) const;
+  float number(const char* name, float missing) const;
+  bool flag(const char* name, bool missing) const;
+  std::string text(const char* name, const char* missing) const;
+  Napi::Value get(const char* name) const;
+
+ private:
+  Napi::Env env_;
+  Napi::Object object_;  // empty: nothing is given
+};
+
+struct FlowOptions {
+  lk_flow_options library;
+  bool back;
+};
+
+FlowOptions read_flow_options(Napi::Value value);
+lk_detect_options read_detect_options(Napi::Value value);
+
+// Room for what the library writes, not filled with anything before.
+template <class T>
+std::unique_ptr<T[]> make_room(size_t n) {
+  return std::make_unique_for_overwrite<T[]>(n);
+}
+
+// A typed array of JavaScript's own.
+template <class T>
+Napi::TypedArrayOf<T> copy_out(Napi::Env env, const std::unique_ptr<T[]>& from, size_t n) {
+  auto array = Napi::TypedArrayOf<T>::New(env, n);
+  if (n > 0) std::copy_n(from.get(), n, array.Data());
+  return array;
+}
+
+}  // namespace addon

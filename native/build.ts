@@ -1,0 +1,106 @@
+/**
+ * Builds the native library into dist/native/, once for each content of its
+ * sources. Where that cannot be done, says in one line what is missing and
+ * leaves that line for the server: tracking then goes on with opencv.js.
+ */
+const ROOT = new URL("../", import.meta.url);
+const NATIVE = new URL("native/", ROOT);
+const BUILD = new URL("native/build-release/", ROOT);
+const OUT = new URL("dist/native/", ROOT);
+const LIBRARY = new URL("liblkstream.so", OUT);
+/** The hash of the sources that the library was built from. */
+const STAMP = new URL("sources.sha256", OUT);
+/** Why there is no library. */
+const REASON = new URL("reason.txt", OUT);
+const REMEDY = "on Debian: apt-get install cmake g++ libjpeg62-turbo-dev";
+
+/** Why the library cannot be built. */
+class BuildError extends Error {}
+
+async function main(): Promise<void> {
+  if (Deno.env.get("LKSTREAM_LIBRARY")) return;
+  await Deno.mkdir(OUT, { recursive: true });
+  const hash = await hashSources();
+  if (await read(STAMP) === hash) return;
+  await forget();
+  try {
+    await build();
+    await Deno.writeTextFile(STAMP, hash);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    await Deno.writeTextFile(REASON, error.message);
+    console.log(`The native library is not built: ${error.message}`);
+  }
+}
+
+async function build(): Promise<void> {
+  for (const tool of ["cmake", "c++"]) {
+    if (!await runs(tool)) throw new BuildError(`${tool} is missing; ${REMEDY}`);
+  }
+  console.log("Building the native library, once…");
+  const generator = await runs("ninja") ? ["-G", "Ninja"] : [];
+  const configured = await run([
+    ...["-S", path(NATIVE), "-B", path(BUILD), ...generator],
+    ...["-DCMAKE_BUILD_TYPE=Release", "-DLKSTREAM_TESTS=OFF", "-DLKSTREAM_BENCH=OFF"],
+  ], "null");
+  if (!configured) throw new BuildError(`cmake cannot configure it, as told above; ${REMEDY}`);
+  if (!await run(["--build", path(BUILD), "--target", "lkstream", "--parallel"], "inherit")) {
+    throw new BuildError("it does not compile, as told above");
+  }
+  await Deno.copyFile(new URL("liblkstream.so", BUILD), LIBRARY);
+}
+
+function path(url: URL): string {
+  return decodeURIComponent(url.pathname);
+}
+
+async function runs(tool: string): Promise<boolean> {
+  try {
+    const command = new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" });
+    return (await command.output()).success;
+  } catch {
+    return false;
+  }
+}
+
+async function run(args: string[], stdout: "inherit" | "null"): Promise<boolean> {
+  return (await new Deno.Command("cmake", { args, stdout, stderr: "inherit" }).output()).success;
+}
+
+/** Of every file that the library is made from, in a fixed order. */
+async function hashSources(): Promise<string> {
+  const files = ["CMakeLists.txt"];
+  for (const folder of ["include/", "src/"]) await list(folder, files);
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for (const file of files.toSorted()) {
+    parts.push(new TextEncoder().encode(file), await Deno.readFile(new URL(file, NATIVE)));
+  }
+  const bytes = await new Blob(parts).arrayBuffer();
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+async function list(folder: string, files: string[]): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, NATIVE))) {
+    if (isDirectory) await list(`${folder}${name}/`, files);
+    else files.push(folder + name);
+  }
+}
+
+async function read(file: URL): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+async function forget(): Promise<void> {
+  for (const file of [LIBRARY, STAMP, REASON]) {
+    await Deno.remove(file).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+}
+
+await main();

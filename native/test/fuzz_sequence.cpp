@@ -1,0 +1,136 @@
+// Any bytes as a series of calls on one sequence: sizes, options, points, masks
+// and JPEGs, right and wrong. Each call must answer with a known status.
+#include <cstdlib>
+#include <cstring>
+
+#include "fuzz.h"
+#include "lkstream.h"
+#include "pictures.h"
+
+namespace {
+
+constexpr uint32_t kMaxPoints = 40;
+
+// Reads values from the input; zeros when it is used up.
+struct Reader {
+  const uint8_t* data;
+  size_t left;
+
+  uint8_t byte() {
+    if (left == 0) return 0;
+    --left;
+    return *data++;
+  }
+  float number() {
+    const uint8_t kind = byte();
+    if (kind < 240) return float(kind) - 60 + float(byte()) / 256;
+    uint8_t raw[4] = {byte(), byte(), byte(), byte()};  // anything, NaN too
+    float v;
+    std::memcpy(&v, raw, 4);
+    return v;
+  }
+};
+
+void expect(int32_t status) {
+  if (status < LK_OK || status > LK_NO_FRAME || status == LK_OUT_OF_MEMORY) std::abort();
+}
+
+lk_flow_options read_flow(Reader& in) {
+  lk_flow_options o{in.byte() % 70u, in.byte() % 70u, in.byte() % 10u, in.byte() % 12u,
+                    0.01f,           1e-4f,           in.byte() % 3u};
+  if (in.byte() > 230) o.epsilon = in.number();
+  if (in.byte() > 230) o.min_eig_threshold = in.number();
+  return o;
+}
+
+lk_detect_options read_detect(Reader& in) {
+  lk_detect_options o{in.byte() % 60u,  0.01f, float(in.byte() % 20), in.byte() % 34u,
+                      in.byte() % 5u + 3u, in.byte() % 3u, 0.04f};
+  if (in.byte() > 230) o.quality_level = in.number();
+  if (in.byte() > 230) o.min_distance = in.number();
+  if (in.byte() > 230) o.k = in.number();
+  return o;
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static lk_engine* engine = [] {
+    lk_engine* e = nullptr;
+    if (lk_engine_create("cpu", nullptr, &e, nullptr, 0)) std::abort();
+    return e;
+  }();
+  static const std::vector<uint8_t> jpeg = jpeg_of(waves(90, 70), Jpeg::kColour);
+
+  Reader in{data, size};
+  lk_sequence* sequence = nullptr;
+  if (lk_sequence_create(engine, 20000, &sequence, nullptr, 0)) std::abort();
+  std::vector<float> points(2 * kMaxPoints), next(2 * kMaxPoints), errors(kMaxPoints),
+      back(kMaxPoints);
+  std::vector<uint8_t> status(kMaxPoints);
+  uint32_t n = 0;
+  lk_frame frame;
+  for (int call = 0; call < 12 && in.left > 0; ++call) {
+    const uint8_t what = in.byte();
+    if (what % 4 == 0) {
+      const auto o = read_detect(in);
+      const uint32_t width = in.byte(), height = in.byte();
+      std::vector<uint8_t> mask(size_t(width) * height, uint8_t(what >> 2));
+      const bool use_mask = (what & 64) && !mask.empty();
+      expect(lk_sequence_detect(sequence, &o, points.data(), n, use_mask ? mask.data() : nullptr,
+                                use_mask ? width : 0, use_mask ? height : 0, use_mask ? width : 0,
+                                next.data(), errors.data(), kMaxPoints, &n, nullptr));
+      std::swap(points, next);
+    } else if (what % 4 == 1) {
+      auto bytes = jpeg;
+      for (int i = what >> 6; i > 0; --i)
+        bytes[(size_t(in.byte()) << 8 | in.byte()) % bytes.size()] = in.byte();
+      const auto o = read_flow(in);
+      expect(lk_sequence_advance_jpeg(sequence, bytes.data(), uint32_t(bytes.size()), &o,
+                                      points.data(), n, what & 8 ? points.data() : nullptr,
+                                      next.data(), status.data(), errors.data(), back.data(),
+                                      &frame));
+    } else if (what % 4 == 2) {
+      const uint32_t width = in.byte(), height = in.byte() / 2, stride = width + in.byte() % 8;
+      std::vector<uint8_t> pixels(size_t(stride) * height + 1);
+      Random random(what);
+      for (auto& p : pixels) p = uint8_t(random.below(256));
+      const auto o = read_flow(in);
+      expect(lk_sequence_advance_grey(sequence, pixels.data(), width, height, stride, &o,
+                                      points.data(), n, nullptr, next.data(), status.data(),
+                                      errors.data(), what & 16 ? back.data() : nullptr, &frame));
+    } else if (what & 128) {
+      lk_sequence_reset(sequence);
+    } else {
+      n = in.byte() % (kMaxPoints + 1);
+      for (uint32_t i = 0; i < 2 * n; ++i) points[i] = in.number();
+    }
+  }
+  lk_sequence_destroy(sequence);
+  return 0;
+}
+
+std::vector<std::vector<uint8_t>> fuzz_seeds() {
+  // Points, a frame, a frame, corners, a frame, in bytes that mean just that.
+  std::vector<std::vector<uint8_t>> seeds;
+  for (uint8_t i = 0; i < 24; ++i) {
+    std::vector<uint8_t> s;
+    const auto flow = [&] {
+      for (const int v : {9 + i * 2, 21, 3, 10, 0, 0, 0}) s.push_back(uint8_t(v));
+    };
+    s.insert(s.end(), {3, 6, 70, 0, 80, 1, 100, 20, 90, 9, 61, 0, 62, 0, 130, 4, 99, 4, 75, 0, 77, 3, 140, 0, 61, 0});
+    for (int k = 0; k < 2; ++k) {
+      s.push_back(1);
+      flow();
+    }
+    for (int k = 0; k < 2; ++k) {
+      s.insert(s.end(), {uint8_t(2 + 4 * (i % 8)), uint8_t(60 + i * 3), 150, 3});
+      flow();
+    }
+    s.insert(s.end(), {uint8_t(i % 2 ? 68 : 0), 30, 5, 3, 0, 0, 0, 0, 0, 90, 70});
+    s.push_back(1);
+    flow();
+    seeds.push_back(s);
+  }
+  return seeds;
+}

@@ -1,0 +1,300 @@
+import type { EngineInfo } from "../../protocol/mod.ts";
+import {
+  type Advanced,
+  checkGrey,
+  type Detected,
+  type DetectOptions,
+  EngineError,
+  type FlowEngine,
+  type FlowOptions,
+  type FlowSequence,
+  type Frame,
+  type Mask,
+} from "./engine.ts";
+import {
+  cString,
+  HandleOut,
+  openLibrary,
+  readCString,
+  STRUCT_BYTES,
+  type Symbols,
+  unwrap,
+} from "./ffi.ts";
+
+export interface NativeEngineOptions {
+  /** The library's file. */
+  library: string;
+  kind: "cpu" | "cuda";
+  /** One instruction set or device; the best there is by default. See `lk_engine_create`. */
+  variant?: string;
+  /** Frames with more pixels are refused with `frame_too_large`. */
+  maxFramePixels: number;
+  /** Why this engine was chosen, for `info`. */
+  reason?: string;
+}
+
+/**
+ * Opens an engine of the native library through FFI.
+ *
+ * @throws {EngineError} saying why, where the library does not load or the engine cannot run here.
+ */
+export function createNativeEngine(options: NativeEngineOptions): FlowEngine {
+  const library = openLibrary(options.library);
+  try {
+    const out = new HandleOut();
+    const { kind, variant = "" } = options;
+    const handle = out.unwrap(
+      library.symbols.lk_engine_create(
+        cString(kind),
+        cString(variant),
+        out.handle,
+        out.error,
+        out.error.length,
+      ),
+    );
+    return new NativeEngine(library, handle, options);
+  } catch (error) {
+    library.close();
+    throw error;
+  }
+}
+
+class NativeEngine implements FlowEngine {
+  readonly info: EngineInfo;
+  readonly #library: ReturnType<typeof openLibrary>;
+  readonly #maxFramePixels: number;
+  readonly #open = new Set<NativeSequence>();
+  #handle: Deno.PointerObject | null;
+  #closing: Promise<void> | null = null;
+
+  constructor(
+    library: ReturnType<typeof openLibrary>,
+    handle: Deno.PointerObject,
+    { kind, maxFramePixels, reason = "it was asked for" }: NativeEngineOptions,
+  ) {
+    this.#library = library;
+    this.#handle = handle;
+    this.#maxFramePixels = maxFramePixels;
+    const device = readCString(library.symbols.lk_engine_device(handle));
+    const variant = readCString(library.symbols.lk_engine_variant(handle));
+    this.info = { name: kind, device: `${device}, ${variant}`, reason };
+  }
+
+  open(): FlowSequence {
+    if (!this.#handle) {
+      throw new EngineError(`Cannot open a sequence: the ${this.info.name} engine is closed`);
+    }
+    const { symbols } = this.#library;
+    const out = new HandleOut();
+    const handle = out.unwrap(
+      symbols.lk_sequence_create(
+        this.#handle,
+        this.#maxFramePixels,
+        out.handle,
+        out.error,
+        out.error.length,
+      ),
+    );
+    const sequence = new NativeSequence(symbols, handle, () => this.#open.delete(sequence));
+    this.#open.add(sequence);
+    return sequence;
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#shutDown();
+  }
+
+  async #shutDown(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = null;
+    await Promise.all([...this.#open].map((sequence) => sequence[Symbol.asyncDispose]()));
+    this.#library.symbols.lk_engine_destroy(handle);
+    this.#library.close();
+  }
+}
+
+/** Buffers of one sequence, used again for every frame; grown, never shrunk. */
+class Buffers {
+  readonly flowOptions = new DataView(new ArrayBuffer(STRUCT_BYTES.flow_options));
+  readonly detectOptions = new DataView(new ArrayBuffer(STRUCT_BYTES.detect_options));
+  readonly frame = new DataView(new ArrayBuffer(STRUCT_BYTES.frame));
+  readonly count = new Uint32Array(1);
+  readonly detectMs = new Float32Array(1);
+  points = new Float32Array();
+  guesses = new Float32Array();
+  next = new Float32Array();
+  status = new Uint8Array();
+  errors = new Float32Array();
+  fb = new Float32Array();
+
+  /** Makes room for `n` points. */
+  reserve(n: number): void {
+    if (n <= this.status.length) return;
+    const capacity = Math.max(512, 2 ** Math.ceil(Math.log2(n)));
+    this.points = new Float32Array(2 * capacity);
+    this.guesses = new Float32Array(2 * capacity);
+    this.next = new Float32Array(2 * capacity);
+    this.status = new Uint8Array(capacity);
+    this.errors = new Float32Array(capacity);
+    this.fb = new Float32Array(capacity);
+  }
+
+  /** lk_flow_options, at the offsets the header gives. */
+  writeFlowOptions(options: FlowOptions): void {
+    const view = this.flowOptions;
+    view.setUint32(0, options.winSize[0], true);
+    view.setUint32(4, options.winSize[1], true);
+    view.setUint32(8, options.maxLevel, true);
+    view.setUint32(12, options.maxCount, true);
+    view.setFloat32(16, options.epsilon, true);
+    view.setFloat32(20, options.minEigThreshold, true);
+  }
+
+  /** lk_detect_options, at the offsets the header gives. */
+  writeDetectOptions(options: DetectOptions): void {
+    const view = this.detectOptions;
+    view.setUint32(0, options.maxCorners, true);
+    view.setFloat32(4, options.qualityLevel, true);
+    view.setFloat32(8, options.minDistance, true);
+    view.setUint32(12, options.blockSize, true);
+    view.setUint32(16, options.gradientSize, true);
+    view.setUint32(20, options.useHarrisDetector ? 1 : 0, true);
+    view.setFloat32(24, options.k, true);
+  }
+}
+
+class NativeSequence implements FlowSequence {
+  readonly #symbols: Symbols;
+  readonly #closed: () => void;
+  readonly #buffers = new Buffers();
+  #handle: Deno.PointerObject | null;
+  #size = { width: 0, height: 0 };
+  /** The call under way: the handle, and what the library reads, must outlive it. */
+  #call: Promise<unknown> = Promise.resolve();
+  #lent: unknown;
+  #closing: Promise<void> | null = null;
+
+  constructor(symbols: Symbols, handle: Deno.PointerObject, closed: () => void) {
+    this.#symbols = symbols;
+    this.#handle = handle;
+    this.#closed = closed;
+  }
+
+  async advance(
+    frame: Frame,
+    points: Float32Array,
+    options: FlowOptions,
+    guess?: Float32Array,
+  ): Promise<Advanced> {
+    if (!(frame instanceof Uint8Array)) checkGrey(frame);
+    const buffers = this.#buffers;
+    const n = points.length / 2;
+    buffers.reserve(n);
+    buffers.points.set(points);
+    if (guess) buffers.guesses.set(guess);
+    buffers.writeFlowOptions(options);
+    this.#lent = frame;
+    await this.#run((handle) => {
+      const lists = [
+        buffers.flowOptions,
+        buffers.points,
+        n,
+        guess ? buffers.guesses : null,
+        buffers.next,
+        buffers.status,
+        buffers.errors,
+        options.back ? buffers.fb : null,
+        buffers.frame,
+      ] as const;
+      if (frame instanceof Uint8Array) {
+        return this.#symbols.lk_sequence_advance_jpeg(
+          handle,
+          frame as BufferSource,
+          frame.length,
+          ...lists,
+        );
+      }
+      const { width, height, data } = frame;
+      return this.#symbols.lk_sequence_advance_grey(
+        handle,
+        data as BufferSource,
+        width,
+        height,
+        width,
+        ...lists,
+      );
+    });
+    return this.#advanced(n, options.back);
+  }
+
+  #advanced(n: number, back: boolean): Advanced {
+    const { frame, next, status, errors, fb } = this.#buffers;
+    const continues = frame.getUint32(8, true) === 0;
+    const count = continues ? n : 0;
+    this.#size = { width: frame.getUint32(0, true), height: frame.getUint32(4, true) };
+    return {
+      ...this.#size,
+      continues,
+      xy: next.slice(0, 2 * count),
+      status: status.slice(0, count),
+      error: errors.slice(0, count),
+      fb: back ? fb.slice(0, count) : new Float32Array(count).fill(NaN),
+      decodeMs: frame.getFloat32(12, true),
+      trackMs: frame.getFloat32(16, true),
+    };
+  }
+
+  async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
+    const buffers = this.#buffers;
+    const { width, height } = mask ? this.#size : { width: 0, height: 0 };
+    if (mask && mask.length !== width * height) {
+      throw new EngineError(
+        `Cannot detect under a mask of ${mask.length} bytes: allowed are ${width}×${height}`,
+      );
+    }
+    buffers.reserve(Math.max(options.maxCorners, avoid.length / 2));
+    buffers.points.set(avoid);
+    buffers.writeDetectOptions(options);
+    this.#lent = mask;
+    await this.#run((handle) =>
+      this.#symbols.lk_sequence_detect(
+        handle,
+        buffers.detectOptions,
+        buffers.points,
+        avoid.length / 2,
+        (mask ?? null) as BufferSource | null,
+        width,
+        height,
+        width,
+        buffers.next,
+        null,
+        options.maxCorners,
+        buffers.count,
+        buffers.detectMs,
+      )
+    );
+    return { xy: buffers.next.slice(0, 2 * buffers.count[0]), detectMs: buffers.detectMs[0] };
+  }
+
+  async #run(call: (handle: Deno.PointerObject) => Promise<number>): Promise<void> {
+    const handle = this.#handle;
+    if (!handle) throw new EngineError("Cannot use a sequence: it is closed");
+    const running = call(handle);
+    this.#call = running;
+    const status = await running;
+    this.#lent = undefined;
+    unwrap(status, () => readCString(this.#symbols.lk_last_error(handle)));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = null;
+    await this.#call;
+    this.#symbols.lk_sequence_destroy(handle);
+    this.#closed();
+  }
+}

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { EngineError } from "../server/engines/engine.ts";
+import { createNativeEngine } from "../server/engines/native.ts";
+import { builtLibrary, selectEngine } from "../server/engines/select.ts";
+import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./contract.ts";
+import { gridPoints, shift, Texture } from "./lib/images.ts";
+
+const library = await builtLibrary().catch((error) => {
+  console.log(`The tests of the native engine are skipped: ${error.message}`);
+  return null;
+});
+const cpu = (variant = "") =>
+  createNativeEngine({ library: library!, kind: "cpu", variant, maxFramePixels: MAX_FRAME_PIXELS });
+
+if (library) {
+  contract("cpu", () => Promise.resolve(cpu()));
+}
+
+const NO_POINTS = new Float32Array();
+const texture = new Texture(4);
+const still = texture.draw(320, 240);
+const moved = texture.draw(320, 240, shift(2.3, -1.7));
+const points = gridPoints(still, 8, 16);
+
+function nativeTest(name: string, body: () => Promise<void>): void {
+  Deno.test({ name: `native: ${name}`, ignore: library === null, fn: body });
+}
+
+nativeTest("every instruction set that runs here gives the same bits", async () => {
+  const results: Record<string, unknown> = {};
+  for (const variant of ["portable", "sse2", "avx2", "avx512", "neon"]) {
+    let engine;
+    try {
+      engine = cpu(variant);
+    } catch (error) {
+      assert.ok(error instanceof EngineError);
+      console.log(`    ${variant} is left out: ${error.message}`);
+      continue;
+    }
+    assert.ok(engine.info.device.endsWith(variant), engine.info.device);
+    const { xy, status, error, fb } = await follow(engine, still, moved, points);
+    results[variant] = { xy, status, error, fb };
+    await engine.close();
+  }
+  const [first, ...others] = Object.values(results);
+  assert.ok(others.length >= 1, "more than one must run");
+  for (const other of others) assert.deepEqual(other, first);
+});
+
+nativeTest("64 sequences at once give what one alone gives", async () => {
+  const engine = cpu();
+  const alone = await follow(engine, still, moved, points);
+  const together = await Promise.all(
+    Array.from({ length: 64 }, () => follow(engine, still, moved, points)),
+  );
+  for (const { xy, status } of together) {
+    assert.deepEqual(xy, alone.xy);
+    assert.deepEqual(status, alone.status);
+  }
+  await engine.close();
+});
+
+nativeTest(
+  "a call that runs when its sequence, and then the engine, is closed comes to its end",
+  async () => {
+    const engine = cpu();
+    const sequence = engine.open();
+    await sequence.advance(still, NO_POINTS, FLOW);
+    const running = sequence.advance(moved, points, FLOW);
+    sequence[Symbol.asyncDispose]();
+    await engine.close();
+    assert.equal((await running).status.length, points.length / 2);
+    await assert.rejects(sequence.advance(still, NO_POINTS, FLOW), EngineError);
+  },
+);
+
+nativeTest("more points than ever before make the buffers grow", async () => {
+  const engine = cpu();
+  await using sequence = engine.open();
+  for (const count of [3, 700, 100, 9000]) {
+    const many = Float32Array.from({ length: 2 * count }, (_, i) => 20 + i % 200);
+    await sequence.advance(still, NO_POINTS, FLOW);
+    const { xy } = await sequence.advance(still, many, FLOW);
+    assert.equal(xy.length, 2 * count);
+    assert.ok(xy.every((at, i) => Math.abs(at - many[i]) < 0.01));
+  }
+  await engine.close();
+});
+
+nativeTest("an engine that cannot run here says why", () => {
+  assert.throws(() => cpu("avx1024"), /avx1024/);
+  return Promise.resolve();
+});
+
+Deno.test("native: a library that is none is a clear error", () => {
+  const file = new URL("../README.md", import.meta.url).pathname;
+  assert.throws(
+    () => createNativeEngine({ library: file, kind: "cpu", maxFramePixels: 100 }),
+    (error) => error instanceof EngineError && error.message.includes(file),
+  );
+});
+
+Deno.test("select: an engine that was asked for and cannot run fails, saying why", async () => {
+  const options = { library: "/nowhere/liblkstream.so", maxFramePixels: MAX_FRAME_PIXELS };
+  for (const choice of ["cpu", "cuda"] as const) {
+    await assert.rejects(selectEngine(choice, options), (error) => {
+      assert.ok(error instanceof EngineError);
+      assert.match(error.message, /nowhere/);
+      return true;
+    });
+  }
+});
+
+Deno.test("select: automatic choice goes on to opencv.js and says why", async () => {
+  const options = { library: "/nowhere/liblkstream.so", maxFramePixels: MAX_FRAME_PIXELS };
+  const engine = await selectEngine("auto", options);
+  assert.equal(engine.info.name, "wasm");
+  assert.match(engine.info.reason, /no cuda: .*nowhere.*no cpu: .*nowhere/);
+  await engine.close();
+});
+
+Deno.test({
+  name: "select: automatic choice takes the fastest that runs here",
+  ignore: library === null,
+  fn: async () => {
+    const engine = await selectEngine("auto", { library: null, maxFramePixels: MAX_FRAME_PIXELS });
+    assert.ok(["cuda", "cpu"].includes(engine.info.name));
+    await engine.close();
+  },
+});
