@@ -2,6 +2,7 @@
 import { EngineError, type FlowEngine } from "../server/engines/engine.ts";
 import { selectEngine } from "../server/engines/select.ts";
 import { benchEngines } from "./engines.ts";
+import { benchOpenCv } from "./opencv.ts";
 import { benchRoundTrip } from "./round_trip.ts";
 
 const OPTIONS = { library: Deno.env.get("LKSTREAM_LIBRARY") ?? null, maxFramePixels: 3840 * 2160 };
@@ -25,6 +26,7 @@ console.log(`lkstream bench, ${Deno.build.target}, ${cores} cores, Deno ${Deno.v
 const engines = await openEngines();
 try {
   await benchEngines(engines);
+  await benchOpenCv();
   for (const engine of engines) await benchRoundTrip(engine);
 } finally {
   for (const engine of engines) await engine.close();

@@ -7,7 +7,7 @@ import { CloseCode, type Limits, SUBPROTOCOLS } from "../protocol/mod.ts";
 import { type Access, admit, chooseResults, Refusal } from "./access.ts";
 import type { FlowEngine, FlowSequence } from "./engines/engine.ts";
 import type { Log } from "./log.ts";
-import { pages } from "./pages.ts";
+import { type Info, pages } from "./pages.ts";
 import { Session, type SessionSocket } from "./session.ts";
 
 /** Name and version, as told to clients. */
@@ -44,15 +44,18 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const sessions = new Set<Session>();
   let closing: Promise<void> | null = null;
 
+  const info = (): Info => ({
+    server: SERVER,
+    protocol: "lkstream.v1",
+    engine: engine.info,
+    limits,
+    sessions: { open: sessions.size, max: options.maxSessions },
+    token: options.token === null ? "none" : "required",
+  });
   const server = createServer(
-    await pages(PAGE_FOLDER, () => ({
-      server: SERVER,
-      protocol: "lkstream.v1",
-      engine: engine.info,
-      limits,
-      sessions: { open: sessions.size, max: options.maxSessions },
-      token: options.token === null ? "none" : "required",
-    }), () => closing === null),
+    // any other upgrade, such as h2c, may be passed over, and is answered as plain HTTP
+    { shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket" },
+    await pages(PAGE_FOLDER, info, () => closing === null),
   );
   const sockets = new WebSocketServer({
     noServer: true,

@@ -268,6 +268,22 @@ Deno.test("server: a port that is taken is a clear error", () =>
     await assert.rejects(withServer({ port }, async () => {}), /EADDRINUSE/);
   }));
 
+Deno.test("server: an upgrade to anything but WebSocket is passed over", () =>
+  withServer({}, async (url) => {
+    const answer = await new Promise<string>((answered) => {
+      const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
+      let text = "";
+      socket.on("data", (data) => text += data);
+      socket.on("close", () => answered(text));
+      socket.write(
+        "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\n" +
+          "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+      );
+      setTimeout(() => socket.destroy(), 300);
+    });
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+  }));
+
 Deno.test("server: bytes that are no HTTP do not hurt it", () =>
   withServer({}, async (url) => {
     const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
