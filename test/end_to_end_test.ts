@@ -10,9 +10,15 @@ const WIDTH = 320, HEIGHT = 240;
 /** Half a window: a point nearer to the border is compared on what is not in the picture. */
 const MARGIN = 11;
 
-/** Runs `use` as a client of a server started by `deno task start`. */
-async function withClient(use: (client: Client) => Promise<void>): Promise<void> {
-  const server = await start();
+/** Registers a test twice, with the best engine and with opencv.js, as a client of `deno task start`. */
+function endToEnd(name: string, use: (client: Client) => Promise<void>): void {
+  for (const engine of ["auto", "wasm"]) {
+    Deno.test(`end to end, --engine ${engine}: ${name}`, () => withClient(engine, use));
+  }
+}
+
+async function withClient(engine: string, use: (client: Client) => Promise<void>): Promise<void> {
+  const server = await start({ args: ["--engine", engine] });
   const client = await Client.connect(server.url);
   try {
     await client.nextOf("hello");
@@ -36,42 +42,42 @@ function positions({ points }: Tracks): Map<number, [number, number]> {
   return new Map(Array.from(points.id, (id, i) => [id, [points.xy[2 * i], points.xy[2 * i + 1]]]));
 }
 
-Deno.test("end to end: known motion is followed within 0.1 px, no id in view is lost", () =>
-  withClient(async (client) => {
-    const texture = new Texture(11);
-    client.say({ type: "configure", detect: { refill: 0, maxCorners: 200 } });
-    const born = new Map<number, [number, number]>();
-    const errors: number[] = [];
-    for (let frame = 0; frame < 60; frame++) {
-      const jpeg = encodeJpeg(texture.draw(WIDTH, HEIGHT, wander(frame)), { quality: 95 });
-      client.send(encodeFrame({ seq: frame, timestamp: frame, jpeg }));
-      const { tracks } = (await client.nextOf("tracks"))!;
-      assert.equal(tracks.seq, frame);
-      const now = positions(tracks);
-      if (frame === 0) {
-        assert.ok(now.size > 100, `${now.size} points were found`);
-        for (const [id, at] of now) born.set(id, at);
-        continue;
-      }
-      for (const [id, at] of born) {
-        const [x, y] = move(wander(frame), Float32Array.from(at));
-        const found = now.get(id);
-        if (found) errors.push(Math.hypot(found[0] - x, found[1] - y));
-        else if (inView(x, y)) {
-          const i = tracks.lost.id.indexOf(id);
-          assert.fail(
-            `${id} at ${x},${y}: ${LOST_REASONS[tracks.lost.reason[i] - 1]}, frame ${frame}`,
-          );
-        } else born.delete(id);
-      }
+endToEnd("known motion is followed within 0.1 px, no id in view is lost", async (client) => {
+  const texture = new Texture(11);
+  client.say({ type: "configure", detect: { refill: 0, maxCorners: 200 } });
+  const born = new Map<number, [number, number]>();
+  const errors: number[] = [];
+  for (let frame = 0; frame < 60; frame++) {
+    const jpeg = encodeJpeg(texture.draw(WIDTH, HEIGHT, wander(frame)), { quality: 95 });
+    client.send(encodeFrame({ seq: frame, timestamp: frame, jpeg }));
+    const { tracks } = (await client.nextOf("tracks"))!;
+    assert.equal(tracks.seq, frame);
+    const now = positions(tracks);
+    if (frame === 0) {
+      assert.ok(now.size > 100, `${now.size} points were found`);
+      for (const [id, at] of now) born.set(id, at);
+      continue;
     }
-    errors.sort((a, b) => a - b);
-    const median = errors[errors.length >> 1];
-    assert.ok(errors.length > 3000 && median <= 0.1, `median ${median} px of ${errors.length}`);
-  }));
+    for (const [id, at] of born) {
+      const [x, y] = move(wander(frame), Float32Array.from(at));
+      const found = now.get(id);
+      if (found) errors.push(Math.hypot(found[0] - x, found[1] - y));
+      else if (inView(x, y)) {
+        const i = tracks.lost.id.indexOf(id);
+        assert.fail(
+          `${id} at ${x},${y}: ${LOST_REASONS[tracks.lost.reason[i] - 1]}, frame ${frame}`,
+        );
+      } else born.delete(id);
+    }
+  }
+  errors.sort((a, b) => a - b);
+  const median = errors[errors.length >> 1];
+  assert.ok(errors.length > 3000 && median <= 0.1, `median ${median} px of ${errors.length}`);
+});
 
-Deno.test("end to end: 300 frames sent at once are answered in order, the rest told as dropped", () =>
-  withClient(async (client) => {
+endToEnd(
+  "300 frames sent at once are answered in order, the rest told as dropped",
+  async (client) => {
     const texture = new Texture(12);
     const jpegs = Array.from(
       { length: 10 },
@@ -90,10 +96,12 @@ Deno.test("end to end: 300 frames sent at once are answered in order, the rest t
     }
     assert.equal(answered + dropped, 300);
     assert.ok(dropped > 0);
-  }));
+  },
+);
 
-Deno.test("end to end: 250 damaged JPEGs each get tracks or bad_frame, and a good one lives on", () =>
-  withClient(async (client) => {
+endToEnd(
+  "250 damaged JPEGs each get tracks or bad_frame, and a good one lives on",
+  async (client) => {
     const good = encodeJpeg(new Texture(13).draw(WIDTH, HEIGHT));
     const next = random(14);
     let bad = 0;
@@ -115,7 +123,8 @@ Deno.test("end to end: 250 damaged JPEGs each get tracks or bad_frame, and a goo
       }
     }
     assert.ok(bad > 100, `${bad} of 250 were refused`);
-  }));
+  },
+);
 
 /** Cuts a JPEG short, or changes some of its bytes. */
 function damage(jpeg: Uint8Array, next: () => number): Uint8Array {
