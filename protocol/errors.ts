@@ -31,6 +31,6 @@ export const CloseCode = {
 
 /** A value as it is quoted in an error message: short, on one line. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === "number" ? `${value}` : JSON.stringify(value) ?? `${value}`;
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -9,7 +9,7 @@ export const SUBPROTOCOLS = { bin: "lkstream.v1.bin", json: "lkstream.v1.json" }
 /** How tracks arrive: binary columns, or JSON text. */
 export type ResultForm = keyof typeof SUBPROTOCOLS;
 
-const xy = v.tuple([v.number(), v.number()]);
+const xy = v.strictTuple([v.number(), v.number()]);
 const polygon = v.pipe(v.array(xy), v.minLength(3));
 const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff));
 
@@ -20,6 +20,13 @@ const FIELDS = {
   clear: v.object({ type: v.literal("clear") }),
   mask: v.object({ type: v.literal("mask"), polygons: v.array(polygon) }),
   stats: v.object({ type: v.literal("stats") }),
+};
+const FORMS = {
+  add: "points: a list of [x, y]",
+  remove: "ids: a list of whole numbers from 0 to 4294967295",
+  clear: "nothing",
+  mask: "polygons: a list of polygons, each a list of 3 or more [x, y]",
+  stats: "nothing",
 };
 const TYPES = ["configure", ...Object.keys(FIELDS)];
 /** Room for 10,000 points with all their digits. */
@@ -59,11 +66,11 @@ export function parseControl(text: string): ControlMessage {
   // The first fault is enough: a list may hold a hundred thousand of them.
   const result = v.safeParse(FIELDS[type as keyof typeof FIELDS], message, { abortEarly: true });
   if (result.success) return result.output;
-  const issue = result.issues[0];
+  const [issue] = result.issues;
   throw new ProtocolError(
     "bad_message",
-    `Cannot take ${v.getDotPath(issue) ?? "the fields"} of ${type}: found ${issue.received}, ` +
-      `allowed is ${issue.expected ?? "a longer list"}`,
+    `Cannot take ${quote(issue.input)} as ${v.getDotPath(issue)} of ${type}: ` +
+      `allowed are ${FORMS[type as keyof typeof FORMS]}`,
   );
 }
 

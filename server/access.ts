@@ -49,8 +49,15 @@ export function admit(request: IncomingMessage, access: Access): void {
 
 /** Same origin, or one that was named. Clients that are not pages send no Origin. */
 function isOriginAllowed(origin: string, host: string | undefined, access: Access): boolean {
-  const isSame = host !== undefined && URL.parse(origin)?.host === host;
-  return isSame || access.allowOrigins.includes(origin);
+  if (access.allowOrigins.includes(origin)) return true;
+  const from = URL.parse(origin), to = URL.parse(`http://${host}`);
+  return from !== null && to !== null && (from.host === to.host || areThisMachine(from, to));
+}
+
+/** localhost and 127.0.0.1 are one server to its user, though two origins to a browser. */
+function areThisMachine(a: URL, b: URL): boolean {
+  const names = ["localhost", "127.0.0.1", "[::1]"];
+  return a.port === b.port && names.includes(a.hostname) && names.includes(b.hostname);
 }
 
 function presentedTokens(request: IncomingMessage): string[] {

@@ -34,7 +34,11 @@ const FLAGS = {
   port: { value: "N", fallback: "8000", text: "port to listen on; 0 picks a free one" },
   engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
   library: { value: "FILE", fallback: "", text: "native library to use, not the one built here" },
-  token: { value: "T", fallback: "", text: "clients must present this token" },
+  token: {
+    value: "T",
+    fallback: "",
+    text: "clients must present it; LKSTREAM_TOKEN hides it better",
+  },
   "allow-origin": {
     value: "O",
     fallback: "",
@@ -95,7 +99,7 @@ export function readConfig(
     port: whole("port", 0, 65535),
     engine,
     library: text("library") || null,
-    token: text("token") || null,
+    token: readToken(given.token?.at(-1) ?? env(variable("token"))),
     allowOrigins: readOrigins(given["allow-origin"] ?? text("allow-origin").split(",")),
     maxSessions: whole("max-sessions", 1, 100_000),
     maxFrameBytes: whole("max-frame-bytes", 1024, 1 << 30),
@@ -112,6 +116,13 @@ function parseFlags(args: string[]): { help?: boolean } & { [name in FlagName]?:
   } catch (error) {
     throw new ConfigError(`Cannot read the command line: ${(error as Error).message}`);
   }
+}
+
+/** An empty one is refused: a variable that was set wrong must not let everybody in. */
+function readToken(token: string | undefined): string | null {
+  if (token === undefined) return null;
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(token)) return token; // what a subprotocol's name may hold
+  throw badFlag("token", "…", "letters, digits and any of !#$%&'*+-.^_`|~, at least one");
 }
 
 function readOrigins(origins: string[]): string[] {

@@ -73,6 +73,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     }
   }, pingMs);
 
+  sockets.on("wsClientError", (error, socket) => {
+    refuse(socket, new Refusal(400, "bad_request", `Cannot upgrade: ${error.message}`));
+  });
   server.on("upgrade", (request, socket, head) => {
     try {
       check(request);

@@ -53,6 +53,9 @@ const MAX_ERRORS_IN_A_ROW = 20;
 /** Corners of all polygons of a mask together; painting takes corners × rows steps. */
 const MAX_MASK_CORNERS = 1000;
 
+/** Control messages are obeyed one after the other for no longer than this. */
+const TURN_MS = 5;
+
 interface Received extends FrameMessage {
   seq: number;
   /** performance.now() at receipt. */
@@ -154,18 +157,22 @@ export class Session {
   /** Works until nothing waits or the reader lags; what is sent wakes it again. */
   async #work(): Promise<void> {
     this.#working = true;
+    let turn = performance.now();
     while (!this.#closing && this.#socket.bufferedAmount <= MAX_BUFFERED_BYTES) {
       const next = this.#inbox.take();
-      if (!next) break;
+      if (next === undefined) break;
       if (this.#paused && !this.#inbox.isFull) {
         this.#paused = false;
         this.#socket.resume();
       }
       if (typeof next === "string") {
         this.#obey(next);
-        await new Promise((others) => setImmediate(others)); // other sessions have their turn
       } else {
         await this.#processFrame(next);
+      }
+      if (performance.now() - turn > TURN_MS) { // other sessions have theirs
+        await new Promise((others) => setImmediate(others));
+        turn = performance.now();
       }
     }
     this.#working = false;

@@ -109,8 +109,8 @@ export class Tracker {
     if (outside) {
       throw new ProtocolError(
         "bad_message",
-        `Cannot add a point at ${quote(outside)}: allowed are x from 0 to ${width - 1} ` +
-          `and y from 0 to ${height - 1}, half a pixel beyond included`,
+        `Cannot add a point at ${quote(outside)}: allowed are x from -0.5 to below ` +
+          `${width - 0.5} and y from -0.5 to below ${height - 0.5}`,
       );
     }
     if (this.live + xy.length > this.maxPoints) {

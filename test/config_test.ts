@@ -43,6 +43,8 @@ Deno.test("config: what is wrong is named with its value and what is allowed", (
       [["--allow-origin", "example.org"], /example\.org.*https:/],
       [["--allow-origin", "https://example.org/path"], /path/],
       [["--max-sessions", "0"], /1 to/],
+      [["--token", ""], /--token/],
+      [["--token", "a/b="], /--token/],
       [["--fast"], /--fast/],
       [["here"], /here/],
     ] as [string[], RegExp][]

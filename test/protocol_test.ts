@@ -217,6 +217,7 @@ Deno.test("control: what is not allowed is refused by its code", () => {
       { type: "toString" },
       { type: "add" },
       { type: "add", points: [[1]] },
+      { type: "add", points: [[1, 2, 3]] },
       { type: "add", points: [[1, "2"]] },
       { type: "add", points: [[1, null]] },
       { type: "remove", ids: [1.5] },

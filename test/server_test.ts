@@ -141,10 +141,19 @@ Deno.test("server: with a token, only who presents it gets in, in any of three w
 
 Deno.test("server: pages of other origins are refused unless they are named", () =>
   withServer({ allowOrigins: ["https://robots.example"] }, async (url) => {
-    for (const origin of [url, "https://robots.example"]) {
+    const { port } = new URL(url);
+    for (const origin of [url, `http://localhost:${port}`, "https://robots.example"]) {
       await (await Client.connect(url, { headers: { Origin: origin } })).close();
     }
-    for (const origin of ["https://evil.example", "null", "https://robots.example.evil", ""]) {
+    for (
+      const origin of [
+        "https://evil.example",
+        "null",
+        "https://robots.example.evil",
+        "http://localhost:1",
+        "",
+      ]
+    ) {
       const { status, body } = await refused(Client.connect(url, { headers: { Origin: origin } }));
       assert.equal(status, 403, origin);
       assert.equal(JSON.parse(body).error.code, "origin_not_allowed");
@@ -268,20 +277,30 @@ Deno.test("server: a port that is taken is a clear error", () =>
     await assert.rejects(withServer({ port }, async () => {}), /EADDRINUSE/);
   }));
 
+/** What the server answers to a request of these headers, as text. */
+function rawRequest(url: string, path: string, headers: Record<string, string>): Promise<string> {
+  return new Promise((answered) => {
+    const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
+    let text = "";
+    socket.on("data", (data) => text += data);
+    socket.on("close", () => answered(text));
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${lines.join("")}\r\n`);
+    setTimeout(() => socket.destroy(), 300);
+  });
+}
+
 Deno.test("server: an upgrade to anything but WebSocket is passed over", () =>
   withServer({}, async (url) => {
-    const answer = await new Promise<string>((answered) => {
-      const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
-      let text = "";
-      socket.on("data", (data) => text += data);
-      socket.on("close", () => answered(text));
-      socket.write(
-        "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\n" +
-          "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
-      );
-      setTimeout(() => socket.destroy(), 300);
-    });
-    assert.match(answer, /^HTTP\/1\.1 200 /);
+    const headers = { Connection: "Upgrade, close", Upgrade: "h2c" };
+    assert.match(await rawRequest(url, "/healthz", headers), /^HTTP\/1\.1 200 /);
+  }));
+
+Deno.test("server: a handshake of the wrong form is refused as JSON", () =>
+  withServer({}, async (url) => {
+    const headers = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "5" };
+    const answer = await rawRequest(url, "/v1/stream", headers);
+    assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*"code":"bad_request"/);
   }));
 
 Deno.test("server: bytes that are no HTTP do not hurt it", () =>

@@ -125,6 +125,15 @@ Deno.test("session: one frame in work, the newest waits, the others are counted 
   assert.equal(session.stats.processed + session.stats.dropped, 301);
 });
 
+Deno.test("session: two frames right behind a control message are both answered", async () => {
+  const { frame, say, tracks } = begin();
+  say({ type: "configure", flow: { maxLevel: 1 } });
+  frame(0);
+  frame(1);
+  await settle();
+  assert.deepEqual(tracks().map(({ seq }) => seq), [0, 1]);
+});
+
 Deno.test("session: a reset outlives the frame that asked for it", async () => {
   const gate = Promise.withResolvers<void>();
   const { frame, tracks } = begin([{ corners: CORNERS }, { wait: gate.promise }]);
@@ -205,6 +214,7 @@ Deno.test("session: errors carry their code, lose nothing, and name the frame", 
     { fails: "engine" },
   ]);
   session.receiveText("{");
+  session.receiveText("");
   say({ type: "fly" });
   say({ type: "configure", flow: { maxLevel: 9 } });
   say({ type: "add", points: [[1, 1]] });
@@ -228,6 +238,7 @@ Deno.test("session: errors carry their code, lose nothing, and name the frame", 
     answer.type === "error" ? [answer.code, answer.seq] : answer
   );
   assert.deepEqual(told, [
+    ["bad_json", undefined],
     ["bad_json", undefined],
     ["bad_message", undefined],
     ["bad_option", undefined],

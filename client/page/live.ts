@@ -1,4 +1,4 @@
-import { type Capture, capture, type Connection, type Source } from "../sdk/mod.ts";
+import { type Capture, capture, type Connection, type Source, type Tracks } from "../sdk/mod.ts";
 import type { Mode, Stage } from "./stage.ts";
 
 /** Frames a second sent at most: what cameras deliver. */
@@ -17,9 +17,16 @@ export class Live implements Disposable {
   /** Counts the sources asked for: one that opens after a later one was asked for is unwanted. */
   #asked = 0;
 
-  constructor(readonly connection: Connection, readonly stage: Stage) {
+  /** @param shown called with each result of the source in use */
+  constructor(
+    readonly connection: Connection,
+    readonly stage: Stage,
+    shown: (tracks: Tracks) => void,
+  ) {
     connection.on("tracks", (tracks) => {
-      stage.result(tracks, this.capture?.take(tracks.seq) ?? null);
+      if (!this.capture?.hasSent(tracks.seq)) return; // of the source before this one
+      stage.result(tracks, this.capture.take(tracks.seq));
+      shown(tracks);
     });
   }
 

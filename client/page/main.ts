@@ -51,18 +51,17 @@ if (params.autostart) begin();
 function begin(): void {
   end();
   const connection = connect(location.origin, { token: params.token, options: options.changes() });
-  live = new Live(connection, stage);
+  live = new Live(connection, stage, (tracks) => {
+    readout.tracks(tracks);
+    if (!status.isLive) status.live();
+    document.dispatchEvent(new CustomEvent("lkstream:tracks", { detail: tracks }));
+  });
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
   connection.on("hello", ({ engine }) => readout.engine(engine));
   connection.on("configured", (inForce) => options.show(inForce));
   connection.on("error", (error) => console.warn(error.message));
-  connection.on("tracks", (tracks) => {
-    readout.tracks(tracks);
-    if (!status.isLive) status.live();
-    document.dispatchEvent(new CustomEvent("lkstream:tracks", { detail: tracks }));
-  });
   unfollow = readout.follow(live);
   void useSource();
 }
@@ -122,7 +121,7 @@ function connectionProblem({ code, message }: LkstreamError): Problem {
   if (code === "unauthorized") {
     return {
       title: "This server asks for a token",
-      text: "Open the address with ?token=… at its end, as the server printed it when it started.",
+      text: "Open the address with ?token=TOKEN at its end: the token the server was started with.",
     };
   }
   return { title: "The server ended the session", text: `${message}.` };

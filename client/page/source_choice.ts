@@ -57,7 +57,8 @@ export class SourceChoice {
 
   /** Lists the cameras anew; the choice stays if it is still there. */
   async refresh(): Promise<void> {
-    const cameras = (await listCameras()).filter((camera) => camera.deviceId && camera.label);
+    const all = await listCameras().catch(() => []); // a camera works without a list of them
+    const cameras = all.filter((camera) => camera.deviceId && camera.label);
     const { value } = this.#source;
     this.#source.replaceChildren(new Option("Camera", ANY_CAMERA));
     if (cameras.length > 1) {

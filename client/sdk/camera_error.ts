@@ -59,12 +59,13 @@ export class CameraError extends Error {
 
   /** The explanation of what `getUserMedia` threw. */
   static from(error: unknown): CameraError {
-    const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+    // Not every browser's OverconstrainedError is an Error.
+    const { name = "unknown", message = String(error) } = Object(error) as Partial<Error>;
     const known = EXPLANATIONS[name] ?? {
-      message: `The camera cannot be opened: ${error instanceof Error ? error.message : error}`,
+      message: `The camera cannot be opened: ${message}`,
       remedy: "Try again, or choose another camera.",
     };
-    return new CameraError(name || "unknown", known, error);
+    return new CameraError(name, known, error);
   }
 
   /** Browsers give cameras only to pages that came by HTTPS or from this very machine. */

@@ -38,10 +38,14 @@ export interface CaptureEvents {
 
 /** Frames may come a little early and still be in time for `maxRate`. */
 const EARLY_MS = 4;
+/** After no picture for so long, as in a hidden tab, the next one is another scene. */
+const SCENE_MS = 3000;
 
 /**
  * Sends what `picture` shows over `connection` until it is closed. Frames are
  * never queued: while two are unanswered, those that the picture shows are skipped.
+ * Tracking begins anew with its first frame, and after the picture stood still
+ * in the background.
  *
  * ```ts
  * using capturing = capture(video, connection, { maxSide: 640 });
@@ -71,7 +75,11 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   readonly #opening: Promise<void>;
   #encoder: Encoder | undefined;
   #size: CaptureMeasured["size"] = null;
+  #lastShown = -Infinity;
   #lastSeen = -Infinity;
+  /** The next frame is no successor of the one before it. */
+  #reset = true;
+  #firstSeq: number | null = null;
   #skipped = 0;
   #busy = false;
   #closed = false;
@@ -99,6 +107,11 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
    */
   take(seq: number): ImageBitmap | null {
     return this.#sent.take(seq);
+  }
+
+  /** True for the frames that came from here rather than from an earlier capture. */
+  hasSent(seq: number): boolean {
+    return this.#firstSeq !== null && (seq - this.#firstSeq) >>> 0 < 2 ** 31; // numbers wrap
   }
 
   measured(): CaptureMeasured {
@@ -130,6 +143,8 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   }
 
   #seen(now: number): void {
+    if (now - this.#lastShown > SCENE_MS) this.#reset = true;
+    this.#lastShown = now;
     if (now - this.#lastSeen < 1000 / this.maxRate - EARLY_MS) return;
     this.#lastSeen = now;
     this.#rate.mark(now);
@@ -146,18 +161,29 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
 
   async #send(timestamp: number): Promise<void> {
     const taken = performance.now();
-    const picture = await this.#take();
-    if (!picture) return;
-    await this.#opening;
-    const { bitmap, jpeg } = await this.#encoder!.encode({
-      bitmap: picture,
-      quality: this.quality,
-    });
-    this.#encodeMs.add(performance.now() - taken);
-    const seq = this.#closed ? null : this.#connection.send(jpeg, { timestamp });
-    if (seq !== null) this.#size = { width: bitmap.width, height: bitmap.height };
-    if (seq !== null && this.keepFrames) this.#sent.put(seq, bitmap);
-    else bitmap.close();
+    const reset = this.#reset;
+    this.#reset = false;
+    let bitmap: ImageBitmap | null = null;
+    let seq: number | null = null;
+    try {
+      bitmap = await this.#take();
+      if (!bitmap) return;
+      const { width, height } = bitmap;
+      await this.#opening;
+      const encoded = await this.#encoder!.encode({ bitmap, quality: this.quality });
+      bitmap = encoded.bitmap;
+      this.#encodeMs.add(performance.now() - taken);
+      if (!this.#closed) seq = this.#connection.send(encoded.jpeg, { timestamp, reset });
+      if (seq === null) return;
+      this.#firstSeq ??= seq;
+      this.#size = { width, height };
+      if (!this.keepFrames) return;
+      this.#sent.put(seq, bitmap);
+      bitmap = null;
+    } finally {
+      bitmap?.close();
+      if (seq === null) this.#reset ||= reset;
+    }
   }
 
   /** The frame that is shown now, upright as it is shown, at the size to be sent. */

@@ -5,6 +5,7 @@ import {
   encodeFrame,
   type Hello,
   type Options,
+  parseControl,
   parseServerMessage,
   type PartialOptions,
   ProtocolError,
@@ -18,10 +19,10 @@ import { type Address, streamAddress } from "./address.ts";
 import { Emitter } from "./emitter.ts";
 import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
-import { Flight, type Measured } from "./flight.ts";
-import { pauseMs } from "./pause.ts";
+import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
+import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
-import { Requests } from "./requests.ts";
+import { type Answers, outlasts, type RequestMessage, Requests } from "./requests.ts";
 
 /** How {@linkcode connect} connects; all of it may be left out. */
 export interface ConnectOptions {
@@ -31,6 +32,10 @@ export interface ConnectOptions {
   options?: PartialOptions;
   /** How tracks travel: binary columns, the default, or JSON. The `tracks` event is the same. */
   results?: ResultForm;
+  /** A link on which nothing comes for so long while frames are unanswered is dead; 10 s by default. */
+  silentMs?: number;
+  /** How long to wait before the n-th try to reconnect, from 1; 0.5 s growing to 10 s by default. */
+  pauseMs?: (attempt: number) => number;
 }
 
 /** Where a connection stands. */
@@ -62,8 +67,9 @@ export interface SendOptions {
   reset?: boolean;
 }
 
-/** Refusals that another try does not change. */
-const FINAL_REFUSALS: ReadonlySet<string> = new Set(["unauthorized", "forbidden"]);
+const SILENT_MS = 10_000;
+/** A session that lasted so long was a good one, even without a frame. */
+const STEADY_MS = 5000;
 
 /**
  * Connects to an lkstream server and stays connected: a stream that ends is
@@ -82,18 +88,33 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Connec
 /** A session with the server; see {@linkcode connect}. */
 export class Connection extends Emitter<ConnectionEvents> implements Disposable {
   readonly #address: Address;
+  readonly #hasToken: boolean;
+  readonly #silentMs: number;
+  readonly #pauseMs: (attempt: number) => number;
   readonly #requests = new Requests();
   readonly #flight = new Flight();
   #state: ConnectionState = { name: "connecting" };
   #socket: WebSocket | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** What a refusal looked like; so again, it is believed. */
+  #suspicion: string | undefined;
   #attempt = 0;
   #nextSeq = 0;
   #hello: Hello | undefined;
 
-  constructor(url: string | URL, { token, options, results = "bin" }: ConnectOptions = {}) {
+  constructor(url: string | URL, {
+    token,
+    options,
+    results = "bin",
+    silentMs = SILENT_MS,
+    pauseMs = growingPauseMs,
+  }: ConnectOptions = {}) {
     super();
     this.#address = streamAddress(url, results, token);
+    this.#hasToken = Boolean(token);
+    this.#silentMs = silentMs;
+    this.#pauseMs = pauseMs;
     if (options) this.#requests.wait({ type: "configure", ...options });
     globalThis.addEventListener?.("online", this.#online);
     this.#open();
@@ -110,7 +131,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   /** How many frames {@linkcode send} takes now: 0 to 2, and 0 unless open. */
   get free(): number {
-    return this.#state.name === "open" ? this.#flight.free(performance.now()) : 0;
+    return this.#state.name === "open" ? MAX_UNANSWERED - this.#flight.unanswered : 0;
   }
 
   /** Counts, rates and round trip, as seen from here. */
@@ -124,53 +145,51 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
    */
   send(jpeg: Uint8Array, { seq, timestamp, reset }: SendOptions = {}): number | null {
     if (this.free <= 0) return null;
+    const number = seq ?? this.#nextSeq;
+    const now = performance.now();
+    const message = encodeFrame({ seq: number, timestamp: timestamp ?? now, reset, jpeg });
     const limit = this.#hello?.limits.maxFrameBytes ?? Infinity;
-    if (jpeg.length > limit) {
+    if (message.length > limit) {
       throw new LkstreamError(
         "rejected",
-        `Cannot send a frame of ${jpeg.length} bytes: allowed are up to ${limit}`,
+        `Cannot send a frame message of ${message.length} bytes: allowed are up to ${limit}`,
       );
     }
-    const number = seq ?? this.#nextSeq;
     this.#nextSeq = (number + 1) >>> 0;
-    const now = performance.now();
-    this.#socket!.send(encodeFrame({ seq: number, timestamp: timestamp ?? now, reset, jpeg }));
+    this.#socket!.send(message);
     this.#flight.sent(number, now);
+    this.#listen();
     return number;
   }
 
   /** Changes options from the next frame on; they outlast a reconnect. */
   configure(change: PartialOptions): Promise<Options> {
-    this.#say({ type: "configure", ...change });
-    return this.#requests.wait({ type: "configure", ...change });
+    return this.#ask({ type: "configure", ...change });
   }
 
   /** Tracks these points of the last processed frame; their ids come in the same order. */
   add(points: [x: number, y: number][]): Promise<number[]> {
-    if (!this.#say({ type: "add", points })) return this.#notOpen("add points");
-    return this.#requests.wait({ type: "add", points });
+    return this.#ask({ type: "add", points });
   }
 
   /** Ends these points. */
   remove(ids: number[]): void {
-    this.#say({ type: "remove", ids });
+    this.#tell({ type: "remove", ids });
   }
 
   /** Ends all points and finds new ones. */
   clear(): void {
-    this.#say({ type: "clear" });
+    this.#tell({ type: "clear" });
   }
 
   /** Keeps points inside these polygons, in pixels; none lifts the mask. Outlasts a reconnect. */
   mask(polygons: [x: number, y: number][][]): Promise<number | null> {
-    this.#say({ type: "mask", polygons });
-    return this.#requests.wait({ type: "mask", polygons });
+    return this.#ask({ type: "mask", polygons });
   }
 
   /** Asks for the session's counters. */
   stats(): Promise<Stats> {
-    if (!this.#say({ type: "stats" })) return this.#notOpen("ask for stats");
-    return this.#requests.wait({ type: "stats" });
+    return this.#ask({ type: "stats" });
   }
 
   /** Ends the connection for good. Idempotent. */
@@ -185,28 +204,62 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   #open(): void {
     const socket = new WebSocket(this.#address.url, this.#address.protocols);
     socket.binaryType = "arraybuffer";
-    let opened = false;
+    let openedAt: number | undefined;
     socket.onopen = () => {
-      opened = true;
-      for (const message of this.#requests.messages()) socket.send(JSON.stringify(message));
+      openedAt = performance.now();
+      this.#suspicion = undefined;
+      for (const message of this.#requests.begin()) socket.send(JSON.stringify(message));
       this.#enter({ name: "open" });
     };
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => void this.#lost(opened, code, reason);
+    socket.onclose = ({ code, reason }) => {
+      if (openedAt === undefined) return void this.#refused();
+      if (performance.now() - openedAt > STEADY_MS) this.#attempt = 0;
+      this.#lost(ended(code, reason), isFinal(code));
+    };
     this.#socket = socket;
   }
 
-  async #lost(opened: boolean, code: number, reason: string): Promise<void> {
-    if (this.#state.name === "closed") return;
-    this.#socket = undefined;
-    const error = opened ? ended(code, reason) : await explainRefusal(this.#address.url);
+  /** No session began. Who was let in once is right and only has to come again. */
+  async #refused(): Promise<void> {
+    const { error, isFinal } = await explainRefusal(this.#address.url, this.#hasToken);
     if (this.#isClosed()) return; // while it was being explained
-    if (isFinal(code) || FINAL_REFUSALS.has(error.code)) return this.#end(error);
+    const isSure = isFinal === "yes" || isFinal === "probably" && this.#suspicion === error.code;
+    this.#suspicion = error.code;
+    this.#lost(error, isSure && this.#hello === undefined);
+  }
+
+  #lost(error: LkstreamError, isFinal: boolean): void {
+    this.#socket = undefined;
+    if (isFinal) return this.#end(error);
     this.#flight.clear();
+    this.#listen();
     this.#requests.interrupt(error);
-    const inMs = pauseMs(++this.#attempt);
+    const inMs = this.#pauseMs(++this.#attempt);
     this.#retry = setTimeout(() => this.#again(), inMs);
     this.#enter({ name: "reconnecting", attempt: this.#attempt, inMs, error });
+  }
+
+  /** While frames are unanswered, something must come in time. */
+  #listen(): void {
+    clearTimeout(this.#silence);
+    if (this.#flight.unanswered === 0) return;
+    this.#silence = setTimeout(() => this.#cut(), this.#silentMs);
+  }
+
+  /** The link is dead. A close handshake over it would take minutes to fail, so none is awaited. */
+  #cut(): void {
+    this.#abandon();
+    const silence = `Nothing came from the server for ${this.#silentMs / 1000} s`;
+    this.#lost(new LkstreamError("disconnected", silence), false);
+  }
+
+  #abandon(): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(CloseCode.done);
+    this.#socket = undefined;
   }
 
   #again(): void {
@@ -225,10 +278,10 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     clearTimeout(this.#retry);
     globalThis.removeEventListener?.("online", this.#online);
     this.#flight.clear();
+    this.#listen();
+    this.#abandon();
     this.#requests.close(error ?? new LkstreamError("disconnected", "The connection was closed"));
     this.#enter({ name: "closed", error });
-    this.#socket?.close(CloseCode.done);
-    this.#socket = undefined;
   }
 
   #enter(state: ConnectionState): void {
@@ -240,21 +293,34 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return this.#state.name === "closed";
   }
 
-  #say(message: ClientMessage): boolean {
-    if (this.#state.name !== "open") return false;
-    this.#socket!.send(JSON.stringify(message));
-    return true;
+  /** Sends a request; what outlasts a session waits for the next one where there is none. */
+  #ask<N extends keyof Answers>(message: RequestMessage<N>): Promise<Answers[N]> {
+    const refusal = this.#tell(message);
+    if (!refusal || refusal.code === "disconnected" && outlasts(message) && !this.#isClosed()) {
+      return this.#requests.wait(message);
+    }
+    const refused = Promise.reject(refusal);
+    refused.catch(() => {}); // it may be ignored
+    return refused;
   }
 
-  #notOpen(action: string): Promise<never> {
-    const refused = Promise.reject(
-      new LkstreamError(
-        "disconnected",
-        `Cannot ${action} while ${this.#state.name}: the connection must be open`,
-      ),
+  /**
+   * Sends a control message, or returns why not. What has the wrong form stays
+   * here: the server's error does not say which message it is about, and could
+   * be taken for the answer to another.
+   */
+  #tell(message: ClientMessage): LkstreamError | undefined {
+    const text = JSON.stringify(message);
+    try {
+      parseControl(text);
+    } catch (error) {
+      return this.#complain(error);
+    }
+    if (this.#state.name === "open") return void this.#socket!.send(text);
+    return new LkstreamError(
+      "disconnected",
+      `Cannot send ${message.type} while ${this.#state.name}: the connection must be open`,
     );
-    refused.catch(() => {});
-    return refused;
   }
 
   #receive(data: string | ArrayBuffer): void {
@@ -263,15 +329,23 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       if (typeof data === "string") this.#understand(parseServerMessage(data));
       else this.#answered(decodeTracks(data));
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.emit("error", new LkstreamError(error.code, error.message));
+      this.#complain(error);
+    } finally {
+      this.#listen();
     }
+  }
+
+  /** What does not follow the protocol is an error event. */
+  #complain(error: unknown): LkstreamError {
+    if (!(error instanceof ProtocolError)) throw error;
+    const complaint = new LkstreamError(error.code, error.message);
+    this.emit("error", complaint);
+    return complaint;
   }
 
   #understand(message: ServerMessage): void {
     switch (message.type) {
       case "hello":
-        this.#attempt = 0;
         this.#hello = message;
         return this.emit("hello", message);
       case "tracks":
@@ -294,6 +368,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   #answered(tracks: Tracks): void {
+    this.#attempt = 0;
     this.#flight.answered(tracks.seq, tracks.dropped, performance.now());
     this.emit("tracks", tracks);
   }

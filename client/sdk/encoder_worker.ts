@@ -10,12 +10,14 @@ const canvas = new OffscreenCanvas(1, 1);
 const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true })!;
 
 worker.onmessage = async ({ data }: MessageEvent<EncodeRequest>) => {
+  const { bitmap } = data;
   try {
     const jpeg = await encode(data);
     // The picture goes back: what is drawn under a result is what was sent.
-    const reply: EncodeReply = { bitmap: data.bitmap, jpeg };
-    worker.postMessage(reply, [reply.bitmap, jpeg.buffer]);
+    const reply: EncodeReply = { bitmap, jpeg };
+    worker.postMessage(reply, [bitmap, jpeg.buffer]);
   } catch (error) {
+    bitmap.close();
     worker.postMessage(String(error));
   }
 };

@@ -2,8 +2,6 @@ import { Latest, Rate, type Spread } from "./meter.ts";
 
 /** A session works on one frame and keeps one waiting: more would only be dropped. */
 export const MAX_UNANSWERED = 2;
-/** An answer that has not come by then is not waited for any longer. */
-const GIVE_UP_MS = 10_000;
 
 /** What the connection has measured so far. */
 export interface Measured {
@@ -28,10 +26,8 @@ export class Flight {
   readonly #answeredRate = new Rate();
   readonly #roundTrip = new Latest();
 
-  /** How many frames may be sent now. */
-  free(now: number): number {
-    this.#frames = this.#frames.filter((frame) => now - frame.sentAt < GIVE_UP_MS);
-    return MAX_UNANSWERED - this.#frames.length;
+  get unanswered(): number {
+    return this.#frames.length;
   }
 
   sent(seq: number, now: number): void {

@@ -6,7 +6,7 @@ const LONGEST_MS = 10_000;
  * time up to 10 s, and up to a quarter less, so that many clients do not return
  * to a restarted server in the same moment.
  */
-export function pauseMs(attempt: number, random: () => number = Math.random): number {
+export function growingPauseMs(attempt: number, random: () => number = Math.random): number {
   const full = Math.min(LONGEST_MS, FIRST_MS * 2 ** (attempt - 1));
   return Math.round(full * (1 - random() / 4));
 }

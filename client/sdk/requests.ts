@@ -2,33 +2,36 @@ import type { ClientMessage, Options, PartialOptions, Stats } from "../../protoc
 import { LkstreamError } from "./errors.ts";
 
 /** What each request is answered with. */
-interface Answers {
+export interface Answers {
   configure: Options;
   add: number[];
   mask: number | null;
   stats: Stats;
 }
 type Name = keyof Answers;
-export type RequestMessage = Extract<ClientMessage, { type: Name }>;
+/** A message that the server answers; `remove` and `clear` it does not. */
+export type RequestMessage<N extends Name = Name> = Extract<ClientMessage, { type: N }>;
 
 interface Request {
   message: RequestMessage;
   resolve(value: unknown): void;
   reject(error: LkstreamError): void;
+  /** Said again for a new session; nobody awaits it. */
+  isReplay?: boolean;
 }
 
 /**
- * Requests that wait for their answers, which come in the order of the requests
- * of a kind. Options and mask belong to the user rather than to a session: they
- * are asked for again in each new one.
+ * Requests that wait for their answers, which come in the order of the requests.
+ * Options and mask belong to the user rather than to a session: they are asked
+ * for again in each new one.
  */
 export class Requests {
   #waiting: Request[] = [];
   #options: PartialOptions = {};
-  #mask: RequestMessage | undefined;
+  #mask: RequestMessage<"mask"> | undefined;
 
   /** A promise of the answer. It may be ignored: errors are also events. */
-  wait<N extends Name>(message: Extract<RequestMessage, { type: N }>): Promise<Answers[N]> {
+  wait<N extends Name>(message: RequestMessage<N>): Promise<Answers[N]> {
     const { promise, resolve, reject } = Promise.withResolvers<Answers[N]>();
     promise.catch(() => {});
     this.#waiting.push({ message, resolve: resolve as (value: unknown) => void, reject });
@@ -36,33 +39,37 @@ export class Requests {
   }
 
   answer<N extends Name>(type: N, value: Answers[N]): void {
-    const request = this.#take((message) => message.type === type);
-    if (!request) return;
-    if (request.message.type === "configure") {
-      this.#options = merge(this.#options, request.message);
-    } else if (request.message.type === "mask") this.#mask = request.message;
-    request.resolve(value);
+    const at = this.#waiting.findIndex(({ message }) => message.type === type);
+    if (at < 0) return;
+    const [{ message, resolve }] = this.#waiting.splice(at, 1);
+    if (message.type === "configure") this.#options = merge(this.#options, message);
+    else if (message.type === "mask") {
+      this.#mask = message.polygons.length > 0 ? message : undefined;
+    }
+    resolve(value);
   }
 
-  /** The error belongs to the oldest request that can be answered by its code. */
+  /** An error that names no frame answers the oldest request. */
   fail(error: LkstreamError): void {
-    const isConfigure = error.code === "bad_option";
-    this.#take((message) => (message.type === "configure") === isConfigure)?.reject(error);
+    this.#waiting.shift()?.reject(error);
   }
 
-  /** What a new session is to be told, oldest first. */
-  messages(): RequestMessage[] {
-    return this.#waiting.map((request) => request.message);
+  /** A session begins; it is to be told these messages, in this order. */
+  begin(): RequestMessage[] {
+    const replays: RequestMessage[] = [];
+    if (Object.keys(this.#options).length > 0) {
+      replays.push({ type: "configure", ...this.#options });
+    }
+    if (this.#mask) replays.push(this.#mask);
+    this.#waiting.unshift(...replays.map(asReplay));
+    return this.#waiting.map(({ message }) => message);
   }
 
   /** The session ended: what was about its frames fails, what is to last waits for the next. */
   interrupt(error: LkstreamError): void {
-    const [lasting, lost] = split(this.#waiting);
-    for (const request of lost) request.reject(error);
-    const again: RequestMessage[] = [];
-    if (Object.keys(this.#options).length > 0) again.push({ type: "configure", ...this.#options });
-    if (this.#mask) again.push(this.#mask);
-    this.#waiting = [...again.map(unasked), ...lasting];
+    const ended = this.#waiting;
+    this.#waiting = ended.filter(({ message, isReplay }) => !isReplay && outlasts(message));
+    for (const { message, reject } of ended) if (!outlasts(message)) reject(error);
   }
 
   /** The connection ended: everything fails. */
@@ -70,21 +77,15 @@ export class Requests {
     for (const request of this.#waiting) request.reject(error);
     this.#waiting = [];
   }
-
-  #take(matches: (message: RequestMessage) => boolean): Request | undefined {
-    const at = this.#waiting.findIndex((request) => matches(request.message));
-    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
-  }
 }
 
-/** A request that nobody awaits. */
-function unasked(message: RequestMessage): Request {
-  return { message, resolve: () => {}, reject: () => {} };
+/** True for what is about all sessions, not about the frames of this one. */
+export function outlasts({ type }: RequestMessage): boolean {
+  return type === "configure" || type === "mask";
 }
 
-function split(requests: Request[]): [lasting: Request[], lost: Request[]] {
-  const lasts = ({ message }: Request) => message.type === "configure" || message.type === "mask";
-  return [requests.filter(lasts), requests.filter((request) => !lasts(request))];
+function asReplay(message: RequestMessage): Request {
+  return { message, resolve: () => {}, reject: () => {}, isReplay: true };
 }
 
 function merge(options: PartialOptions, { detect, flow, filter }: PartialOptions): PartialOptions {

@@ -52,8 +52,8 @@ export class Sample implements Source {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.drawImage(
       this.#background,
-      -width * 0.125 * (1 + Math.sin(seconds * TURN / 23)),
-      -height * 0.125 * (1 + Math.cos(seconds * TURN / 17)),
+      -width * 0.125 * (1 + Math.sin(seconds * TURN / 37)),
+      -height * 0.125 * (1 + Math.cos(seconds * TURN / 29)),
     );
     for (const { sprite, centre, reach, period, swing } of this.#cards) {
       const angle = swing * Math.sin(seconds * TURN / (period[0] + period[1]));
@@ -131,8 +131,8 @@ function makeCard(i: number, aspect: number, height: number, random: () => numbe
     sprite,
     centre: [aspect * (0.27 + 0.46 * (i % 2)), 0.28 + 0.44 * Math.floor(i / 2)],
     reach: [0.1 + 0.05 * random(), 0.08 + 0.05 * random()],
-    period: [5 + 4 * random(), 6 + 4 * random()],
-    swing: 0.25 + 0.2 * random(),
+    period: [11 + 6 * random(), 12 + 6 * random()],
+    swing: 0.2 + 0.15 * random(),
   };
 }
 
