@@ -38,16 +38,27 @@ async function build(): Promise<void> {
     if (!await runs(tool)) throw new BuildError(`${tool} is missing; ${REMEDY}`);
   }
   console.log("Building the native library, once…");
+  try {
+    await compile("AUTO");
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    console.log("Building it without CUDA…"); // an nvcc too old, say, must not cost the CPU engine
+    await compile("OFF");
+  }
+  await Deno.copyFile(new URL("liblkstream.so", BUILD), LIBRARY);
+}
+
+/** @param cuda AUTO builds the CUDA engine where nvcc is found */
+async function compile(cuda: "AUTO" | "OFF"): Promise<void> {
   const generator = await runs("ninja") ? ["-G", "Ninja"] : [];
   const configured = await run([
-    ...["-S", path(NATIVE), "-B", path(BUILD), ...generator],
+    ...["-S", path(NATIVE), "-B", path(BUILD), ...generator, `-DLKSTREAM_CUDA=${cuda}`],
     ...["-DCMAKE_BUILD_TYPE=Release", "-DLKSTREAM_TESTS=OFF", "-DLKSTREAM_BENCH=OFF"],
   ], "null");
   if (!configured) throw new BuildError(`cmake cannot configure it, as told above; ${REMEDY}`);
   if (!await run(["--build", path(BUILD), "--target", "lkstream", "--parallel"], "inherit")) {
     throw new BuildError("it does not compile, as told above");
   }
-  await Deno.copyFile(new URL("liblkstream.so", BUILD), LIBRARY);
 }
 
 function path(url: URL): string {
@@ -58,8 +69,9 @@ async function runs(tool: string): Promise<boolean> {
   try {
     const command = new Deno.Command(tool, { args: ["--version"], stdout: "null", stderr: "null" });
     return (await command.output()).success;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -198,7 +198,9 @@ LK_API const char *lk_last_error(const lk_sequence *sequence);
  * the next good frame is followed from the last good one. Damage that costs
  * pixels (truncated or undecodable data, lost restart markers, where libjpeg
  * would go on with grey filler) makes a bad frame; stray bytes between
- * segments do not.
+ * segments do not. One exception: on a GPU, nvJPEG decodes what it can, and
+ * does not tell of damage inside a scan; LKSTREAM_NVJPEG=off in the environment
+ * leaves all decoding to libjpeg.
  * Cost: one pyramid, and the windows of the points; see docs/performance.md. */
 LK_API int32_t lk_sequence_advance_jpeg(lk_sequence *sequence, const uint8_t *jpeg,
                                         uint32_t jpeg_bytes, const lk_flow_options *options,

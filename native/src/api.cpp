@@ -117,8 +117,14 @@ int32_t lk_engine_create(const char* kind, const char* variant, lk_engine** engi
     lk::check_not_null(kind, "kind");
     lk::check_not_null(engine, "engine");
     const std::string wanted = kind;
-    if (wanted == "cuda")
+    if (wanted == "cuda") {
+#if defined(LKSTREAM_CUDA)
+      *engine = new lk_engine{lk::create_cuda_engine(variant ? variant : "")};
+      return;
+#else
       lk::fail(LK_UNAVAILABLE, "Cannot use engine cuda: this library was built without CUDA.");
+#endif
+    }
     if (wanted != "cpu")
       lk::fail(LK_INVALID_ARGUMENT, "Cannot use engine \"%.40s\": it must be cpu or cuda.", kind);
     *engine = new lk_engine{lk::create_cpu_engine(variant ? variant : "")};

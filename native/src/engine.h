@@ -57,5 +57,7 @@ class Engine {
 };
 
 std::shared_ptr<Engine> create_cpu_engine(const std::string& variant);
+// Only where the library is built with CUDA.
+std::shared_ptr<Engine> create_cuda_engine(const std::string& variant);
 
 }  // namespace lk

@@ -1,0 +1,323 @@
+// The CUDA engine timed on 1280 × 720 frames of a camera that moves over a made
+// scene, beside the goals set for it and beside the CPU engine; first that both
+// say the same.
+//
+//   cuda_bench [--profile]
+//
+// Grey frames lie in pinned memory, as those of the figures to compare with do;
+// the rows that say so, in ordinary memory. All times are wall clock, from the
+// call to its return, results on the host. --profile runs a few frames and no
+// clock, for a profiler.
+#include <cuda_runtime_api.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "cuda_scene.h"
+#include "lkstream.h"
+
+namespace {
+
+constexpr int kWidth = 1280, kHeight = 720, kFrames = 8;
+const lk_flow_options kA{15, 15, 2, 10, 0.01f, 1e-4f, 0};
+const lk_flow_options kB{21, 21, 3, 30, 0.01f, 1e-4f, 0};
+const lk_detect_options kDetect{1000, 0.01f, 7, 3, 3, 0, 0.04f};
+
+double now_us() {
+  using namespace std::chrono;
+  return duration<double, std::micro>(steady_clock::now().time_since_epoch()).count();
+}
+
+void must(int32_t status, const char* what) {
+  if (status == LK_OK) return;
+  std::printf("%s failed: %d\n", what, status);
+  std::exit(1);
+}
+
+double percentile(std::vector<double>& v, double share) {
+  if (v.empty()) return 0;
+  std::sort(v.begin(), v.end());
+  return v[std::min(v.size() - 1, size_t(share * double(v.size())))];
+}
+
+struct Clip {
+  std::vector<Picture> pictures;
+  std::vector<uint8_t*> pinned;
+  std::vector<std::vector<uint8_t>> jpegs;
+  std::vector<std::vector<float>> corners;  // up to 4000 of each frame
+
+  // Forth and back, so that it can go on for ever.
+  static size_t index(int i) {
+    const int k = i % (2 * kFrames - 2);
+    return size_t(k < kFrames ? k : 2 * kFrames - 2 - k);
+  }
+};
+
+Clip make_clip(lk_engine* cpu, bool pinned) {
+  Clip clip;
+  const Scene scene(7);
+  for (int i = 0; i < kFrames; ++i) {
+    const Picture p = scene.frame(kWidth, kHeight, float(i), 1);
+    uint8_t* copy = nullptr;
+    if (!pinned || cudaMallocHost(reinterpret_cast<void**>(&copy), p.pixels.size()) != cudaSuccess)
+      copy = static_cast<uint8_t*>(std::malloc(p.pixels.size()));
+    std::memcpy(copy, p.pixels.data(), p.pixels.size());
+    clip.pinned.push_back(copy);
+    int quality = 90;
+    auto jpeg = jpeg_of(p, Jpeg::kColour, quality);
+    while (jpeg.size() > 54000 && quality > 10) jpeg = jpeg_of(p, Jpeg::kColour, quality -= 2);
+    clip.jpegs.push_back(std::move(jpeg));
+    std::vector<float> corners(8000);
+    uint32_t count = 0;
+    lk_detect_options o = kDetect;
+    o.max_corners = 4000, o.min_distance = 5, o.quality_level = 1e-4f;
+    must(lk_good_features_to_track(cpu, p.pixels.data(), kWidth, kHeight, kWidth, &o, nullptr, 0,
+                                   0, 0, corners.data(), nullptr, 4000, &count, nullptr, 0),
+         "detect");
+    corners.resize(2 * size_t(count));
+    clip.corners.push_back(std::move(corners));
+    clip.pictures.push_back(p);
+  }
+  std::printf("clip: %d frames of %d x %d, JPEGs of %zu bytes, %zu corners\n", kFrames, kWidth,
+              kHeight, clip.jpegs[0].size(), clip.corners[0].size() / 2);
+  return clip;
+}
+
+enum class Input { kPinned, kOrdinary, kJpeg };
+
+// One sequence that goes through the clip for ever.
+class Player {
+ public:
+  Player(lk_engine* engine, const Clip& clip, const lk_flow_options& options, uint32_t n,
+         Input input, bool back = false)
+      : clip_(clip), options_(options), n_(n), input_(input), back_(back), next(2 * size_t(n)),
+        errors(n), fb(n), status(n) {
+    must(lk_sequence_create(engine, LK_MAX_PIXELS, &sequence_, nullptr, 0), "sequence");
+    step();
+    step();
+  }
+  Player(const Player&) = delete;
+  ~Player() { lk_sequence_destroy(sequence_); }
+
+  void step() {
+    const size_t before = Clip::index(std::max(frame_ - 1, 0)), here = Clip::index(frame_);
+    const auto& corners = clip_.corners[before];
+    const uint32_t n = std::min(n_, uint32_t(corners.size() / 2));
+    lk_frame frame;
+    float* distances = back_ ? fb.data() : nullptr;
+    if (input_ == Input::kJpeg)
+      must(lk_sequence_advance_jpeg(sequence_, clip_.jpegs[here].data(),
+                                    uint32_t(clip_.jpegs[here].size()), &options_, corners.data(),
+                                    n, nullptr, next.data(), status.data(), errors.data(),
+                                    distances, &frame),
+           "advance");
+    else
+      must(lk_sequence_advance_grey(
+               sequence_,
+               input_ == Input::kPinned ? clip_.pinned[here] : clip_.pictures[here].pixels.data(),
+               kWidth, kHeight, kWidth, &options_, corners.data(), n, nullptr, next.data(),
+               status.data(), errors.data(), distances, &frame),
+           "advance");
+    ++frame_;
+  }
+
+  uint32_t detect(std::vector<float>& corners) {
+    uint32_t count = 0;
+    must(lk_sequence_detect(sequence_, &kDetect, nullptr, 0, nullptr, 0, 0, 0, corners.data(),
+                            nullptr, uint32_t(corners.size() / 2), &count, nullptr),
+         "detect");
+    return count;
+  }
+
+ private:
+  const Clip& clip_;
+  const lk_flow_options options_;
+  const uint32_t n_;
+  const Input input_;
+  const bool back_;
+  lk_sequence* sequence_ = nullptr;
+  int frame_ = 0;
+
+ public:
+  std::vector<float> next, errors, fb;
+  std::vector<uint8_t> status;
+};
+
+struct Rates {
+  double per_second, p50, p99;  // the latter two in µs
+};
+
+// Several threads, each with what `make` gives it, for some time.
+Rates measure(int threads, double seconds,
+              const std::function<std::function<void()>(int)>& make) {
+  std::vector<std::vector<double>> times{size_t(threads)};
+  std::atomic<int> ready{0};
+  std::atomic<bool> start{false}, stop{false};
+  std::vector<std::thread> pool;
+  for (int t = 0; t < threads; ++t)
+    pool.emplace_back([&, t] {
+      const auto body = make(t);
+      times[size_t(t)].reserve(1 << 18);
+      for (int i = 0; i < 8; ++i) body();
+      ++ready;
+      while (!start) std::this_thread::yield();
+      while (!stop) {
+        const double from = now_us();
+        body();
+        times[size_t(t)].push_back(now_us() - from);
+      }
+    });
+  while (ready < threads) std::this_thread::yield();
+  start = true;
+  const double from = now_us();
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  stop = true;
+  const double elapsed = now_us() - from;
+  for (auto& t : pool) t.join();
+  std::vector<double> all;
+  for (const auto& t : times) all.insert(all.end(), t.begin(), t.end());
+  return {double(all.size()) / elapsed * 1e6, percentile(all, .5), percentile(all, .99)};
+}
+
+Rates follow(lk_engine* engine, const Clip& clip, const lk_flow_options& options, uint32_t n,
+             Input input, int threads, double seconds, bool back = false) {
+  return measure(threads, seconds, [&](int) {
+    auto player = std::make_shared<Player>(engine, clip, options, n, input, back);
+    return [player] { player->step(); };
+  });
+}
+
+Rates detect(lk_engine* engine, const Clip& clip, int threads, double seconds) {
+  return measure(threads, seconds, [&](int) {
+    auto player = std::make_shared<Player>(engine, clip, kA, 0, Input::kOrdinary);
+    auto corners = std::make_shared<std::vector<float>>(2000);
+    return [player, corners] { player->detect(*corners); };
+  });
+}
+
+void validate(lk_engine* cpu, lk_engine* cuda, const Clip& clip) {
+  size_t unequal = 0, total = 0;
+  for (Input input : {Input::kOrdinary, Input::kJpeg}) {
+    Player a(cpu, clip, kB, 1000, input, true), b(cuda, clip, kB, 1000, input, true);
+    for (int i = 0; i < 2 * kFrames; ++i) {
+      a.step();
+      b.step();
+      for (size_t k = 0; k < a.status.size(); ++k, ++total)
+        unequal += a.status[k] != b.status[k] || a.next[2 * k] != b.next[2 * k] ||
+                   a.next[2 * k + 1] != b.next[2 * k + 1] || a.errors[k] != b.errors[k];
+    }
+    std::vector<float> p(2000), q(2000);
+    const uint32_t n = a.detect(p), m = b.detect(q);
+    if (n != m || p != q) ++unequal, std::printf("corners differ: %u and %u\n", n, m);
+  }
+  const size_t tracked = [&] {
+    Player a(cpu, clip, kB, 1000, Input::kOrdinary);
+    return size_t(std::count(a.status.begin(), a.status.end(), uint8_t(LK_TRACKED)));
+  }();
+  std::printf("validated: %zu of %zu results not bit-equal; %zu of 1000 points tracked\n\n", unequal,
+              total, tracked);
+  if (unequal * 1000 > total) std::exit(1);
+}
+
+void row(const char* name, const char* opencv, const char* goal, const char* format, double here,
+         bool reached) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, here);
+  std::printf("| %-58s | %-14s | %-10s | %-12s | %s |\n", name, opencv, goal, text,
+              reached ? "yes" : "no");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool profile = argc > 1 && std::strcmp(argv[1], "--profile") == 0;
+  char text[512] = "";
+  lk_engine *cpu = nullptr, *cuda = nullptr;
+  must(lk_engine_create("cpu", "", &cpu, text, sizeof text), "engine cpu");
+  if (lk_engine_create("cuda", "", &cuda, text, sizeof text) != LK_OK) {
+    std::printf("skipped: %s\n", text);
+    return 0;
+  }
+  std::printf("%s; %s (%s), %u threads\n", lk_engine_device(cuda), lk_engine_device(cpu),
+              lk_engine_variant(cpu), std::thread::hardware_concurrency());
+  const Clip clip = make_clip(cpu, true);
+  if (profile) {
+    Player a(cuda, clip, kA, 1000, Input::kPinned), b(cuda, clip, kB, 1000, Input::kPinned),
+        back(cuda, clip, kB, 1000, Input::kPinned, true);
+    std::vector<float> corners(2000);
+    for (int i = 0; i < 3; ++i) a.step(), b.step(), back.step(), b.detect(corners);
+    return 0;
+  }
+  validate(cpu, cuda, clip);
+
+  std::printf("| %-58s | %-14s | %-10s | %-12s | %s |\n", "row", "OpenCV CUDA", "goal", "here",
+              "reached");
+  std::printf("| --- | --- | --- | --- | --- |\n");
+  follow(cuda, clip, kB, 1000, Input::kPinned, 4, 1);  // clocks up
+  Rates r = follow(cuda, clip, kA, 1000, Input::kPinned, 1, 1);
+  row("A, one stream, median", "105 us", "50 us", "%.1f us", r.p50, r.p50 <= 50);
+  r = follow(cuda, clip, kB, 1000, Input::kPinned, 1, 1);
+  row("B, one stream, median", "182 us", "75 us", "%.1f us", r.p50, r.p50 <= 75);
+  r = follow(cuda, clip, kB, 0, Input::kPinned, 1, .5);
+  row("  without points: upload, pyramid, wait", "", "", "%.1f us", r.p50, true);
+  r = follow(cuda, clip, kB, 1, Input::kPinned, 1, .5);
+  row("  with one point", "", "", "%.1f us", r.p50, true);
+  r = follow(cuda, clip, kB, 200, Input::kPinned, 1, .5);
+  row("  with 200 points", "", "", "%.1f us", r.p50, true);
+  r = follow(cuda, clip, kB, 1000, Input::kPinned, 64, 2);
+  row("B, aggregate, 64 sequences", "5400/s", "20000/s", "%.0f/s", r.per_second,
+      r.per_second >= 20000);
+  row("  latency there, p99", "", "", "%.0f us", r.p99, true);
+  r = follow(cuda, clip, kB, 1000, Input::kPinned, 16, 2);
+  row("B, latency with 16 sequences at full load, p99", "13.8 ms", "2 ms", "%.0f us", r.p99,
+      r.p99 <= 2000);
+  row("  aggregate there", "2900/s", "", "%.0f/s", r.per_second, true);
+  r = follow(cuda, clip, kB, 4000, Input::kPinned, 1, 1);
+  row("4000 points B, one stream, median", "322 us", "150 us", "%.1f us", r.p50, r.p50 <= 150);
+  r = follow(cuda, clip, kB, 1000, Input::kPinned, 1, 1, true);
+  row("B and back, one stream, median", "", "", "%.1f us", r.p50, true);
+  r = follow(cuda, clip, kB, 1000, Input::kOrdinary, 1, 1);
+  row("B, one stream, frames in ordinary memory, median", "", "", "%.1f us", r.p50, true);
+  r = follow(cuda, clip, kB, 1000, Input::kOrdinary, 64, 1, true);
+  row("B and back, 64 sequences, ordinary memory", "", "", "%.0f/s", r.per_second, true);
+  r = detect(cuda, clip, 1, 1);
+  row("detect 1000 corners, median", "370 us", "120 us", "%.1f us", r.p50, r.p50 <= 120);
+  r = detect(cuda, clip, 16, 2);
+  row("detect 1000 corners, 16 threads", "1750/s", "8000/s", "%.0f/s", r.per_second,
+      r.per_second >= 8000);
+  r = follow(cuda, clip, kA, 0, Input::kJpeg, 1, 1);
+  row("JPEG to luma (and pyramid), one image, median", "nvJPEG 520 us", "520 us", "%.0f us", r.p50,
+      r.p50 <= 520);
+  r = follow(cuda, clip, kB, 1000, Input::kJpeg, 64, 3);
+  row("JPEG to luma, tracking B on top, 64 sequences", "", "12000/s", "%.0f/s", r.per_second,
+      r.per_second >= 12000);
+  row("  latency there, p99", "", "", "%.0f us", r.p99, true);
+  r = follow(cuda, clip, kB, 1000, Input::kJpeg, 16, 2);
+  row("JPEG to luma, tracking B on top, 16 sequences", "", "", "%.0f/s", r.per_second, true);
+  row("  latency there, p99", "", "", "%.0f us", r.p99, true);
+
+  std::printf("\n| %-58s | %-14s | %-14s |\n| --- | --- | --- |\n", "side by side, grey frames",
+              "cuda", "cpu, 1 thread");
+  const auto pair = [&](const char* name, const Rates& a, const Rates& b) {
+    std::printf("| %-58s | %8.1f us    | %8.1f us    |\n", name, a.p50, b.p50);
+    std::fflush(stdout);
+  };
+  pair("A, 1000 points", follow(cuda, clip, kA, 1000, Input::kOrdinary, 1, .5),
+       follow(cpu, clip, kA, 1000, Input::kOrdinary, 1, .5));
+  pair("B, 1000 points", follow(cuda, clip, kB, 1000, Input::kOrdinary, 1, .5),
+       follow(cpu, clip, kB, 1000, Input::kOrdinary, 1, .5));
+  pair("B and back, 1000 points", follow(cuda, clip, kB, 1000, Input::kOrdinary, 1, .5, true),
+       follow(cpu, clip, kB, 1000, Input::kOrdinary, 1, .5, true));
+  pair("detect 1000 corners", detect(cuda, clip, 1, .5), detect(cpu, clip, 1, .5));
+  pair("JPEG, B, 1000 points", follow(cuda, clip, kB, 1000, Input::kJpeg, 1, .5),
+       follow(cpu, clip, kB, 1000, Input::kJpeg, 1, .5));
+  const Rates cpus = follow(cpu, clip, kB, 1000, Input::kJpeg, 16, 1);
+  std::printf("\ncpu, JPEG and B, 16 threads: %.0f/s\n", cpus.per_second);
+  return 0;
+}

@@ -1,0 +1,163 @@
+#include "corners.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <functional>
+
+namespace lk::cuda {
+
+void CornerDetector::detect(const DeviceImage& image, const DetectRequest& request,
+                            Stream& stream, Pollers& pollers) {
+  *request.count = 0;
+  const auto& options = request.options;
+  const uint32_t wanted = options.max_corners ? std::min(options.max_corners, request.capacity)
+                                              : request.capacity;
+  // The outermost pixels are no corners.
+  if (wanted == 0 || image.width < 3 || image.height < 3) return;
+  const size_t pixels = size_t(image.width) * size_t(image.height);
+
+  const uint8_t* d_mask = nullptr;
+  if (request.mask.data) {
+    uint8_t* staging = mask_staging_.reserve(pixels);
+    for (int y = 0; y < image.height; ++y)
+      std::memcpy(staging + size_t(y) * size_t(image.width), request.mask.row(y),
+                  size_t(image.width));
+    d_mask = mask_.reserve(pixels);
+    check(cudaMemcpyAsync(mask_.data(), staging, pixels, cudaMemcpyHostToDevice, stream),
+          "copy the mask");
+  }
+
+  Counts* d_counts = counts_.reserve(1);
+  const bool usual = options.gradient_size == 3 && options.block_size == 3;
+  float* d_scores = scores_.reserve(pixels);
+  check(cudaMemsetAsync(d_counts, 0, offsetof(Counts, places), stream), "clear the counts");
+  launch_scores({image, d_mask, options, usual ? nullptr : gradients_.reserve(pixels), d_scores,
+                 d_counts},
+                stream);
+
+  // One pixel in eight is more than even noise has local maxima.
+  const auto capacity = unsigned(pixels / 8 + 4096);
+  Candidate* d_candidates = candidates_.reserve(3 * size_t(capacity));
+  Candidate* d_sorted = d_candidates + 2 * size_t(capacity);
+  const unsigned first_count = std::min(capacity, std::max(8192u, std::min(wanted, capacity) * 4));
+  const Candidate* first = first_.reserve(first_count);
+  const Summary& summary = *summary_.reserve(1);
+  launch_pick({d_scores, d_mask, image.width, image.height, options.quality_level, d_counts,
+               d_candidates, d_candidates + capacity, d_sorted, capacity, first_.data(),
+               first_count, summary_.data()},
+              stream);
+  stream.wait(pollers);
+
+  const bool keep_distance = options.min_distance >= 1.f;
+  if (keep_distance) {
+    grid_.start(image.width, image.height, options.min_distance);
+    for (uint32_t i = 0; i < request.avoid_count; ++i)
+      grid_.add(request.avoid[2 * i], request.avoid[2 * i + 1]);
+  }
+  uint32_t count = 0;
+  const auto take = [&](const Candidate* from, const Candidate* to) {
+    for (; from != to && count < wanted; ++from) {
+      const auto index = uint32_t(*from);
+      const float x = float(index % uint32_t(image.width));
+      const float y = float(index / uint32_t(image.width));
+      if (keep_distance) {
+        if (!grid_.is_free(x, y)) continue;
+        grid_.add(x, y);
+      }
+      request.corners[2 * count] = x;
+      request.corners[2 * count + 1] = y;
+      if (request.scores) request.scores[count] = std::bit_cast<float>(uint32_t(*from >> 32));
+      ++count;
+    }
+  };
+
+  if (summary.unsorted) {
+    collect_on_host(image, request, stream, pollers);
+    take(rest_.data(), rest_.data() + rest_.size());
+  } else {
+    const unsigned found = summary.found;
+    take(first, first + std::min(found, first_count));
+    if (count < wanted && found > first_count) {
+      rest_.resize(found - first_count);
+      check(cudaMemcpyAsync(rest_.data(), d_sorted + first_count,
+                            rest_.size() * sizeof(Candidate), cudaMemcpyDeviceToHost, stream),
+            "copy the candidates");
+      stream.wait(pollers);
+      take(rest_.data(), rest_.data() + rest_.size());
+    }
+  }
+  *request.count = count;
+}
+
+// For pictures with thousands of equal scores: drawn ones, test patterns.
+void CornerDetector::collect_on_host(const DeviceImage& image, const DetectRequest& request,
+                                     Stream& stream, Pollers& pollers) {
+  const int width = image.width, height = image.height;
+  host_scores_.resize(size_t(width) * size_t(height));
+  check(cudaMemcpyAsync(host_scores_.data(), scores_.data(), host_scores_.size() * sizeof(float),
+                        cudaMemcpyDeviceToHost, stream),
+        "copy the scores");
+  stream.wait(pollers);
+  const float threshold = std::bit_cast<float>(summary_.data()->best) *
+                          request.options.quality_level;
+  rest_.clear();
+  for (int y = 1; y < height - 1; ++y) {
+    const float* row = host_scores_.data() + size_t(y) * size_t(width);
+    const uint8_t* mask = request.mask.data ? request.mask.row(y) : nullptr;
+    for (int x = 1; x < width - 1; ++x) {
+      const float score = row[x];
+      if (!(score > threshold) || (mask && !mask[x])) continue;
+      float around = score;
+      for (const float* r : {row - width, row, row + width})
+        around = std::max({around, r[x - 1], r[x], r[x + 1]});
+      if (score >= around)
+        rest_.push_back(Candidate(std::bit_cast<uint32_t>(score)) << 32 |
+                        (uint32_t(y) * uint32_t(width) + uint32_t(x)));
+    }
+  }
+  std::sort(rest_.begin(), rest_.end(), std::greater<>());
+}
+
+void CornerDetector::Grid::start(int width, int height, float min_distance) {
+  distance2_ = min_distance * min_distance;
+  cell_ = std::ceil(min_distance);
+  columns_ = int(float(width) / cell_) + 1;
+  rows_ = int(float(height) / cell_) + 1;
+  first_.assign(size_t(columns_) * size_t(rows_), -1);
+  points_.clear();
+}
+
+// Cells of points outside of the image are the ones next to it: such a point is
+// never farther from a pixel, in cells, than it is in pixels.
+int CornerDetector::Grid::column(float x) const {
+  return int(std::clamp(x / cell_, 0.f, float(columns_ - 1)));
+}
+
+int CornerDetector::Grid::row(float y) const {
+  return int(std::clamp(y / cell_, 0.f, float(rows_ - 1)));
+}
+
+bool CornerDetector::Grid::is_free(float x, float y) const {
+  const int c = column(x), r = row(y);
+  for (int j = std::max(r - 1, 0); j <= std::min(r + 1, rows_ - 1); ++j)
+    for (int i = std::max(c - 1, 0); i <= std::min(c + 1, columns_ - 1); ++i)
+      for (int32_t p = first_[size_t(j) * size_t(columns_) + size_t(i)]; p >= 0;) {
+        const Point& point = points_[size_t(p)];
+        const float dx = x - point.x, dy = y - point.y;
+        if (dx * dx + dy * dy < distance2_) return false;
+        p = point.next;
+      }
+  return true;
+}
+
+void CornerDetector::Grid::add(float x, float y) {
+  if (!std::isfinite(x) || !std::isfinite(y)) return;
+  int32_t& first = first_[size_t(row(y)) * size_t(columns_) + size_t(column(x))];
+  points_.push_back({x, y, first});
+  first = int32_t(points_.size()) - 1;
+}
+
+}  // namespace lk::cuda

@@ -1,0 +1,316 @@
+// The CUDA engine: sequences of two pyramids in device memory that change
+// places, on the least loaded device.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "../engine.h"
+#include "../error.h"
+#include "../jpeg.h"
+#include "../stopwatch.h"
+#include "device.h"
+#include "follow.h"
+#include "pyramid.h"
+#include "stream.h"
+
+namespace lk::cuda {
+namespace {
+
+// Kernels count rows and columns of tiles in 16 bits, and bytes of a level in 32.
+constexpr int kMaxSide = 65535;
+
+void check_sides(uint32_t width, uint32_t height) {
+  if (width > kMaxSide || height > kMaxSide)
+    fail(LK_FRAME_TOO_LARGE,
+         "Cannot take a frame of %u x %u pixels: the engine cuda takes at most %d a side.", width,
+         height, kMaxSide);
+}
+
+bool is_pinned(const void* p) {
+  cudaPointerAttributes attributes;
+  return cudaPointerGetAttributes(&attributes, p) == cudaSuccess &&
+         attributes.type == cudaMemoryTypeHost;
+}
+
+class CudaSequence final : public Sequence {
+ public:
+  CudaSequence(std::shared_ptr<Device> device, uint32_t max_pixels)
+      : device_(std::move(device)), max_pixels_(max_pixels) {
+    ++device_->sequences;
+    try {
+      device_->run([&] { parts_.reset(new Parts); });
+    } catch (...) {
+      --device_->sequences;
+      throw;
+    }
+  }
+
+  ~CudaSequence() override {
+    cudaSetDevice(device_->id);
+    parts_.reset();
+    --device_->sequences;
+  }
+
+  void advance_jpeg(const uint8_t* jpeg, size_t bytes, const FlowRequest& request,
+                    lk_frame& frame) override {
+    device_->run([&] {
+      const Stopwatch watch;
+      const auto size = decoder_.open(jpeg, bytes, max_pixels_);
+      check_sides(size.width, size.height);
+      Pyramid& incoming = parts_->incoming;
+      incoming.resize(int(size.width), int(size.height), parts_->stream);
+      NvJpeg::Lease lease;  // until the stream is through
+      if (NvJpeg* gpu = device_->nvjpeg()) {
+        if (NvJpeg::takes(jpeg, bytes)) lease = gpu->choose();
+        if (lease.on_gpu() && gpu->decode(lease, jpeg, bytes, incoming.levels()[0], parts_->stream)) {
+          advance(request, watch.ms(), frame);
+          return;
+        }
+      }
+      decode_here();
+      lease.release();
+      advance(request, watch.ms(), frame);
+    });
+  }
+
+  void advance_grey(const Image& image, const FlowRequest& request, lk_frame& frame) override {
+    device_->run([&] {
+      const Stopwatch watch;
+      check_sides(uint32_t(image.width), uint32_t(image.height));
+      parts_->incoming.resize(image.width, image.height, parts_->stream);
+      upload(image);
+      advance(request, watch.ms(), frame);
+    });
+  }
+
+  void detect(const DetectRequest& request) override {
+    device_->run([&] {
+      device_->with_detector([&](CornerDetector& detector) {
+        detector.detect(parts_->current.levels()[0], request, parts_->stream,
+                        device_->pollers);
+      });
+    });
+  }
+
+  void reset() override { has_frame_ = false; }
+  int width() const override { return has_frame_ ? parts_->current.width() : 0; }
+  int height() const override { return has_frame_ ? parts_->current.height() : 0; }
+
+ private:
+  // What must be made and released with the device set.
+  struct Parts {
+    Pyramid current, incoming;
+    PinnedBuffer<uint8_t> staging;
+    PinnedBuffer<PointIn> in;
+    PinnedBuffer<PointOut> out;
+    Stream stream;  // last: it ends before what it works on
+  };
+
+  // Decodes what was opened on this thread, and queues its copy.
+  void decode_here() {
+    const DeviceImage& level = parts_->incoming.levels()[0];
+    const size_t bytes = size_t(level.pitch) * size_t(level.height);
+    uint8_t* staging = parts_->staging.reserve(bytes);
+    decoder_.decode(staging, size_t(level.pitch));
+    check(cudaMemcpyAsync(level.d_pixels, staging, bytes, cudaMemcpyHostToDevice, parts_->stream),
+          "copy the frame");
+  }
+
+  // Pinned memory goes straight to the device. All other goes through pinned
+  // staging, piece by piece, so that one piece is copied while the one before
+  // is on the bus.
+  void upload(const Image& image) {
+    const DeviceImage& level = parts_->incoming.levels()[0];
+    const size_t pitch = size_t(level.pitch), width = size_t(image.width);
+    if (is_pinned(image.data)) {
+      check(cudaMemcpy2DAsync(level.d_pixels, pitch, image.data, size_t(image.stride), width,
+                              size_t(image.height), cudaMemcpyHostToDevice, parts_->stream),
+            "copy the frame");
+      return;
+    }
+    constexpr size_t kPiece = 128 << 10;
+    uint8_t* staging = parts_->staging.reserve(pitch * size_t(image.height));
+    const int rows = int(std::max<size_t>(1, kPiece / pitch));
+    for (int y = 0; y < image.height; y += rows) {
+      const int end = std::min(y + rows, image.height);
+      if (size_t(image.stride) == pitch && width == pitch) {
+        std::memcpy(staging + size_t(y) * pitch, image.row(y), size_t(end - y) * pitch);
+      } else {
+        for (int i = y; i < end; ++i) std::memcpy(staging + size_t(i) * pitch, image.row(i), width);
+      }
+      check(cudaMemcpyAsync(level.d_pixels + size_t(y) * pitch, staging + size_t(y) * pitch,
+                            size_t(end - y) * pitch, cudaMemcpyHostToDevice, parts_->stream),
+            "copy the frame");
+    }
+  }
+
+  // With the frame on its way to level 0 of the incoming pyramid.
+  void advance(const FlowRequest& request, float decode_ms, lk_frame& frame) {
+    const Stopwatch watch;
+    Parts& p = *parts_;
+    const bool reset = !has_frame_ || p.incoming.width() != p.current.width() ||
+                       p.incoming.height() != p.current.height();
+    const auto& o = request.options;
+    const int top = usable_levels(p.incoming.width(), p.incoming.height(), int(o.win_width),
+                                  int(o.win_height), int(o.max_level));
+    p.incoming.build(top, p.stream);
+    if (!reset && request.n > 0) {
+      p.current.build(top, p.stream);
+      follow(request, top);
+    }
+    p.stream.wait(device_->pollers);
+    if (!reset) hand_out(request);
+    std::swap(p.current, p.incoming);
+    has_frame_ = true;
+    frame = {uint32_t(p.current.width()), uint32_t(p.current.height()), reset, decode_ms,
+             watch.ms()};
+  }
+
+  void follow(const FlowRequest& request, int top) {
+    Parts& p = *parts_;
+    const auto& o = request.options;
+    PointIn* in = p.in.reserve(request.n);
+    const float* guesses = request.guesses ? request.guesses : request.points;
+    for (uint32_t i = 0; i < request.n; ++i)
+      in[i] = {request.points[2 * i], request.points[2 * i + 1], guesses[2 * i],
+               guesses[2 * i + 1]};
+    FollowTask task{{},
+                    {},
+                    top,
+                    int(o.win_width),
+                    int(o.win_height),
+                    int(o.max_count),
+                    o.epsilon,
+                    o.min_eig_threshold,
+                    (o.flags & LK_FLOW_GET_MIN_EIGENVALS) != 0,
+                    request.fb_distances != nullptr,
+                    request.n,
+                    in,
+                    p.out.reserve(request.n)};
+    std::copy(p.current.levels(), p.current.levels() + kMaxLevels, task.prev);
+    std::copy(p.incoming.levels(), p.incoming.levels() + kMaxLevels, task.next);
+    launch_follow(task, p.stream);
+  }
+
+  void hand_out(const FlowRequest& request) const {
+    const PointOut* out = parts_->out.data();
+    for (uint32_t i = 0; i < request.n; ++i) {
+      request.next_points[2 * i] = out[i].x;
+      request.next_points[2 * i + 1] = out[i].y;
+      request.status[i] = uint8_t(out[i].status);
+      request.errors[i] = out[i].error;
+    }
+    if (!request.fb_distances) return;
+    for (uint32_t i = 0; i < request.n; ++i) request.fb_distances[i] = out[i].fb_distance;
+  }
+
+  const std::shared_ptr<Device> device_;
+  const uint32_t max_pixels_;
+  bool has_frame_ = false;
+  std::unique_ptr<Parts> parts_;
+  JpegDecoder decoder_;
+};
+
+class CudaEngine final : public Engine {
+ public:
+  explicit CudaEngine(std::vector<std::shared_ptr<Device>> devices)
+      : devices_(std::move(devices)) {
+    name = "cuda";
+    device = devices_[0]->name;
+    if (devices_.size() > 1) device += " and " + std::to_string(devices_.size() - 1) + " more";
+    for (const auto& d : devices_) {
+      if (!variant.empty()) variant += ',';
+      variant += std::to_string(d->id);
+    }
+  }
+
+  std::unique_ptr<Sequence> open(uint32_t max_pixels) const override {
+    return std::make_unique<CudaSequence>(least_loaded(), max_pixels);
+  }
+
+  void optical_flow(const Image& prev, const Image& next,
+                    const FlowRequest& request) const override {
+    FlowRequest no_points = request;
+    no_points.n = 0;
+    lk_frame frame;
+    CudaSequence sequence(least_loaded(), LK_MAX_PIXELS);
+    sequence.advance_grey(prev, no_points, frame);
+    sequence.advance_grey(next, request, frame);
+  }
+
+  void good_features(const Image& image, const DetectRequest& request) const override {
+    FlowRequest no_points{};
+    no_points.options = {21, 21, 0, 1, 0, 0, 0};
+    lk_frame frame;
+    CudaSequence sequence(least_loaded(), LK_MAX_PIXELS);
+    sequence.advance_grey(image, no_points, frame);
+    sequence.detect(request);
+  }
+
+ private:
+  std::shared_ptr<Device> least_loaded() const {
+    std::shared_ptr<Device> best;
+    for (const auto& d : devices_)
+      if (!d->failed && (!best || d->sequences < best->sequences)) best = d;
+    if (!best) fail(LK_ENGINE_FAILED, "Cannot go on: every GPU in use has failed.");
+    return best;
+  }
+
+  const std::vector<std::shared_ptr<Device>> devices_;
+};
+
+[[noreturn]] void unavailable(cudaError_t error) {
+  cudaGetLastError();
+  int driver = 0;
+  cudaDriverGetVersion(&driver);
+  if (error == cudaErrorInsufficientDriver && driver > 0)
+    fail(LK_UNAVAILABLE,
+         "Cannot use engine cuda: the NVIDIA driver is for CUDA %d.%d, and %d.%d is needed.",
+         driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+  if (driver == 0)
+    fail(LK_UNAVAILABLE, "Cannot use engine cuda: there is no NVIDIA driver on this machine.");
+  if (error == cudaSuccess || error == cudaErrorNoDevice)
+    fail(LK_UNAVAILABLE, "Cannot use engine cuda: there is no GPU on this machine.");
+  fail(LK_UNAVAILABLE, "Cannot use engine cuda: CUDA says \"%s\" (%s).", cudaGetErrorString(error),
+       cudaGetErrorName(error));
+}
+
+// Kernels are compiled for compute capability 7.5 and later.
+bool can_run(const cudaDeviceProp& p) { return p.major * 10 + p.minor >= 75; }
+
+}  // namespace
+}  // namespace lk::cuda
+
+namespace lk {
+
+std::shared_ptr<Engine> create_cuda_engine(const std::string& variant) {
+  using namespace cuda;
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess || count == 0) unavailable(error);
+  std::vector<std::shared_ptr<Device>> devices;
+  std::string refused;
+  for (int id = 0; id < count; ++id) {
+    if (!variant.empty() && variant != std::to_string(id)) continue;
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, id), "ask for the device's properties");
+    if (!can_run(properties)) {
+      refused = std::string(properties.name) + " has compute capability " +
+                std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+                ", and 7.5 is needed";
+      continue;
+    }
+    devices.push_back(std::make_shared<Device>(id, properties.name));
+  }
+  if (devices.empty() && !refused.empty())
+    fail(LK_UNAVAILABLE, "Cannot use engine cuda: %s.", refused.c_str());
+  if (devices.empty())
+    fail(LK_UNAVAILABLE,
+         "Cannot use the device \"%.40s\": it must be a number from 0 to %d.", variant.c_str(),
+         count - 1);
+  return std::make_shared<CudaEngine>(std::move(devices));
+}
+
+}  // namespace lk

@@ -1,0 +1,82 @@
+// A GPU of this machine: who uses it, whether it still works, and what its users
+// share.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../error.h"
+#include "corners.h"
+#include "cuda_check.h"
+#include "lkstream.h"
+#include "nvjpeg.h"
+
+namespace lk::cuda {
+
+class Device {
+ public:
+  Device(int id, std::string name) : id(id), name(std::move(name)) {
+    pollers.most = int(std::max(1u, std::thread::hardware_concurrency() / 2));
+  }
+  ~Device() {
+    if (cudaSetDevice(id) != cudaSuccess) return;
+    detectors_.clear();
+    nvjpeg_.reset();
+  }
+
+  const int id;
+  const std::string name;
+  std::atomic<int> sequences{0};
+  Pollers pollers;
+  // After an error that CUDA does not recover from, nothing new comes here.
+  std::atomic<bool> failed{false};
+
+  // Runs a body with this device set, and remembers if it fails for good.
+  template <class Body>
+  void run(const Body& body) {
+    try {
+      check(cudaSetDevice(id), "use the device");
+      body();
+    } catch (const Error& error) {
+      if (error.status == LK_ENGINE_FAILED && cudaDeviceSynchronize() != cudaSuccess) failed = true;
+      throw;
+    }
+  }
+
+  // Null where it cannot be used. Loaded when it is first asked for.
+  NvJpeg* nvjpeg() {
+    std::call_once(nvjpeg_loaded_, [&] { nvjpeg_ = NvJpeg::load(); });
+    return nvjpeg_.get();
+  }
+
+  // Lends a detector to a body. There are as many as are in use at once: they are
+  // large, and a sequence seldom needs one.
+  template <class Body>
+  void with_detector(const Body& body) {
+    std::unique_ptr<CornerDetector> detector;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!detectors_.empty()) {
+        detector = std::move(detectors_.back());
+        detectors_.pop_back();
+      }
+    }
+    if (!detector) detector = std::make_unique<CornerDetector>();
+    body(*detector);
+    const std::lock_guard lock(mutex_);
+    detectors_.push_back(std::move(detector));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<CornerDetector>> detectors_;
+  std::once_flag nvjpeg_loaded_;
+  std::unique_ptr<NvJpeg> nvjpeg_;
+};
+
+}  // namespace lk::cuda

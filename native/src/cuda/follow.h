@@ -1,0 +1,38 @@
+// Pyramidal Lucas–Kanade on the device, forward and back.
+#pragma once
+
+#include "device_image.h"
+#include "lkstream.h"
+#include "pyramid.h"
+
+namespace lk::cuda {
+
+// Both lie in pinned memory, and the kernel reads and writes them through the
+// bus: one load and one store a point, instead of two copies a frame.
+struct alignas(16) PointIn {
+  float x, y, guess_x, guess_y;
+};
+struct alignas(32) PointOut {
+  float x, y, error;
+  float fb_distance;
+  uint32_t status;  // lk_point_status
+  uint32_t unused[3];
+};
+
+struct FollowTask {
+  DeviceImage prev[kMaxLevels], next[kMaxLevels];
+  int top_level;
+  int win_width, win_height;
+  int max_count;
+  float epsilon;
+  float min_eig_threshold;
+  bool get_min_eigenvals;
+  bool back;  // fb_distance is wanted
+  uint32_t n;
+  const PointIn* in;
+  PointOut* out;
+};
+
+void launch_follow(const FollowTask&, cudaStream_t);
+
+}  // namespace lk::cuda

@@ -1,0 +1,142 @@
+#include "nvjpeg.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+
+namespace lk::cuda {
+namespace {
+
+// As many as keep the engines of an H100 busy (about 11,000 frames a second).
+constexpr int kStates = 16;
+
+// From nvjpeg.h, which not every machine that builds this has.
+constexpr int kSuccess = 0, kOutputY = 2, kBackendDefault = 0;
+struct NvImage {
+  unsigned char* channel[4];
+  size_t pitch[4];
+};
+
+}  // namespace
+
+struct NvJpeg::Library {
+  void* file = nullptr;
+  int (*create)(int backend, void*, void*, unsigned flags, void** handle);
+  int (*destroy)(void* handle);
+  int (*state_create)(void* handle, void** state);
+  int (*state_destroy)(void* state);
+  int (*decode)(void* handle, void* state, const unsigned char*, size_t, int format, NvImage*,
+                cudaStream_t);
+
+  ~Library() {
+    if (file) dlclose(file);
+  }
+
+  template <class Function>
+  bool find(const char* name, Function& function) {
+    function = reinterpret_cast<Function>(dlsym(file, name));
+    return function;
+  }
+  bool open() {
+    const char* wanted = std::getenv("LKSTREAM_NVJPEG");
+    if (wanted && *wanted) {
+      if (std::strcmp(wanted, "off") != 0) file = dlopen(wanted, RTLD_NOW | RTLD_LOCAL);
+    } else {
+      const std::string major = std::to_string(CUDART_VERSION / 1000);
+      for (const std::string& name :
+           {"libnvjpeg.so." + major, "/usr/local/cuda/lib64/libnvjpeg.so." + major,
+            "/usr/local/cuda-" + major + "/lib64/libnvjpeg.so." + major})
+        if (!file) file = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+    }
+    return file && find("nvjpegCreateEx", create) && find("nvjpegDestroy", destroy) &&
+           find("nvjpegJpegStateCreate", state_create) &&
+           find("nvjpegJpegStateDestroy", state_destroy) && find("nvjpegDecode", decode);
+  }
+};
+
+std::unique_ptr<NvJpeg> NvJpeg::load() {
+  std::unique_ptr<NvJpeg> result(new NvJpeg);
+  result->library_ = std::make_unique<Library>();
+  if (!result->library_->open()) return nullptr;
+  if (result->library_->create(kBackendDefault, nullptr, nullptr, 0, &result->handle_) != kSuccess)
+    return nullptr;
+  result->to_create_ = kStates;
+  result->processors_ = int(std::max(1u, std::thread::hardware_concurrency()));
+  return result;
+}
+
+NvJpeg::~NvJpeg() {
+  for (void* state : free_) library_->state_destroy(state);
+  if (handle_) library_->destroy(handle_);
+}
+
+NvJpeg::Lease NvJpeg::choose() {
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [&] { return !free_.empty() || to_create_ > 0 || processors_ > 0; });
+  if (free_.empty() && to_create_ > 0) {
+    void* state = nullptr;
+    --to_create_;
+    if (library_->state_create(handle_, &state) == kSuccess) return {this, state, false};
+    to_create_ = 0;  // no memory for more of them
+    room_.wait(lock, [&] { return !free_.empty() || processors_ > 0; });
+  }
+  if (!free_.empty()) {
+    void* state = free_.back();
+    free_.pop_back();
+    return {this, state, false};
+  }
+  --processors_;
+  return {this, nullptr, true};
+}
+
+void NvJpeg::give_back(void* state, bool processor) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state) free_.push_back(state);
+    if (processor) ++processors_;
+  }
+  room_.notify_one();
+}
+
+bool NvJpeg::takes(const uint8_t* jpeg, size_t bytes) {
+  const uint8_t *p = jpeg + 2, *const end = jpeg + bytes;
+  if (bytes < 4 || end[-2] != 0xff || end[-1] != 0xd9) return false;
+  bool baseline = false;
+  while (p + 4 <= end && p[0] == 0xff) {
+    const int marker = p[1];
+    const size_t length = size_t(p[2]) << 8 | p[3];
+    if (length < 2 || size_t(end - p) < length + 2) return false;
+    if (marker == 0xdd && length >= 4 && (p[4] || p[5])) return false;  // restarts
+    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
+      if (marker > 0xc1 || length < 8) return false;
+      const int components = p[9];
+      if (p[4] != 8 || (components != 1 && components != 3)) return false;
+      baseline = true;
+    }
+    p += length + 2;
+    if (marker != 0xda) continue;
+    // The scan: no marker in it before the end of the file.
+    while ((p = static_cast<const uint8_t*>(std::memchr(p, 0xff, size_t(end - p)))))
+      if (p[1] == 0)
+        p += 2;
+      else
+        return baseline && p + 2 == end;
+    return false;
+  }
+  return false;
+}
+
+bool NvJpeg::decode(const Lease& lease, const uint8_t* jpeg, size_t bytes,
+                    const DeviceImage& image, cudaStream_t stream) {
+  NvImage target{{image.d_pixels}, {size_t(image.pitch)}};
+  if (library_->decode(handle_, lease.state(), jpeg, bytes, kOutputY, &target, stream) == kSuccess)
+    return true;
+  cudaGetLastError();
+  return false;
+}
+
+}  // namespace lk::cuda

@@ -1,0 +1,49 @@
+#include "stream.h"
+
+#include <sched.h>
+
+#include "../error.h"
+#include "../stopwatch.h"
+#include "lkstream.h"
+
+namespace lk::cuda {
+
+void fail_with(cudaError_t error, const char* action) {
+  // A failed call may leave its error behind for the next one to find.
+  cudaGetLastError();
+  fail(error == cudaErrorMemoryAllocation ? LK_OUT_OF_MEMORY : LK_ENGINE_FAILED,
+       "Cannot %s: CUDA says \"%s\" (%s).", action, cudaGetErrorString(error),
+       cudaGetErrorName(error));
+}
+
+Stream::Stream() {
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "create a stream");
+  const cudaError_t error =
+      cudaEventCreateWithFlags(&done_, cudaEventDisableTiming | cudaEventBlockingSync);
+  if (error != cudaSuccess) {
+    cudaStreamDestroy(stream_);
+    fail_with(error, "create an event");
+  }
+}
+
+Stream::~Stream() {
+  cudaStreamSynchronize(stream_);
+  cudaEventDestroy(done_);
+  cudaStreamDestroy(stream_);
+}
+
+void Stream::wait(Pollers& pollers) {
+  constexpr float kPatienceMs = 0.7f;
+  check(cudaEventRecord(done_, stream_), "record an event");
+  const bool poll = pollers.running.fetch_add(1) < pollers.most;
+  cudaError_t state = cudaErrorNotReady;
+  for (const Stopwatch watch; poll && state == cudaErrorNotReady && watch.ms() < kPatienceMs;) {
+    state = cudaEventQuery(done_);
+    if (state == cudaErrorNotReady) sched_yield();
+  }
+  --pollers.running;
+  if (state == cudaErrorNotReady) state = cudaEventSynchronize(done_);
+  check(state, "finish the work on the device");
+}
+
+}  // namespace lk::cuda
