@@ -14,6 +14,15 @@ const cpu = (variant = "") =>
 
 if (library) {
   contract("cpu", () => Promise.resolve(cpu()));
+  const cuda = () =>
+    createNativeEngine({ library, kind: "cuda", maxFramePixels: MAX_FRAME_PIXELS });
+  try {
+    await cuda().close();
+    contract("cuda", () => Promise.resolve(cuda()));
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    console.log(`The contract suite on CUDA is skipped: ${error.message}`);
+  }
 }
 
 const NO_POINTS = new Float32Array();

@@ -105,16 +105,19 @@ void NvJpeg::give_back(void* state, bool processor) {
 bool NvJpeg::takes(const uint8_t* jpeg, size_t bytes) {
   const uint8_t *p = jpeg + 2, *const end = jpeg + bytes;
   if (bytes < 4 || end[-2] != 0xff || end[-1] != 0xd9) return false;
-  bool baseline = false;
+  bool baseline = false, rgb = false;
   while (p + 4 <= end && p[0] == 0xff) {
     const int marker = p[1];
     const size_t length = size_t(p[2]) << 8 | p[3];
     if (length < 2 || size_t(end - p) < length + 2) return false;
     if (marker == 0xdd && length >= 4 && (p[4] || p[5])) return false;  // restarts
+    if (marker == 0xee && length >= 14 && !std::memcmp(p + 4, "Adobe", 5)) rgb |= p[15] == 0;
     if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
       if (marker > 0xc1 || length < 8) return false;
       const int components = p[9];
       if (p[4] != 8 || (components != 1 && components != 3)) return false;
+      if (length < size_t(8 + 3 * components)) return false;
+      rgb |= components == 3 && p[10] == 'R' && p[13] == 'G' && p[16] == 'B';
       baseline = true;
     }
     p += length + 2;
@@ -124,7 +127,7 @@ bool NvJpeg::takes(const uint8_t* jpeg, size_t bytes) {
       if (p[1] == 0)
         p += 2;
       else
-        return baseline && p + 2 == end;
+        return baseline && !rgb && p + 2 == end;
     return false;
   }
   return false;

@@ -54,9 +54,10 @@ class NvJpeg {
   // thread, while there are cores for it; else wherever there is room first.
   Lease choose();
 
-  // Whether it is a kind that nvJPEG is asked to decode: a baseline file whose
-  // one scan ends where it should. All else is left to libjpeg, which tells what
-  // is damaged; nvJPEG does not.
+  // Whether it is a kind that nvJPEG is asked to decode: a baseline file, grey
+  // or of luma and chroma, whose one scan ends where it should. All else is left
+  // to libjpeg, which tells what is damaged, as nvJPEG does not, and makes the
+  // luma of a file that is RGB.
   static bool takes(const uint8_t* jpeg, size_t bytes);
 
   // Queues the decoding. False if nvJPEG refuses; the bytes must live until the
