@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../engine.h"
+#include "../spacing_grid.h"
 #include "kernels.h"
 
 namespace lk {
@@ -29,27 +30,7 @@ class CornerDetector {
   std::vector<double> doubles_;
   std::vector<Candidate> candidates_;
 
-  // Points that keep others away, in square cells as wide as the distance.
-  class Grid {
-   public:
-    void start(int width, int height, float min_distance);
-    bool is_free(float x, float y) const;
-    void add(float x, float y);
-
-   private:
-    struct Point {
-      float x, y;
-      int32_t next;  // in the same cell, -1 at the end
-    };
-    int column(float x) const;
-    int row(float y) const;
-
-    float distance2_ = 0, cell_ = 1;
-    int columns_ = 0, rows_ = 0;
-    std::vector<int32_t> first_;
-    std::vector<Point> points_;
-  };
-  Grid grid_;
+  SpacingGrid grid_;
 };
 
 }  // namespace lk

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../engine.h"
+#include "../spacing_grid.h"
 #include "device_image.h"
 #include "memory.h"
 #include "stream.h"
@@ -63,27 +64,6 @@ class CornerDetector {
   void detect(const DeviceImage&, const DetectRequest&, Stream&, Pollers&);
 
  private:
-  // Points that keep others away, in square cells as wide as the distance.
-  class Grid {
-   public:
-    void start(int width, int height, float min_distance);
-    bool is_free(float x, float y) const;
-    void add(float x, float y);
-
-   private:
-    struct Point {
-      float x, y;
-      int32_t next;  // in the same cell, -1 at the end
-    };
-    int column(float x) const;
-    int row(float y) const;
-
-    float distance2_ = 0, cell_ = 1;
-    int columns_ = 0, rows_ = 0;
-    std::vector<int32_t> first_;
-    std::vector<Point> points_;
-  };
-
   void collect_on_host(const DeviceImage&, const DetectRequest&, Stream&, Pollers&);
 
   DeviceBuffer<float> scores_;
@@ -96,7 +76,7 @@ class CornerDetector {
   PinnedBuffer<Summary> summary_;
   std::vector<Candidate> rest_;
   std::vector<float> host_scores_;
-  Grid grid_;
+  SpacingGrid grid_;
 };
 
 }  // namespace lk::cuda
