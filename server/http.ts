@@ -158,7 +158,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     server.closeAllConnections();
   }
 
-  await listen(server, options.host, options.port);
+  await listen(server, options.host, options.port).catch((error) => {
+    clearInterval(heartbeat);
+    throw error;
+  });
   return {
     url: urlOf(server.address() as AddressInfo),
     close: () => closing ??= close(),

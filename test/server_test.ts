@@ -283,10 +283,13 @@ function rawRequest(url: string, path: string, headers: Record<string, string>):
     const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
     let text = "";
     socket.on("data", (data) => text += data);
-    socket.on("close", () => answered(text));
+    const timer = setTimeout(() => socket.destroy(), 300); // it may keep the connection
+    socket.on("close", () => {
+      clearTimeout(timer);
+      answered(text);
+    });
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${lines.join("")}\r\n`);
-    setTimeout(() => socket.destroy(), 300);
   });
 }
 

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import type { EngineInfo } from "../../protocol/mod.ts";
 import {
   type Advanced,
+  checkGrey,
   type Detected,
   type DetectOptions,
   EngineError,
@@ -93,7 +94,7 @@ class AddonSequence implements FlowSequence {
     options: FlowOptions,
     guess?: Float32Array,
   ): Promise<Advanced> {
-    checkLength(frame);
+    if (!(frame instanceof Uint8Array)) checkGrey(frame);
     const { reset, points: xy, ...found } = await this.#native
       .advance(frame, points, options, guess).catch(rethrowTyped);
     return { ...found, xy, continues: !reset };
@@ -113,16 +114,6 @@ class AddonSequence implements FlowSequence {
 }
 
 /** To the addon a wrong length is the caller's mistake; here it makes a bad frame. */
-function checkLength(frame: Frame): void {
-  if (frame instanceof Uint8Array) return;
-  const { width, height, data } = frame;
-  if (data.length === width * height) return;
-  throw new FrameError(
-    "bad_frame",
-    `Cannot take ${data.length} grey levels as a frame: ${width}×${height} pixels are expected`,
-  );
-}
-
 function rethrowTyped(error: unknown): never {
   throw typed(error);
 }
