@@ -5,7 +5,11 @@ import { benchEngines } from "./engines.ts";
 import { benchOpenCv } from "./opencv.ts";
 import { benchRoundTrip } from "./round_trip.ts";
 
-const OPTIONS = { library: Deno.env.get("LKSTREAM_LIBRARY") ?? null, maxFramePixels: 3840 * 2160 };
+const OPTIONS = {
+  library: Deno.env.get("LKSTREAM_LIBRARY") ?? null,
+  maxFramePixels: 3840 * 2160,
+  deadlineMs: 60_000,
+};
 
 /** Every engine that runs here, from the fastest on. */
 async function openEngines(): Promise<FlowEngine[]> {

@@ -1,10 +1,10 @@
 import type { FlowEngine } from "../server/engines/engine.ts";
 import { serve } from "../server/http.ts";
+import { DEFAULT_LIMITS } from "../server/limits.ts";
 import { Timings, TIMINGS_HEAD } from "./timings.ts";
 
 const SECONDS = 8;
 const SAMPLE_MS = 5;
-const LIMITS = { maxFrameBytes: 8 << 20, maxFramePixels: 3840 * 2160, maxPoints: 10_000 };
 
 /** Prints round trips over loopback, and how late the server's event loop and how large its memory gets. */
 export async function benchRoundTrip(engine: FlowEngine): Promise<void> {
@@ -12,8 +12,7 @@ export async function benchRoundTrip(engine: FlowEngine): Promise<void> {
     host: "127.0.0.1",
     port: 0,
     engine,
-    limits: LIMITS,
-    maxSessions: 8,
+    limits: DEFAULT_LIMITS,
     token: null,
     allowOrigins: [],
     log: () => {},

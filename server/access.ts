@@ -1,12 +1,13 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { type ResultForm, SUBPROTOCOLS } from "../protocol/mod.ts";
+import { isAddress, isLoopback } from "./address.ts";
 
 /** Why a connection was refused before it became a WebSocket. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 405 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 408 | 431 | 503,
     readonly code: string,
     message: string,
     readonly headers: Record<string, string> = {},
@@ -16,17 +17,21 @@ export class Refusal extends Error {
 }
 
 export interface Access {
+  /** Address that the server listens on. */
+  host: string;
   /** Null lets everybody in. */
   token: string | null;
+  /** Origins of pages that may connect; a host may begin with `*.` for any name below it. */
   allowOrigins: readonly string[];
 }
 
 /**
- * Checks who asks to upgrade: Origin, then token.
+ * Checks who asks to upgrade: Host, Origin, then token.
  *
- * @throws {Refusal} 403 where the Origin is not allowed, 401 where the token is missing or wrong.
+ * @throws {Refusal} 403 where Host or Origin is not allowed, 401 where the token is missing or wrong.
  */
 export function admit(request: IncomingMessage, access: Access): void {
+  checkHost(request.headers.host, access);
   const origin = request.headers.origin;
   if (origin !== undefined && !isOriginAllowed(origin, request.headers.host, access)) {
     throw new Refusal(
@@ -35,9 +40,12 @@ export function admit(request: IncomingMessage, access: Access): void {
       `Cannot connect from ${origin}: allowed are the server's own origin and those of --allow-origin`,
     );
   }
-  if (access.token === null || presentedTokens(request).some((t) => isEqual(t, access.token!))) {
-    return;
-  }
+  checkToken(request, access);
+}
+
+/** @throws {Refusal} 401 where there is a token and the request does not present it. */
+export function checkToken(request: IncomingMessage, { token }: Pick<Access, "token">): void {
+  if (token === null || presentedTokens(request).some((t) => isEqual(t, token))) return;
   throw new Refusal(
     401,
     "unauthorized",
@@ -47,11 +55,39 @@ export function admit(request: IncomingMessage, access: Access): void {
   );
 }
 
+/**
+ * A site may let its own name point to this machine, and its page then has the
+ * server's origin (DNS rebinding). Where only this machine is served, and no
+ * token keeps others out, foreign names are refused.
+ */
+function checkHost(host: string | undefined, { host: listens, token, allowOrigins }: Access): void {
+  if (token !== null || !isLoopback(listens)) return;
+  const to = URL.parse(`http://${host}`);
+  if (to && (isLoopback(to.hostname) || isAddress(to.hostname))) return;
+  const origins = ["http", "https"].map((scheme) => `${scheme}://${to?.host}`);
+  if (origins.some((origin) => isNamed(origin, allowOrigins))) return; // a proxy's name
+  throw new Refusal(
+    403,
+    "host_not_allowed",
+    `Cannot connect to ${host}: allowed are localhost, addresses and the hosts of --allow-origin`,
+  );
+}
+
 /** Same origin, or one that was named. Clients that are not pages send no Origin. */
 function isOriginAllowed(origin: string, host: string | undefined, access: Access): boolean {
-  if (access.allowOrigins.includes(origin)) return true;
   const from = URL.parse(origin), to = URL.parse(`http://${host}`);
-  return from !== null && to !== null && (from.host === to.host || areThisMachine(from, to));
+  if (from === null) return false;
+  if (isNamed(origin, access.allowOrigins)) return true;
+  return to !== null && (from.host === to.host || areThisMachine(from, to));
+}
+
+/** Whether `origin` is one of `allowed`, or lies below the `*.` of one. */
+function isNamed(origin: string, allowed: readonly string[]): boolean {
+  return allowed.some((one) => {
+    const [scheme, parent] = one.split("://*.");
+    if (parent === undefined) return origin === one;
+    return origin.startsWith(`${scheme}://`) && origin.endsWith(`.${parent}`);
+  });
 }
 
 /** localhost and 127.0.0.1 are one server to its user, though two origins to a browser. */

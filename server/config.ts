@@ -1,72 +1,118 @@
-import { parseArgs } from "node:util";
+import { ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
+import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
+import { isLoopback } from "./address.ts";
 
-/** What the command line and the `LKSTREAM_…` variables say. */
-export interface Config {
-  host: string;
-  port: number;
-  engine: EngineChoice;
-  /** A native library to use instead of the one that is built here; the variable LKSTREAM_LIBRARY. */
-  library: string | null;
-  token: string | null;
-  allowOrigins: string[];
-  maxSessions: number;
-  maxFrameBytes: number;
-  maxFramePixels: number;
-}
+export { ConfigError };
 
 const ENGINES = ["auto", "cuda", "cpu", "wasm"] as const;
 /** One engine, or the best there is. */
 export type EngineChoice = typeof ENGINES[number];
 
-/** A flag or variable that cannot be used. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
+/** Where the certificate for HTTPS is from; `off` serves plain HTTP. */
+export type Tls = "off" | "self-signed" | { cert: string; key: string };
+
+/** What the command line and the `LKSTREAM_…` variables say. */
+export interface Config {
+  host: string;
+  port: number;
+  tls: Tls;
+  engine: EngineChoice;
+  /** A native library to use instead of the one that is built here; the variable LKSTREAM_LIBRARY. */
+  library: string | null;
+  /** An engine whose call takes longer is taken out. */
+  deadlineMs: number;
+  /** Event loops that share the port. */
+  threads: number;
+  token: string | null;
+  /** Exact, such as https://example.org, or with a wildcard, such as https://*.example.org. */
+  allowOrigins: string[];
+  /** The client's address is the last one of X-Forwarded-For. */
+  trustProxy: boolean;
+  limits: ServerLimits;
+  log: "text" | "json";
 }
 
-interface Flag {
-  value: string;
-  fallback: string;
-  text: string;
-}
-
+const D = DEFAULT_LIMITS;
 const FLAGS = {
   host: { value: "ADDRESS", fallback: "127.0.0.1", text: "address to listen on" },
   port: { value: "N", fallback: "8000", text: "port to listen on; 0 picks a free one" },
+  tls: { value: "self-signed", text: "serve HTTPS by a certificate made at the start, for phones" },
+  cert: { value: "FILE", text: "serve HTTPS by this certificate (PEM, with its chain)" },
+  key: { value: "FILE", text: "and its private key (PEM)" },
   engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
-  library: { value: "FILE", fallback: "", text: "native library to use, not the one built here" },
-  token: {
-    value: "T",
-    fallback: "",
-    text: "clients must present it; LKSTREAM_TOKEN hides it better",
+  library: { value: "FILE", text: "native library to use, not the one built here" },
+  "engine-deadline": {
+    value: "S",
+    fallback: "10",
+    text: "seconds that an engine may take for a call before the next one takes over",
   },
+  threads: { value: "N", fallback: "1", text: "event loops that share the port" },
+  token: { value: "T", text: "clients must present it; LKSTREAM_TOKEN hides it better" },
+  "token-file": { value: "FILE", text: "the token is the first line of this file" },
+  open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
-    fallback: "",
-    text: "a further web origin that may connect; may be repeated (in the variable: commas)",
+    text: "a further web origin that may connect, such as https://example.org or " +
+      "https://*.example.org; may be repeated (in the variable: commas)",
   },
-  "max-sessions": { value: "N", fallback: "64", text: "sessions at once" },
-  "max-frame-bytes": { value: "N", fallback: `${8 << 20}`, text: "bytes of one message" },
-  "max-frame-pixels": { value: "N", fallback: `${3840 * 2160}`, text: "pixels of one frame" },
+  "trust-proxy": { text: "take clients' addresses from X-Forwarded-For" },
+  "max-sessions": { value: "N", fallback: `${D.maxSessions}`, text: "sessions at once" },
+  "max-sessions-per-address": {
+    value: "N",
+    text: "sessions at once of one address (default 16, this machine's own not counted)",
+  },
+  "max-frame-bytes": { value: "N", fallback: `${D.maxFrameBytes}`, text: "bytes of one message" },
+  "max-frame-pixels": { value: "N", fallback: `${D.maxFramePixels}`, text: "pixels of one frame" },
+  "max-frame-rate": {
+    value: "N",
+    fallback: `${D.maxFrameRate}`,
+    text: "frames a second worked on for one session",
+  },
+  "max-control-rate": {
+    value: "N",
+    fallback: `${D.maxControlRate}`,
+    text: "control messages a second of one session",
+  },
+  "max-points": { value: "N", fallback: `${D.maxPoints}`, text: "live points of one session" },
+  "max-mask-polygons": { value: "N", fallback: `${D.maxMaskPolygons}`, text: "polygons of a mask" },
+  "max-mask-corners": {
+    value: "N",
+    fallback: `${D.maxMaskCorners}`,
+    text: "corners of a mask's polygons together",
+  },
+  "max-header-bytes": {
+    value: "N",
+    fallback: `${D.maxHeaderBytes}`,
+    text: "bytes of a request's header",
+  },
+  "handshake-timeout": {
+    value: "S",
+    fallback: `${D.handshakeMs / 1000}`,
+    text: "seconds for a request's header to arrive",
+  },
+  "message-timeout": {
+    value: "S",
+    fallback: `${D.messageMs / 1000}`,
+    text: "seconds for a message to arrive, from its first byte",
+  },
+  "idle-timeout": {
+    value: "S",
+    fallback: `${D.idleMs / 1000}`,
+    text: "seconds that a session may be silent",
+  },
+  log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
-type FlagName = keyof typeof FLAGS;
-
-function variable(flag: string): string {
-  return `LKSTREAM_${flag.toUpperCase().replaceAll("-", "_")}`;
-}
+type Read = Flags<keyof typeof FLAGS>;
 
 /** The text of `--help`. */
 export function helpText(): string {
-  const lines = Object.entries<Flag>(FLAGS).map(([name, { value, fallback, text }]) => {
-    const usage = `  --${name} ${value}`.padEnd(26);
-    return `${usage} ${text}${fallback && ` (default ${fallback})`}`;
-  });
   return [
     "Usage: deno task start [flags]",
     "",
     "Serves the page and the WebSocket endpoint that tracks points.",
     "",
-    ...lines,
-    "  --help                     this text",
+    ...flagLines(FLAGS),
+    "  --help                         this text",
     "",
     "Each flag is also a variable: --max-sessions is LKSTREAM_MAX_SESSIONS. A flag wins.",
   ].join("\n");
@@ -75,66 +121,109 @@ export function helpText(): string {
 /**
  * Reads flags, then variables, then defaults.
  *
+ * @param readFile reads a text file, for --token-file
  * @returns null where help was asked for
  * @throws {ConfigError} naming the flag or variable, its value and what is allowed.
  */
 export function readConfig(
   args: string[],
   env: (name: string) => string | undefined,
+  readFile: (path: string) => string = Deno.readTextFileSync,
 ): Config | null {
-  const given = parseFlags(args);
-  if (given.help) return null;
-  const text = (name: FlagName): string =>
-    given[name]?.at(-1) ?? env(variable(name)) ?? FLAGS[name].fallback;
-  const whole = (name: FlagName, min: number, max: number): number => {
-    const value = text(name);
-    const number = Number(value);
-    if (/^\d+$/.test(value) && number >= min && number <= max) return number;
-    throw badFlag(name, value, `whole numbers from ${min} to ${max}`);
-  };
-  const engine = text("engine") as EngineChoice;
-  if (!ENGINES.includes(engine)) throw badFlag("engine", engine, ENGINES.join(", "));
+  const flags: Read = new Flags(FLAGS, args, env);
+  if (flags.wantsHelp) return null;
+  const host = flags.text("host");
+  const token = readToken(flags, readFile);
+  if (token === null && !isLoopback(host) && !flags.isOn("open")) {
+    throw new ConfigError(
+      `Cannot listen on ${host} without a token, for others reach it: set LKSTREAM_TOKEN or ` +
+        "--token-file, or let everybody in with --open",
+    );
+  }
   return {
-    host: text("host"),
-    port: whole("port", 0, 65535),
-    engine,
-    library: text("library") || null,
-    token: readToken(given.token?.at(-1) ?? env(variable("token"))),
-    allowOrigins: readOrigins(given["allow-origin"] ?? text("allow-origin").split(",")),
-    maxSessions: whole("max-sessions", 1, 100_000),
-    maxFrameBytes: whole("max-frame-bytes", 1024, 1 << 30),
-    maxFramePixels: whole("max-frame-pixels", 256, 65535 * 65535),
+    host,
+    port: flags.whole("port", 0, 65535),
+    tls: readTls(flags),
+    engine: flags.oneOf("engine", ENGINES),
+    library: flags.text("library") || null,
+    deadlineMs: 1000 * flags.whole("engine-deadline", 1, 3600),
+    threads: flags.whole("threads", 1, 256),
+    token,
+    allowOrigins: readOrigins(flags),
+    trustProxy: flags.isOn("trust-proxy"),
+    limits: readLimits(flags),
+    log: flags.oneOf("log", ["text", "json"] as const),
   };
 }
 
-function parseFlags(args: string[]): { help?: boolean } & { [name in FlagName]?: string[] } {
-  const flags = Object.fromEntries(
-    Object.keys(FLAGS).map((name) => [name, { type: "string", multiple: true }] as const),
-  );
-  try {
-    return parseArgs({ args, options: { ...flags, help: { type: "boolean", short: "h" } } }).values;
-  } catch (error) {
-    throw new ConfigError(`Cannot read the command line: ${(error as Error).message}`);
-  }
+function readLimits(flags: Read): ServerLimits {
+  return {
+    maxFrameBytes: flags.whole("max-frame-bytes", 1024, 1 << 30),
+    maxFramePixels: flags.whole("max-frame-pixels", 256, 65535 * 65535),
+    maxPoints: flags.whole("max-points", 1, 10_000),
+    maxSessions: flags.whole("max-sessions", 1, 100_000),
+    maxSessionsPerAddress: flags.given("max-sessions-per-address") === undefined
+      ? null
+      : flags.whole("max-sessions-per-address", 1, 100_000),
+    maxFrameRate: flags.whole("max-frame-rate", 1, 100_000),
+    maxControlRate: flags.whole("max-control-rate", 1, 100_000),
+    maxMaskPolygons: flags.whole("max-mask-polygons", 1, 10_000),
+    maxMaskCorners: flags.whole("max-mask-corners", 3, 100_000),
+    maxHeaderBytes: flags.whole("max-header-bytes", 1024, 1 << 20),
+    handshakeMs: 1000 * flags.whole("handshake-timeout", 1, 3600),
+    messageMs: 1000 * flags.whole("message-timeout", 1, 3600),
+    idleMs: 1000 * flags.whole("idle-timeout", 1, 7 * 24 * 3600),
+  };
 }
 
 /** An empty one is refused: a variable that was set wrong must not let everybody in. */
-function readToken(token: string | undefined): string | null {
+function readToken(flags: Read, readFile: (path: string) => string): string | null {
+  const file = flags.given("token-file");
+  const token = flags.given("token") ?? (file && firstLine(flags, file, readFile));
   if (token === undefined) return null;
   if (/^[\w!#$%&'*+.^`|~-]+$/.test(token)) return token; // what a subprotocol's name may hold
-  throw badFlag("token", "…", "letters, digits and any of !#$%&'*+-.^_`|~, at least one");
-}
-
-function readOrigins(origins: string[]): string[] {
-  return origins.map((origin) => origin.trim()).filter(Boolean).map((origin) => {
-    const url = URL.parse(origin);
-    if (url && url.origin !== "null" && url.origin === origin.replace(/\/$/, "")) return url.origin;
-    throw badFlag("allow-origin", origin, "origins such as https://example.org");
-  });
-}
-
-function badFlag(name: FlagName, value: string, allowed: string): ConfigError {
-  return new ConfigError(
-    `Cannot set --${name} (${variable(name)}) to "${value}": allowed are ${allowed}`,
+  throw flags.bad(
+    flags.given("token") === undefined ? "token-file" : "token",
+    "…",
+    "letters, digits and any of !#$%&'*+-.^_`|~, at least one",
   );
+}
+
+function firstLine(flags: Read, file: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(file).split("\n")[0].trim();
+  } catch (error) {
+    throw flags.bad(
+      "token-file",
+      file,
+      `files that can be read, in this folder (${(error as Error).message})`,
+    );
+  }
+}
+
+function readTls(flags: Read): Tls {
+  const cert = flags.text("cert"), key = flags.text("key");
+  if (cert || key) {
+    if (cert && key) return { cert, key };
+    throw flags.bad(cert ? "key" : "cert", "", "a file: certificate and key go together");
+  }
+  const tls = flags.text("tls");
+  if (tls === "" || tls === "off") return "off";
+  if (tls === "self-signed") return tls;
+  throw flags.bad("tls", tls, "self-signed and off; --cert and --key take a certificate of yours");
+}
+
+/** An origin, whose host may begin with `*.` for any name below it. */
+function readOrigins(flags: Read): string[] {
+  return flags.list("allow-origin").map((origin) => {
+    const plain = origin.replace(/\/$/, "");
+    const below = plain.replace("://*.", "://any.");
+    const url = URL.parse(below);
+    if (url && url.origin === below && !below.includes("*")) return plain;
+    throw flags.bad(
+      "allow-origin",
+      origin,
+      "origins such as https://example.org or https://*.example.org",
+    );
+  });
 }

@@ -16,6 +16,14 @@ export class Inbox<Frame extends object> {
     return this.#controls >= MAX_CONTROLS || this.#controlChars >= MAX_CONTROL_CHARS;
   }
 
+  get isFrameNext(): boolean {
+    return this.#waiting.length > 0 && typeof this.#waiting[0] !== "string";
+  }
+
+  get hasFrame(): boolean {
+    return this.#waiting.some((item) => typeof item !== "string");
+  }
+
   /** @returns the older frame that had to go */
   putFrame(frame: Frame): Frame | undefined {
     const older = this.#waiting.find((item) => typeof item !== "string");

@@ -1,12 +1,8 @@
-import type { Limits } from "../protocol/mod.ts";
+import { isLoopback } from "./address.ts";
 import { type Config, ConfigError, helpText, readConfig } from "./config.ts";
-import type { FlowEngine } from "./engines/engine.ts";
-import { selectEngine } from "./engines/select.ts";
-import { type RunningServer, serve } from "./http.ts";
-import { logToStderr } from "./log.ts";
-
-/** Live points a session may have, found or added. */
-const MAX_POINTS = 10_000;
+import type { ServeOptions } from "./http.ts";
+import { run } from "./run.ts";
+import { runThreads } from "./threads.ts";
 
 function config(): Config {
   try {
@@ -21,22 +17,21 @@ function config(): Config {
   Deno.exit(0);
 }
 
-async function start(config: Config): Promise<[FlowEngine, RunningServer]> {
-  const { maxFrameBytes, maxFramePixels } = config;
-  const limits: Limits = { maxFrameBytes, maxFramePixels, maxPoints: MAX_POINTS };
-  const engine = await selectEngine(config.engine, { library: config.library, maxFramePixels });
-  try {
-    return [engine, await serve({ ...config, engine, limits, log: logToStderr })];
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
+function certificate({ tls }: Config): ServeOptions["tls"] {
+  if (tls === "off") return undefined;
+  if (tls === "self-signed") throw new Error("not yet");
+  return { cert: Deno.readTextFileSync(tls.cert), key: Deno.readTextFileSync(tls.key) };
 }
 
 async function main(): Promise<void> {
-  const [{ info }, server] = await start(config());
-  const { name, device, reason } = info;
+  const wanted = config();
+  const tls = certificate(wanted);
+  const server = await (wanted.threads > 1 ? runThreads(wanted, tls) : run(wanted, { tls }));
+  const { name, device, reason } = server.engine;
   console.log(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
+  if (!tls && !isLoopback(wanted.host)) {
+    console.error("Browsers of other machines open no camera over plain HTTP: --tls self-signed");
+  }
 
   let stopping = false;
   const stop = async () => {

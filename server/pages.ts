@@ -1,9 +1,10 @@
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
 import { secureHeaders } from "hono/secure-headers";
-import type { RequestListener } from "node:http";
+import type { IncomingMessage, RequestListener } from "node:http";
 import type { EngineInfo, Limits } from "../protocol/mod.ts";
+import { Refusal } from "./access.ts";
 
 /** What the server says of itself. */
 export interface Info {
@@ -13,6 +14,15 @@ export interface Info {
   limits: Limits;
   sessions: { open: number; max: number };
   token: "required" | "none";
+}
+
+/** What pages ask the server for. */
+export interface Ask {
+  info(): Info;
+  /** Why no session can be opened now; null where it can. */
+  notReady(): string | null;
+  /** @throws {Refusal} where the request may not have them. */
+  metrics(request: IncomingMessage): Promise<string>;
 }
 
 const TYPES: Record<string, string> = {
@@ -39,16 +49,11 @@ const POLICY = {
  * server says of itself.
  *
  * @param folder where `deno task build` put the page
- * @param info asked anew for every request
- * @param isReady false while the server stops
+ * @param ask asked anew for every request
  */
-export async function pages(
-  folder: URL,
-  info: () => Info,
-  isReady: () => boolean,
-): Promise<RequestListener> {
+export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
   const files = await readFiles(folder);
-  const app = new Hono();
+  const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(secureHeaders({
     contentSecurityPolicy: POLICY,
     crossOriginResourcePolicy: "cross-origin", // another site's page may import the SDK
@@ -57,8 +62,21 @@ export async function pages(
   }));
   app.use(compress());
   app.get("/healthz", (c) => c.text("ok\n"));
-  app.get("/readyz", (c) => isReady() ? c.text("ready\n") : c.text("stopping\n", 503));
-  app.get("/v1/info", (c) => c.json(info(), 200, { "Access-Control-Allow-Origin": "*" }));
+  app.get("/readyz", (c) => {
+    const why = ask.notReady();
+    return why ? c.text(`${why}\n`, 503) : c.text("ready\n");
+  });
+  app.get("/metrics", async (c) => {
+    try {
+      return c.body(await ask.metrics(c.env.incoming), 200, {
+        "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+      });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return fail(c, 401, error.code, error.message, error.headers);
+    }
+  });
+  app.get("/v1/info", (c) => c.json(ask.info(), 200, { "Access-Control-Allow-Origin": "*" }));
   app.get(
     "/v1/stream",
     (c) =>
@@ -85,7 +103,7 @@ function headersOf(type: string): Record<string, string> {
 
 function fail(
   c: Context,
-  status: 404 | 426,
+  status: 401 | 404 | 426,
   code: string,
   message: string,
   headers: Record<string, string> = {},

@@ -9,7 +9,6 @@ import {
   type ErrorCode,
   type FrameMessage,
   jpegSize,
-  type Limits,
   mergeOptions,
   parseControl,
   ProtocolError,
@@ -18,9 +17,12 @@ import {
   type Tracks,
   tracksToJson,
 } from "../protocol/mod.ts";
+import { Allowance } from "./allowance.ts";
 import { EngineError, type FlowSequence, FrameError } from "./engines/engine.ts";
 import { Inbox } from "./inbox.ts";
+import { type ServerLimits, toldLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { DropReason, Metrics } from "./metrics.ts";
 import { SessionStats } from "./session_stats.ts";
 import { Tracker } from "./tracker.ts";
 
@@ -41,18 +43,16 @@ export interface SessionContext {
   /** Name and version, as told in `hello`. */
   server: string;
   engine: EngineInfo;
-  limits: Limits;
+  limits: ServerLimits;
   results: ResultForm;
   log: Log;
+  metrics: Metrics;
 }
 
 /** While more than this waits for a reader that does not drain, nothing is worked on. */
 const MAX_BUFFERED_BYTES = 1 << 20;
 /** So many errors without a success between them end the session. */
 const MAX_ERRORS_IN_A_ROW = 20;
-/** Corners of all polygons of a mask together; painting takes corners × rows steps. */
-const MAX_MASK_CORNERS = 1000;
-
 /** Control messages are obeyed one after the other for no longer than this. */
 const TURN_MS = 5;
 
@@ -72,11 +72,17 @@ export class Session {
   readonly #context: SessionContext;
   readonly #tracker: Tracker;
   readonly #inbox = new Inbox<Received>();
+  readonly #frameRate: Allowance;
+  readonly #controlRate: Allowance;
   #lastSeq = -1;
   #dropped = 0;
   #errorsInARow = 0;
   #working = false;
   #paused = false;
+  /** Runs while a frame waits because others came too fast before it. */
+  #pacing: ReturnType<typeof setTimeout> | undefined;
+  /** Live points as `metrics` counts them. */
+  #livePoints = 0;
   #closing: Promise<void> | null = null;
   #idle: () => void = () => {};
 
@@ -84,6 +90,8 @@ export class Session {
     this.#socket = socket;
     this.#context = context;
     this.#tracker = new Tracker(sequence, defaultOptions(), context.limits.maxPoints);
+    this.#frameRate = new Allowance(context.limits.maxFrameRate);
+    this.#controlRate = new Allowance(context.limits.maxControlRate);
     this.#send({
       type: "hello",
       protocol: "lkstream.v1",
@@ -91,7 +99,7 @@ export class Session {
       session: context.id,
       engine: context.engine,
       options: this.#tracker.options,
-      limits: context.limits,
+      limits: toldLimits(context.limits),
     });
   }
 
@@ -106,13 +114,15 @@ export class Session {
       return;
     }
     this.stats.received++;
+    this.#context.metrics.framesReceived.inc();
+    this.#context.metrics.bytesReceived.inc(bytes.length);
     this.#lastSeq = frame.seq ?? (this.#lastSeq + 1) >>> 0;
     const received = { ...frame, seq: this.#lastSeq, at: performance.now() };
     const replaced = this.#inbox.putFrame(received);
     if (replaced) {
       received.reset ||= replaced.reset; // the client counts on it
       this.#dropped++;
-      this.stats.dropped++;
+      this.#countDropped(this.#isLagging ? "slow_reader" : this.#pacing ? "rate" : "newer");
     }
     this.#wake();
   }
@@ -120,8 +130,19 @@ export class Session {
   /** Takes a text message: a control message. */
   receiveText(text: string): void {
     if (this.#closing) return;
+    this.#context.metrics.controls.inc();
     this.#inbox.putControl(text);
     this.#wake();
+  }
+
+  /** Tells that another engine goes on. */
+  engineChanged(engine: EngineInfo): void {
+    if (!this.#closing) this.#send({ type: "engine", engine });
+  }
+
+  /** Tells that the engine failed; frames wait for the next one. */
+  engineFailed(message: string): void {
+    if (!this.#closing) this.#send({ type: "error", code: "engine_failed", message });
   }
 
   /**
@@ -133,7 +154,10 @@ export class Session {
   }
 
   async #shutDown(code: number, reason: string): Promise<void> {
+    clearTimeout(this.#pacing);
     if (this.#working) await new Promise<void>((idle) => this.#idle = idle);
+    if (this.#inbox.hasFrame) this.#countDropped("closed");
+    this.#countPoints(0);
     if (this.#paused) this.#socket.resume(); // or the client's close frame is never read
     this.#socket.close(code, reason);
     await this.#tracker.sequence[Symbol.asyncDispose]();
@@ -158,7 +182,7 @@ export class Session {
   async #work(): Promise<void> {
     this.#working = true;
     let turn = performance.now();
-    while (!this.#closing && this.#socket.bufferedAmount <= MAX_BUFFERED_BYTES) {
+    while (!this.#closing && !this.#isLagging && !this.#isTooFast()) {
       const next = this.#inbox.take();
       if (next === undefined) break;
       if (this.#paused && !this.#inbox.isFull) {
@@ -179,8 +203,36 @@ export class Session {
     this.#idle();
   }
 
+  /** The client does not read its results. */
+  get #isLagging(): boolean {
+    return this.#socket.bufferedAmount > MAX_BUFFERED_BYTES;
+  }
+
+  /** True where a frame comes next and has to wait; then its time wakes the session. */
+  #isTooFast(): boolean {
+    if (!this.#inbox.isFrameNext) return false;
+    const ms = this.#frameRate.waitMs(performance.now());
+    if (ms === 0) return false;
+    this.#pacing ??= setTimeout(() => {
+      this.#pacing = undefined;
+      if (!this.#working) this.#work();
+    }, ms);
+    return true;
+  }
+
+  #countDropped(reason: DropReason): void {
+    this.stats.dropped++;
+    this.#context.metrics.framesDropped.inc({ reason });
+  }
+
+  #countPoints(live: number): void {
+    this.#context.metrics.points.inc(live - this.#livePoints);
+    this.#livePoints = live;
+  }
+
   async #processFrame(frame: Received): Promise<void> {
     const started = performance.now();
+    this.#frameRate.take(started);
     try {
       this.#checkPixels(frame.jpeg);
       const step = await this.#tracker.process(frame.jpeg, frame.reset);
@@ -195,6 +247,8 @@ export class Session {
       this.#dropped = 0;
       this.#errorsInARow = 0;
       this.stats.count(tracks);
+      this.#context.metrics.processed(tracks);
+      this.#countPoints(tracks.points.id.length);
       this.#send(
         this.#context.results === "bin" ? encodeTracks(tracks) : tracksToJson(tracks),
       );
@@ -217,12 +271,22 @@ export class Session {
 
   #obey(text: string): void {
     try {
+      this.#checkControlRate();
       const answer = this.#answer(parseControl(text));
       this.#errorsInARow = 0;
       if (answer) this.#send(answer);
     } catch (error) {
       this.#sendError(error);
     }
+  }
+
+  #checkControlRate(): void {
+    if (this.#controlRate.take(performance.now())) return;
+    const { maxControlRate } = this.#context.limits;
+    throw new ProtocolError(
+      "limit",
+      `Cannot obey so many control messages: allowed are ${maxControlRate} a second`,
+    );
   }
 
   #answer(message: ControlMessage): ServerMessage | null {
@@ -239,23 +303,28 @@ export class Session {
       case "clear":
         tracker.clear();
         return null;
-      case "mask": {
-        const corners = message.polygons.reduce((sum, polygon) => sum + polygon.length, 0);
-        if (corners > MAX_MASK_CORNERS) {
-          throw new ProtocolError(
-            "limit",
-            `Cannot mask by ${corners} corners: allowed are ${MAX_MASK_CORNERS} in all`,
-          );
-        }
+      case "mask":
+        this.#checkMask(message.polygons);
         return { type: "masked", share: tracker.confine(message.polygons) };
-      }
       case "stats":
         return this.stats.toMessage(this.#context.id, tracker);
     }
   }
 
+  /** Painting a mask takes corners × rows steps. */
+  #checkMask(polygons: readonly (readonly unknown[])[]): void {
+    const { maxMaskPolygons, maxMaskCorners } = this.#context.limits;
+    const check = (n: number, what: string, most: number) => {
+      if (n <= most) return;
+      throw new ProtocolError("limit", `Cannot mask by ${n} ${what}: allowed are ${most} in all`);
+    };
+    check(polygons.length, "polygons", maxMaskPolygons);
+    check(polygons.reduce((sum, { length }) => sum + length, 0), "corners", maxMaskCorners);
+  }
+
   #sendError(error: unknown, seq?: number): void {
     const { code, message } = describe(error);
+    this.#context.metrics.errors.inc({ code });
     if (code === "engine_failed") {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
     }

@@ -109,8 +109,10 @@ Deno.test("native: a library that is none is a clear error", () => {
   );
 });
 
+const OPTIONS = { library: null, maxFramePixels: MAX_FRAME_PIXELS, deadlineMs: 10_000 };
+
 Deno.test("select: an engine that was asked for and cannot run fails, saying why", async () => {
-  const options = { library: "/nowhere/liblkstream.so", maxFramePixels: MAX_FRAME_PIXELS };
+  const options = { ...OPTIONS, library: "/nowhere/liblkstream.so" };
   for (const choice of ["cpu", "cuda"] as const) {
     await assert.rejects(selectEngine(choice, options), (error) => {
       assert.ok(error instanceof EngineError);
@@ -121,7 +123,7 @@ Deno.test("select: an engine that was asked for and cannot run fails, saying why
 });
 
 Deno.test("select: automatic choice goes on to opencv.js and says why", async () => {
-  const options = { library: "/nowhere/liblkstream.so", maxFramePixels: MAX_FRAME_PIXELS };
+  const options = { ...OPTIONS, library: "/nowhere/liblkstream.so" };
   const engine = await selectEngine("auto", options);
   assert.equal(engine.info.name, "wasm");
   assert.match(engine.info.reason, /no cuda: .*nowhere.*no cpu: .*nowhere/);
@@ -132,7 +134,7 @@ Deno.test({
   name: "select: automatic choice takes the fastest that runs here",
   ignore: library === null,
   fn: async () => {
-    const engine = await selectEngine("auto", { library: null, maxFramePixels: MAX_FRAME_PIXELS });
+    const engine = await selectEngine("auto", OPTIONS);
     assert.ok(["cuda", "cpu"].includes(engine.info.name));
     await engine.close();
   },

@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS, toldLimits } from "../server/limits.ts";
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -22,7 +23,13 @@ import { Client } from "./lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { type Script, ScriptedEngine } from "./lib/scripted.ts";
 
-const LIMITS = { maxFrameBytes: 10_000, maxFramePixels: 10_000, maxPoints: 100 };
+const LIMITS = {
+  ...DEFAULT_LIMITS,
+  maxFrameBytes: 10_000,
+  maxFramePixels: 10_000,
+  maxPoints: 100,
+  maxSessions: 10,
+};
 const CORNERS: Script = { corners: [[10, 10], [30, 40]] };
 const MASK: [number, number][][] = [[[0, 0], [49.5, 0], [49.5, 79.5], [0, 79.5]]];
 
@@ -74,7 +81,6 @@ function startServer(change: Partial<ServeOptions> = {}): Promise<RunningServer>
     port: 0,
     engine: new ScriptedEngine(() => [CORNERS]),
     limits: LIMITS,
-    maxSessions: 10,
     token: null,
     allowOrigins: [],
     log: () => {},
@@ -171,7 +177,7 @@ function hello(): Hello {
     session: "s",
     engine: { name: "wasm", device: "script", reason: "a test" },
     options: defaultOptions(),
-    limits: LIMITS,
+    limits: toldLimits(LIMITS),
   };
 }
 
@@ -210,7 +216,7 @@ for (const results of ["bin", "json"] as const) {
       assert.equal(connection.hello, hello);
       const { engine, limits } = hello;
       assert.equal(engine.device, "script");
-      assert.deepEqual(limits, LIMITS);
+      assert.deepEqual(limits, toldLimits(LIMITS));
       const answer = next(connection, "tracks");
       assert.equal(connection.send(JPEG, { seq: 41, timestamp: 12.5 }), 41);
       const { seq, timestamp, width, height, points } = await answer;
@@ -615,7 +621,7 @@ sdkTest("a refusal that says nothing of the token is not taken for one", async (
 sdkTest(
   "a full server is tried until there is room",
   (open) =>
-    withServer({ maxSessions: 1 }, async (url) => {
+    withServer({ limits: { ...LIMITS, maxSessions: 1 } }, async (url) => {
       const other = await Client.connect(url);
       const connection = open(url);
       const { error } = await entered(connection, "reconnecting");

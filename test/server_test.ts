@@ -2,16 +2,23 @@ import assert from "node:assert/strict";
 import { connect as connectTcp } from "node:net";
 import { encodeFrame, type Hello } from "../protocol/mod.ts";
 import { EngineError } from "../server/engines/engine.ts";
+import { DEFAULT_LIMITS, type ServerLimits, toldLimits } from "../server/limits.ts";
 import { serve, type ServeOptions, SERVER } from "../server/http.ts";
 import { Client, Refused } from "./lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { type Script, ScriptedEngine } from "./lib/scripted.ts";
 
-const LIMITS = { maxFrameBytes: 100_000, maxFramePixels: 10_000, maxPoints: 100 };
+const LIMITS = {
+  ...DEFAULT_LIMITS,
+  maxFrameBytes: 100_000,
+  maxFramePixels: 10_000,
+  maxPoints: 100,
+  maxSessions: 10,
+};
 
 /** Runs `use` against a server on a free port and a scripted engine. */
 async function withServer(
-  change: Partial<ServeOptions>,
+  { limits, ...change }: Partial<Omit<ServeOptions, "limits">> & { limits?: Partial<ServerLimits> },
   use: (url: string, engine: ScriptedEngine, log: string[]) => Promise<void>,
   script: Script[] = [{ corners: [[10, 10]] }],
 ): Promise<void> {
@@ -21,8 +28,7 @@ async function withServer(
     host: "127.0.0.1",
     port: 0,
     engine,
-    limits: LIMITS,
-    maxSessions: 10,
+    limits: { ...LIMITS, ...limits },
     token: null,
     allowOrigins: [],
     log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
@@ -58,7 +64,7 @@ Deno.test("server: the page, the SDK and what it says of itself", () =>
     assert.equal(await (await fetch(`${url}/readyz`)).text(), "ready\n");
     const info = await (await fetch(`${url}/v1/info`)).json();
     assert.equal(info.server, SERVER);
-    assert.deepEqual(info.limits, LIMITS);
+    assert.deepEqual(info.limits, toldLimits(LIMITS));
     assert.deepEqual(info.sessions, { open: 0, max: 10 });
     assert.equal(info.token, "required");
     const missing = await fetch(`${url}/../deno.json`);
@@ -161,7 +167,7 @@ Deno.test("server: pages of other origins are refused unless they are named", ()
   }));
 
 Deno.test("server: past the session limit it says when to come again, and takes the next one in time", () =>
-  withServer({ maxSessions: 2 }, async (url, engine) => {
+  withServer({ limits: { maxSessions: 2 } }, async (url, engine) => {
     const clients = [await Client.connect(url), await Client.connect(url)];
     const { status, headers } = await refused(Client.connect(url));
     assert.equal(status, 503);
@@ -176,7 +182,7 @@ Deno.test("server: past the session limit it says when to come again, and takes 
 
 Deno.test("server: a session counts until the engine is done with it", async () => {
   const gate = Promise.withResolvers<void>();
-  await withServer({ maxSessions: 1 }, async (url, engine) => {
+  await withServer({ limits: { maxSessions: 1 } }, async (url, engine) => {
     const client = await Client.connect(url);
     client.send(JPEG);
     while (!engine.opened[0].busy) await new Promise((later) => setTimeout(later, 1));

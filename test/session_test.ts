@@ -9,6 +9,8 @@ import {
   type Stats,
   type Tracks,
 } from "../protocol/mod.ts";
+import { DEFAULT_LIMITS, type ServerLimits } from "../server/limits.ts";
+import { Metrics } from "../server/metrics.ts";
 import { Session, type SessionSocket } from "../server/session.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { type Script, ScriptedSequence } from "./lib/scripted.ts";
@@ -43,16 +45,31 @@ class FakeSocket implements SessionSocket {
   }
 }
 
-function begin(script: (Script | undefined)[] = [], results: ResultForm = "bin") {
+/** Small ones, so that they are reached. */
+const LIMITS = {
+  ...DEFAULT_LIMITS,
+  maxFrameBytes: 1000,
+  maxFramePixels: 100 * 80,
+  maxPoints: 50,
+};
+
+function begin(
+  script: (Script | undefined)[] = [],
+  results: ResultForm = "bin",
+  limits: Partial<ServerLimits> = {},
+) {
   const socket = new FakeSocket();
   const sequence = new ScriptedSequence(script);
+  const metrics = new Metrics();
+  metrics[Symbol.dispose](); // the event loop's delay is not measured here
   const session = new Session(socket, sequence, {
     id: "the-session",
     server: "lkstream/test",
     engine: { name: "wasm", device: "script", reason: "a test" },
-    limits: { maxFrameBytes: 1000, maxFramePixels: 100 * 80, maxPoints: 50 },
+    limits: { ...LIMITS, ...limits },
     results,
     log: () => {},
+    metrics,
   });
   const tracks = () =>
     socket.sent.filter((message): message is Tracks => "seq" in message && "points" in message);
@@ -63,7 +80,7 @@ function begin(script: (Script | undefined)[] = [], results: ResultForm = "bin")
   const frame = (seq: number, reset = false) =>
     session.receiveBinary(encodeFrame({ seq, timestamp: seq + 0.5, reset, jpeg: JPEG }));
   const say = (message: unknown) => session.receiveText(JSON.stringify(message));
-  return { socket, sequence, session, tracks, answers, frame, say };
+  return { socket, sequence, session, metrics, tracks, answers, frame, say };
 }
 
 /** Lets everything run that waits for nothing outside. */

@@ -1,6 +1,7 @@
 import { createWasmEngine } from "../../wasm/mod.ts";
 import type { EngineChoice } from "../config.ts";
-import { EngineError, type FlowEngine } from "./engine.ts";
+import { EngineError } from "./engine.ts";
+import { type Candidate, FailoverEngine } from "./failover.ts";
 import { createNativeEngine } from "./native.ts";
 
 /** Where `native/build.ts` puts the library, or why there is none. */
@@ -11,6 +12,10 @@ export interface SelectOptions {
   library: string | null;
   /** Larger frames are refused before memory is taken. */
   maxFramePixels: number;
+  /** An engine whose call takes longer is taken out. */
+  deadlineMs: number;
+  /** Workers of the wasm engine; a core each, one left for the server, by default. */
+  workers?: number;
 }
 
 /** From the fastest on; the last one runs everywhere. */
@@ -18,43 +23,41 @@ const ENGINES = ["cuda", "cpu", "wasm"] as const;
 type EngineName = typeof ENGINES[number];
 
 /**
- * Opens the engine that was asked for, or the best one there is.
+ * Opens the engine that was asked for, or the best one there is. Where it
+ * fails later, the next one takes over; one that was asked for is tried again.
  *
  * @throws {EngineError} where the one asked for cannot run, saying why.
  */
-export async function selectEngine(
+export function selectEngine(
   choice: EngineChoice,
   options: SelectOptions,
-): Promise<FlowEngine> {
-  if (choice !== "auto") return await open(choice, options, `asked for with --engine ${choice}`);
-  const passedOver: string[] = [];
-  for (const name of ENGINES) {
-    try {
-      return await open(
-        name,
-        options,
-        ["fastest of those that run here", ...passedOver].join("; "),
-      );
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      passedOver.push(`no ${name}: ${error.message}`);
-    }
-  }
-  throw new EngineError(`Cannot find an engine that runs here: ${passedOver.join("; ")}`);
+): Promise<FailoverEngine> {
+  const names = choice === "auto" ? ENGINES : [choice];
+  return FailoverEngine.start({
+    candidates: names.map((name) => candidate(name, options)),
+    reason: choice === "auto"
+      ? "fastest of those that run here"
+      : `asked for with --engine ${choice}`,
+    deadlineMs: options.deadlineMs,
+  });
 }
 
-async function open(
+function candidate(
   name: EngineName,
-  { library, maxFramePixels }: SelectOptions,
-  reason: string,
-): Promise<FlowEngine> {
-  if (name === "wasm") return await createWasmEngine({ maxFramePixels, reason });
-  return createNativeEngine({
-    library: library ?? await builtLibrary(),
-    kind: name,
-    maxFramePixels,
-    reason,
-  });
+  { library, maxFramePixels, workers }: SelectOptions,
+): Candidate {
+  return {
+    name,
+    async create(reason) {
+      if (name === "wasm") return await createWasmEngine({ maxFramePixels, workers, reason });
+      return createNativeEngine({
+        library: library ?? await builtLibrary(),
+        kind: name,
+        maxFramePixels,
+        reason,
+      });
+    },
+  };
 }
 
 /** @throws {EngineError} where none was built, with the reason that the build left. */

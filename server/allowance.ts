@@ -1,0 +1,31 @@
+/** So many a second, and as many at once: a token bucket. Times are performance.now(). */
+export class Allowance {
+  #left: number;
+  #at = 0;
+
+  constructor(readonly perSecond: number) {
+    this.#left = perSecond;
+  }
+
+  /** Milliseconds until one more is allowed; 0: it is. */
+  waitMs(now: number): number {
+    this.#refill(now);
+    return this.#left >= 1 ? 0 : (1 - this.#left) * 1000 / this.perSecond;
+  }
+
+  /** Takes one, where it is allowed. */
+  take(now: number): boolean {
+    this.#refill(now);
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
+  }
+
+  #refill(now: number): void {
+    if (this.#at > 0) {
+      const more = (now - this.#at) * this.perSecond / 1000;
+      this.#left = Math.min(this.perSecond, this.#left + more);
+    }
+    this.#at = now;
+  }
+}

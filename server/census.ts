@@ -1,0 +1,76 @@
+import { addressKey, isLoopback } from "./address.ts";
+import type { ServerLimits } from "./limits.ts";
+import { Refusal } from "./access.ts";
+
+/** What an address may have open, other than this machine's own, where no flag says it. */
+const PER_ADDRESS = 16;
+/** Addresses that fall into one counter are counted together; with so many, few do. */
+const COUNTERS = 1 << 16;
+const RETRY_AFTER_S = 5;
+
+/**
+ * Counts the open sessions, in all and by address. The counters may be shared
+ * between threads.
+ */
+export class Census {
+  readonly #counts: Int32Array;
+
+  /** @param buffer of {@linkcode Census.share}; without it the counters are this one's own */
+  constructor(
+    readonly limits: Pick<ServerLimits, "maxSessions" | "maxSessionsPerAddress">,
+    buffer: SharedArrayBuffer = Census.share(),
+  ) {
+    this.#counts = new Int32Array(buffer);
+  }
+
+  /** Counters for the threads of one server. */
+  static share(): SharedArrayBuffer {
+    return new SharedArrayBuffer(4 * (1 + COUNTERS));
+  }
+
+  get open(): number {
+    return Atomics.load(this.#counts, 0);
+  }
+
+  /**
+   * Counts a session in.
+   *
+   * @returns what counts it out again
+   * @throws {Refusal} 503 past `maxSessions` or past those of its address.
+   */
+  enter(address: string): () => void {
+    const { maxSessions } = this.limits;
+    const perAddress = this.limits.maxSessionsPerAddress ??
+      (isLoopback(address) ? Infinity : PER_ADDRESS);
+    const own = 1 + hash(addressKey(address)) % COUNTERS;
+    this.#count(0, maxSessions, `allowed are ${maxSessions} at once`);
+    try {
+      this.#count(own, perAddress, `allowed are ${perAddress} at once from one address`);
+    } catch (error) {
+      Atomics.sub(this.#counts, 0, 1);
+      throw error;
+    }
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      Atomics.sub(this.#counts, 0, 1);
+      Atomics.sub(this.#counts, own, 1);
+    };
+  }
+
+  #count(at: number, most: number, allowed: string): void {
+    if (Atomics.add(this.#counts, at, 1) < most) return;
+    Atomics.sub(this.#counts, at, 1);
+    throw new Refusal(503, "session_limit", `Cannot open a further session: ${allowed}`, {
+      "Retry-After": `${RETRY_AFTER_S}`,
+    });
+  }
+}
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}

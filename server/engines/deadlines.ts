@@ -1,0 +1,58 @@
+import { EngineError } from "./engine.ts";
+
+/** Looks at the calls under way so many times within a deadline. */
+const LOOKS = 10;
+
+interface Call {
+  looks: number;
+  miss(): void;
+}
+
+/** A call took longer than it may. */
+class Missed extends EngineError {}
+
+/**
+ * Ends the waiting for calls that take too long. Time is counted in looks of
+ * the event loop, so that neither a clock that jumps nor a machine that slept
+ * makes a call late.
+ */
+export class Deadlines {
+  readonly #calls = new Set<Call>();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(readonly ms: number) {
+    this.#timer = setInterval(() => this.#look(), ms / LOOKS);
+  }
+
+  static isMissed(error: unknown): boolean {
+    return error instanceof Missed;
+  }
+
+  /**
+   * @param name the engine's
+   * @throws {EngineError} where the call takes too long; otherwise what it throws.
+   */
+  guard<T>(name: string, call: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const guarded = {
+        looks: 0,
+        miss: () => reject(new Missed(`The ${name} engine took longer than ${this.ms} ms`)),
+      };
+      this.#calls.add(guarded);
+      call.then(resolve, reject).finally(() => this.#calls.delete(guarded));
+    });
+  }
+
+  /** Idempotent. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    for (const call of this.#calls) {
+      if (++call.looks <= LOOKS) continue;
+      this.#calls.delete(call);
+      call.miss();
+    }
+  }
+}

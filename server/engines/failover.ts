@@ -1,0 +1,307 @@
+import type { EngineInfo } from "../../protocol/mod.ts";
+import {
+  type Advanced,
+  type Detected,
+  type DetectOptions,
+  EngineError,
+  type FlowEngine,
+  type FlowOptions,
+  type FlowSequence,
+  type Frame,
+  FrameError,
+  type Mask,
+} from "./engine.ts";
+import { Deadlines } from "./deadlines.ts";
+
+/** An engine that may be opened, again too after it failed. */
+export interface Candidate {
+  name: EngineInfo["name"];
+  /** @throws {EngineError} saying why it cannot run here. */
+  create(reason: string): FlowEngine | Promise<FlowEngine>;
+}
+
+export interface FailoverOptions {
+  /** From the one to be used where it runs to the last resort. */
+  candidates: readonly Candidate[];
+  /** Why the first one that runs is taken. */
+  reason: string;
+  /** A call that takes longer takes its engine out. */
+  deadlineMs: number;
+  /** A failed engine is tried again after this, and after twice as long each time it fails again. */
+  retryMs?: number;
+}
+
+/** What happens to the engines of a {@linkcode FailoverEngine}. */
+export interface EngineEvents {
+  /** An engine was taken out. */
+  failed(name: EngineInfo["name"], why: string): void;
+  /** Another engine goes on; every sequence begins anew with its next frame. */
+  changed(info: EngineInfo): void;
+}
+
+/** Failures in a row, of all sequences together, that take an engine out. */
+const FAILURES_IN_A_ROW = 3;
+const RETRY_MS = 60_000;
+const LONGEST_RETRY_MS = 3_600_000;
+/** The pause where no other engine runs meanwhile, in parts of the usual one. */
+const ALONE = 1 / 60;
+const PROBE_OPTIONS = {
+  winSize: [21, 21],
+  maxLevel: 1,
+  maxCount: 10,
+  epsilon: 0.01,
+  minEigThreshold: 0,
+  back: true,
+} satisfies FlowOptions;
+
+interface Serving {
+  readonly engine: FlowEngine;
+  readonly rank: number;
+  failures: number;
+}
+
+/** A sequence and the engine that it is of. */
+interface Placed {
+  serving: Serving;
+  sequence: FlowSequence;
+}
+
+/**
+ * The first engine that runs, and the next one when it fails or a call takes
+ * longer than the deadline. A failed one is tried again after a pause, and
+ * takes over where it runs. Sequences live on: a change of engines is to them
+ * as a frame that does not continue the one before.
+ */
+export class FailoverEngine implements FlowEngine {
+  events: EngineEvents = { failed() {}, changed() {} };
+  readonly #options: Required<FailoverOptions>;
+  readonly #deadlines: Deadlines;
+  /** How often each candidate was taken out. */
+  readonly #failed = new Map<number, number>();
+  /** Those that are not tried before their pause is over. */
+  readonly #resting = new Map<number, ReturnType<typeof setTimeout> | undefined>();
+  #serving: Serving | null = null;
+  #info!: EngineInfo;
+  #switching: Promise<void> | null = null;
+  #closed = false;
+
+  /**
+   * Opens the first candidate that runs.
+   *
+   * @throws {EngineError} where none does, with the reason of each.
+   */
+  static async start(options: FailoverOptions): Promise<FailoverEngine> {
+    const engine = new FailoverEngine(options);
+    const passedOver = await engine.#takeNext([options.reason]);
+    if (engine.isReady) return engine;
+    await engine.close();
+    const names = options.candidates.map(({ name }) => name).join(", ");
+    throw new EngineError(`Cannot run ${names} here: ${passedOver.join("; ")}`);
+  }
+
+  private constructor(options: FailoverOptions) {
+    this.#options = { retryMs: RETRY_MS, ...options };
+    this.#deadlines = new Deadlines(options.deadlineMs);
+  }
+
+  /** Of the engine in use, or the last one that was. */
+  get info(): EngineInfo {
+    return this.#info;
+  }
+
+  /** False while no engine is in use. */
+  get isReady(): boolean {
+    return this.#serving !== null;
+  }
+
+  open(): FlowSequence {
+    if (this.#closed) throw new EngineError("Cannot open a sequence: the engine is closed");
+    const on = this.#serving && { serving: this.#serving, sequence: this.#serving.engine.open() };
+    return new FailoverSequence(this, on);
+  }
+
+  /**
+   * The engine in use, once a change that is under way has come to its end.
+   *
+   * @throws {EngineError} where none is left.
+   */
+  async serving(): Promise<Serving> {
+    while (this.#switching) await this.#switching;
+    if (this.#serving) return this.#serving;
+    throw new EngineError("Cannot track: no engine runs; it is tried again in a while");
+  }
+
+  isServing(serving: Serving): boolean {
+    return this.#serving === serving;
+  }
+
+  /** Waits for a call, no longer than the deadline; takes the engine out where that is due. */
+  async guard<T>(serving: Serving, call: Promise<T>): Promise<T> {
+    try {
+      const result = await this.#deadlines.guard(serving.engine.info.name, call);
+      serving.failures = 0;
+      return result;
+    } catch (error) {
+      if (error instanceof FrameError) {
+        serving.failures = 0;
+      } else if (Deadlines.isMissed(error) || ++serving.failures >= FAILURES_IN_A_ROW) {
+        this.#takeOut(serving, error as Error);
+      }
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const timer of this.#resting.values()) clearTimeout(timer);
+    this.#deadlines.close();
+    await this.#switching;
+    await this.#serving?.engine.close();
+    this.#serving = null;
+  }
+
+  #takeOut(serving: Serving, { message }: Error): void {
+    if (this.#serving !== serving || this.#closed) return;
+    const { name } = serving.engine.info;
+    this.#serving = null;
+    retire(serving);
+    this.events.failed(name, message);
+    this.#resting.set(serving.rank, undefined);
+    this.#switch(async () => {
+      await this.#takeNext([`${name} failed: ${message}`]);
+      this.#rest(serving.rank);
+    });
+  }
+
+  /** One change of engines after the other; calls wait for them. */
+  #switch(change: () => Promise<void>): void {
+    const before = this.#serving;
+    this.#switching = change().then(() => {
+      this.#switching = null;
+      if (this.#serving && this.#serving !== before && !this.#closed) {
+        this.events.changed(this.#info);
+      }
+    });
+  }
+
+  /** Opens the first candidate that runs. @returns why others do not */
+  async #takeNext(reasons: string[]): Promise<string[]> {
+    const passedOver: string[] = [];
+    for (const [rank, { name }] of this.#options.candidates.entries()) {
+      if (this.#resting.has(rank)) continue;
+      try {
+        await this.#take(rank, [...reasons, ...passedOver].join("; "));
+        return passedOver;
+      } catch (error) {
+        passedOver.push(`no ${name}: ${messageOf(error)}`);
+      }
+    }
+    return passedOver;
+  }
+
+  /** Opens a candidate, tries it, and uses it from now on. */
+  async #take(rank: number, reason: string): Promise<void> {
+    const engine = await this.#options.candidates[rank].create(reason);
+    try {
+      await this.#deadlines.guard(engine.info.name, probe(engine));
+    } catch (error) {
+      retire({ engine });
+      throw error;
+    }
+    if (this.#closed) return await engine.close();
+    const before = this.#serving;
+    this.#serving = { engine, rank, failures: 0 };
+    this.#info = engine.info;
+    if (before) retire(before);
+  }
+
+  /** Tries a candidate again after a pause. */
+  #rest(rank: number): void {
+    if (this.#closed) return;
+    const failed = this.#failed.get(rank) ?? 0;
+    this.#failed.set(rank, failed + 1);
+    const usual = this.#options.retryMs * 2 ** failed;
+    const pause = Math.min(this.isReady ? usual : usual * ALONE, LONGEST_RETRY_MS);
+    this.#resting.set(rank, setTimeout(() => void this.#retry(rank), pause));
+  }
+
+  async #retry(rank: number): Promise<void> {
+    this.#resting.delete(rank);
+    while (this.#switching) await this.#switching;
+    if (this.#closed || this.#serving && this.#serving.rank <= rank) return;
+    this.#switch(() => this.#take(rank, "it runs again").catch(() => this.#rest(rank)));
+  }
+}
+
+/** One camera's frames, on whichever engine is in use. */
+class FailoverSequence implements FlowSequence {
+  readonly #owner: FailoverEngine;
+  #on: Placed | null;
+  #closed = false;
+
+  constructor(owner: FailoverEngine, on: Placed | null) {
+    this.#owner = owner;
+    this.#on = on;
+  }
+
+  /** A frame that an engine fails on while it is taken out goes to the next one, as a first frame. */
+  async advance(
+    frame: Frame,
+    points: Float32Array,
+    options: FlowOptions,
+    guess?: Float32Array,
+  ): Promise<Advanced> {
+    for (;;) {
+      const { serving, sequence } = await this.#place();
+      try {
+        const call = sequence.advance(frame, points, options, guess);
+        return await this.#owner.guard(serving, call);
+      } catch (error) {
+        if (error instanceof FrameError || this.#owner.isServing(serving)) throw error;
+      }
+    }
+  }
+
+  async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
+    if (!this.#on) throw new EngineError("Cannot detect: there is no frame yet");
+    const { serving, sequence } = this.#on;
+    return await this.#owner.guard(serving, sequence.detect(options, avoid, mask));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const on = this.#on;
+    this.#on = null;
+    // what hangs in an engine that was taken out is not waited for
+    if (on && this.#owner.isServing(on.serving)) await on.sequence[Symbol.asyncDispose]();
+  }
+
+  async #place() {
+    if (this.#closed) throw new EngineError("Cannot take a frame: the sequence is closed");
+    const serving = await this.#owner.serving();
+    if (this.#on?.serving !== serving) {
+      this.#on = { serving, sequence: serving.engine.open() };
+    }
+    return this.#on;
+  }
+}
+
+/** Follows a point through two small frames: does the engine answer at all? */
+async function probe(engine: FlowEngine): Promise<void> {
+  await using sequence = engine.open();
+  const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };
+  const point = Float32Array.of(32, 32);
+  await sequence.advance(grey, new Float32Array(), PROBE_OPTIONS);
+  await sequence.advance(grey, point, PROBE_OPTIONS);
+}
+
+/** Closes an engine that is no longer used, with its sequences; it may hang, and is not waited for. */
+function retire({ engine }: Pick<Serving, "engine">): void {
+  engine.close().catch(() => {});
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,104 @@
+import { parseArgs } from "node:util";
+
+/** A flag or variable that cannot be used. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** A flag of the command line, which is also a variable `LKSTREAM_…`. */
+export interface Flag {
+  /** What stands for its value in the help; none for a switch. */
+  value?: string;
+  fallback?: string;
+  text: string;
+}
+
+/** The variable of a flag: --max-sessions is LKSTREAM_MAX_SESSIONS. */
+export function variable(flag: string): string {
+  return `LKSTREAM_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** Flags, then variables, then defaults. */
+export class Flags<Name extends string> {
+  readonly #table: Record<Name, Flag>;
+  readonly #given: Partial<Record<string, (string | boolean)[]>>;
+  readonly #env: (name: string) => string | undefined;
+
+  /** @throws {ConfigError} where the command line has what is not in the table. */
+  constructor(
+    table: Record<Name, Flag>,
+    args: string[],
+    env: (name: string) => string | undefined,
+  ) {
+    this.#table = table;
+    this.#env = env;
+    const known = Object.entries<Flag>(table).map((
+      [name, { value }],
+    ) => [name, { type: value ? "string" : "boolean", multiple: true }] as const);
+    const help = { type: "boolean", short: "h", multiple: true } as const;
+    try {
+      this.#given = parseArgs({ args, options: { ...Object.fromEntries(known), help } })
+        .values as Partial<
+          Record<string, (string | boolean)[]>
+        >;
+    } catch (error) {
+      throw new ConfigError(`Cannot read the command line: ${(error as Error).message}`);
+    }
+  }
+
+  get wantsHelp(): boolean {
+    return this.#given.help !== undefined;
+  }
+
+  /** The value as it was given; undefined where neither flag nor variable is. */
+  given(name: Name): string | undefined {
+    return this.#given[name]?.at(-1)?.toString() ?? this.#env(variable(name));
+  }
+
+  /** All values of a flag that may be repeated; in the variable, commas are between them. */
+  list(name: Name): string[] {
+    const given = this.#given[name]?.map(String) ?? this.#env(variable(name))?.split(",") ?? [];
+    return given.map((text) => text.trim()).filter(Boolean);
+  }
+
+  text(name: Name): string {
+    return this.given(name) ?? this.#table[name].fallback ?? "";
+  }
+
+  /** @throws {ConfigError} unless it is a whole number in the range. */
+  whole(name: Name, min: number, max: number): number {
+    const value = this.text(name);
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= min && number <= max) return number;
+    throw this.bad(name, value, `whole numbers from ${min} to ${max}`);
+  }
+
+  /** @throws {ConfigError} where the variable of a switch is neither true nor false. */
+  isOn(name: Name): boolean {
+    const value = this.text(name);
+    if (["true", "1"].includes(value)) return true;
+    if (["false", "0", ""].includes(value)) return false;
+    throw this.bad(name, value, "true and false");
+  }
+
+  /** @throws {ConfigError} unless it is one of `values`. */
+  oneOf<T extends string>(name: Name, values: readonly T[]): T {
+    const value = this.text(name) as T;
+    if (values.includes(value)) return value;
+    throw this.bad(name, value, values.join(", "));
+  }
+
+  bad(name: Name, value: string, allowed: string): ConfigError {
+    return new ConfigError(
+      `Cannot set --${name} (${variable(name)}) to "${value}": allowed are ${allowed}`,
+    );
+  }
+}
+
+/** A line for each flag: usage, text, default. */
+export function flagLines(table: Record<string, Flag>): string[] {
+  return Object.entries(table).map(([name, { value, fallback, text }]) => {
+    const usage = `  --${name}${value ? ` ${value}` : ""}`.padEnd(32);
+    return `${usage} ${text}${fallback ? ` (default ${fallback})` : ""}`;
+  });
+}

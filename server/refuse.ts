@@ -1,0 +1,29 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { Refusal } from "./access.ts";
+
+/** Answers a request that became neither a WebSocket nor a page: HTTP with a JSON body, then the end. */
+export function refuse(socket: Duplex, { status, code, message, headers }: Refusal): void {
+  const body = JSON.stringify({ error: { code, message } });
+  const lines = Object.entries({
+    ...headers,
+    "Content-Type": "application/json",
+    "Content-Length": `${new TextEncoder().encode(body).length}`,
+    Connection: "close",
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on("error", () => {}); // the peer may have gone already
+  socket.once("finish", () => socket.destroy()); // without waiting for the peer to end it
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
+}
+
+/** What is told to a peer whose bytes are no request, or come too slowly. */
+export function describeClientError({ code }: NodeJS.ErrnoException): Refusal {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return new Refusal(431, "header_too_large", "Cannot read a request whose header is so large");
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new Refusal(408, "handshake_timeout", "Cannot wait longer for the request's header");
+    default:
+      return new Refusal(400, "bad_request", "Cannot read this as an HTTP request");
+  }
+}

@@ -1,0 +1,42 @@
+import type { EngineInfo } from "../protocol/mod.ts";
+import type { Config } from "./config.ts";
+import { selectEngine } from "./engines/select.ts";
+import { type RunningServer, serve, type ServeOptions, type Shared } from "./http.ts";
+import { logJson, logText } from "./log.ts";
+
+/** What threads need beside the configuration. */
+export interface RunOptions {
+  tls: ServeOptions["tls"];
+  shared?: Shared;
+}
+
+export interface Running extends Omit<RunningServer, "engineEvents"> {
+  readonly engine: EngineInfo;
+}
+
+/** Opens an engine and serves with it, in this event loop. */
+export async function run(config: Config, { tls, shared }: RunOptions): Promise<Running> {
+  const { threads, deadlineMs, library, limits } = config;
+  const workers = Math.max(1, Math.floor((navigator.hardwareConcurrency - 1) / threads));
+  const engine = await selectEngine(config.engine, {
+    library,
+    maxFramePixels: limits.maxFramePixels,
+    deadlineMs,
+    workers,
+  });
+  try {
+    const log = config.log === "json" ? logJson : logText;
+    const isEngineReady = () => engine.isReady;
+    const server = await serve({ ...config, tls, engine, isEngineReady, shared, log });
+    engine.events = server.engineEvents;
+    return {
+      url: server.url,
+      engine: engine.info,
+      metrics: server.metrics,
+      close: () => server.close(),
+    };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
+import { CloseCode } from "../protocol/mod.ts";
+import type { ServerLimits } from "./limits.ts";
+
+/** A client that does not answer the close frame within this is cut off. */
+const CLOSE_MS = 2000;
+
+interface Watched {
+  ws: WebSocket;
+  /** Last message, or the opening. */
+  heardAt: number;
+  /** When the first byte came of a message that is not complete; null between messages. */
+  partialSince: number | null;
+  pingedAt: number;
+  ponged: boolean;
+  closedAt: number | null;
+}
+
+/**
+ * Looks after open WebSockets: cuts off a client that answers no ping, whose
+ * message trickles in, or that is silent for too long.
+ */
+export class Watch implements Disposable {
+  readonly #watched = new Map<WebSocket, Watched>();
+  readonly #limits: Pick<ServerLimits, "messageMs" | "idleMs">;
+  readonly #pingMs: number;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** @param pingMs a client that does not answer a ping before the next one is gone */
+  constructor(limits: Pick<ServerLimits, "messageMs" | "idleMs">, pingMs: number) {
+    this.#limits = limits;
+    this.#pingMs = pingMs;
+    const shortest = Math.min(pingMs, limits.messageMs, limits.idleMs);
+    this.#timer = setInterval(() => this.#look(), Math.min(1000, Math.max(5, shortest / 4)));
+  }
+
+  /** @param socket what `ws` reads from */
+  add(ws: WebSocket, socket: Duplex): void {
+    const now = performance.now();
+    const watched: Watched = {
+      ws,
+      heardAt: now,
+      partialSince: null,
+      pingedAt: now,
+      ponged: true,
+      closedAt: null,
+    };
+    this.#watched.set(ws, watched);
+    // before ws sees the bytes: where they complete a message, it says so next
+    socket.prependListener("data", () => watched.partialSince ??= performance.now());
+    const complete = () => watched.partialSince = null;
+    ws.on("message", () => {
+      complete();
+      watched.heardAt = performance.now();
+    });
+    ws.on("ping", complete);
+    ws.on("pong", () => {
+      complete();
+      watched.ponged = true;
+    });
+    ws.on("close", () => this.#watched.delete(ws));
+  }
+
+  /** A message whose rest the server itself did not read is not slow. */
+  resumed(ws: WebSocket): void {
+    const watched = this.#watched.get(ws);
+    if (watched) watched.partialSince = null;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const watched of this.#watched.values()) {
+      if (watched.closedAt !== null) {
+        if (now - watched.closedAt > CLOSE_MS) watched.ws.terminate();
+      } else {
+        this.#judge(watched, now);
+      }
+    }
+  }
+
+  #judge(watched: Watched, now: number): void {
+    const { messageMs, idleMs } = this.#limits;
+    if (watched.partialSince !== null && now - watched.partialSince > messageMs) {
+      const late = `a message took longer than ${messageMs / 1000} s to arrive`;
+      this.#close(watched, CloseCode.tooManyErrors, late);
+    } else if (now - watched.heardAt > idleMs) {
+      this.#close(watched, CloseCode.done, `idle for ${idleMs / 1000} s`);
+    } else if (now - watched.pingedAt > this.#pingMs) {
+      if (!watched.ponged) return watched.ws.terminate();
+      watched.ponged = false;
+      watched.pingedAt = now;
+      watched.ws.ping();
+    }
+  }
+
+  #close(watched: Watched, code: number, reason: string): void {
+    watched.closedAt = performance.now();
+    watched.ws.close(code, reason);
+  }
+}
