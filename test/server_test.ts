@@ -2,55 +2,11 @@ import assert from "node:assert/strict";
 import { connect as connectTcp } from "node:net";
 import { encodeFrame, type Hello } from "../protocol/mod.ts";
 import { EngineError } from "../server/engines/engine.ts";
-import { DEFAULT_LIMITS, type ServerLimits, toldLimits } from "../server/limits.ts";
-import { serve, type ServeOptions, SERVER } from "../server/http.ts";
-import { Client, Refused } from "./lib/client.ts";
+import { toldLimits } from "../server/limits.ts";
+import { SERVER } from "../server/http.ts";
+import { Client, refused } from "./lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
-import { type Script, ScriptedEngine } from "./lib/scripted.ts";
-
-const LIMITS = {
-  ...DEFAULT_LIMITS,
-  maxFrameBytes: 100_000,
-  maxFramePixels: 10_000,
-  maxPoints: 100,
-  maxSessions: 10,
-};
-
-/** Runs `use` against a server on a free port and a scripted engine. */
-async function withServer(
-  { limits, ...change }: Partial<Omit<ServeOptions, "limits">> & { limits?: Partial<ServerLimits> },
-  use: (url: string, engine: ScriptedEngine, log: string[]) => Promise<void>,
-  script: Script[] = [{ corners: [[10, 10]] }],
-): Promise<void> {
-  const engine = new ScriptedEngine(() => [...script]);
-  const log: string[] = [];
-  const server = await serve({
-    host: "127.0.0.1",
-    port: 0,
-    engine,
-    limits: { ...LIMITS, ...limits },
-    token: null,
-    allowOrigins: [],
-    log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
-    ...change,
-  });
-  try {
-    await use(server.url, engine, log);
-  } finally {
-    await server.close();
-    await server.close();
-  }
-}
-
-async function refused(connecting: Promise<Client>): Promise<Refused> {
-  try {
-    await (await connecting).close();
-  } catch (error) {
-    assert.ok(error instanceof Refused, `${error}`);
-    return error;
-  }
-  assert.fail("The server took the connection");
-}
+import { LIMITS, withServer } from "./lib/serving.ts";
 
 Deno.test("server: the page, the SDK and what it says of itself", () =>
   withServer({ token: "secret" }, async (url) => {
@@ -165,6 +121,45 @@ Deno.test("server: pages of other origins are refused unless they are named", ()
       assert.equal(JSON.parse(body).error.code, "origin_not_allowed");
     }
   }));
+
+Deno.test("server: a wildcard lets in every name below it, of its scheme, and no other", () =>
+  withServer({ allowOrigins: ["https://*.robots.example"] }, async (url) => {
+    for (const origin of ["https://a.robots.example", "https://b.a.robots.example"]) {
+      await (await Client.connect(url, { headers: { Origin: origin } })).close();
+    }
+    for (
+      const origin of [
+        "https://robots.example",
+        "http://a.robots.example",
+        "https://a.robots.example:81",
+        "https://evilrobots.example",
+        "https://a.robots.example.evil",
+      ]
+    ) {
+      const { status } = await refused(Client.connect(url, { headers: { Origin: origin } }));
+      assert.equal(status, 403, origin);
+    }
+  }));
+
+Deno.test("server: serving this machine alone, without a token, foreign host names are refused", async () => {
+  const rebound = { headers: { Host: "evil.example:80", Origin: "http://evil.example:80" } };
+  await withServer({}, async (url) => {
+    const { status, body } = await refused(Client.connect(url, rebound));
+    assert.equal(status, 403);
+    assert.equal(JSON.parse(body).error.code, "host_not_allowed");
+    for (const Host of ["localhost:1234", "127.0.0.1", "[::1]:8000", "192.168.1.7:8000"]) {
+      await (await Client.connect(url, { headers: { Host } })).close();
+    }
+  });
+  const proxied = { headers: { Host: "a.example", Origin: "https://a.example" } };
+  await withServer({ allowOrigins: ["https://a.example"] }, async (url) => {
+    await (await Client.connect(url, proxied)).close(); // a proxy passes its name on
+    assert.equal((await refused(Client.connect(url, rebound))).status, 403);
+  });
+  await withServer({ token: "t" }, async (url) => {
+    await (await Client.connect(url, { ...rebound, query: "?token=t" })).close();
+  });
+});
 
 Deno.test("server: past the session limit it says when to come again, and takes the next one in time", () =>
   withServer({ limits: { maxSessions: 2 } }, async (url, engine) => {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { WebSocket } from "ws";
 import {
   decodeTracks,
@@ -107,6 +108,17 @@ export class Refused extends Error {
   ) {
     super(`Refused with ${status}: ${body}`);
   }
+}
+
+/** The refusal that a connection comes to. */
+export async function refused(connecting: Promise<Client>): Promise<Refused> {
+  try {
+    await (await connecting).close();
+  } catch (error) {
+    assert.ok(error instanceof Refused, `${error}`);
+    return error;
+  }
+  assert.fail("The server took the connection");
 }
 
 function read(data: Uint8Array<ArrayBuffer>, isBinary: boolean): Received {

@@ -1,0 +1,333 @@
+import assert from "node:assert/strict";
+import { encodeFrame } from "../protocol/mod.ts";
+import { EngineError, type FlowEngine, type FlowSequence } from "../server/engines/engine.ts";
+import { type Candidate, FailoverEngine } from "../server/engines/failover.ts";
+import { DEFAULT_LIMITS } from "../server/limits.ts";
+import { serve } from "../server/http.ts";
+import { createWasmEngine } from "../wasm/mod.ts";
+import { Client } from "./lib/client.ts";
+import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
+import { type Script, ScriptedEngine, ScriptedSequence } from "./lib/scripted.ts";
+
+const OPTIONS = {
+  winSize: [21, 21] as [number, number],
+  maxLevel: 3,
+  maxCount: 30,
+  epsilon: 0.01,
+  minEigThreshold: 0.0001,
+  back: true,
+};
+const DEADLINE_MS = 100;
+const NO_POINTS = new Float32Array();
+
+/** How the next calls of a {@linkcode Trial}'s sequences go. */
+type Mood = "well" | "fails" | "hangs";
+
+/** A candidate whose engines do as they are told. */
+class Trial implements Candidate {
+  mood: Mood = "well";
+  runsHere = true;
+  created = 0;
+  closed = 0;
+  opened = 0;
+  #hanging: (() => void)[] = [];
+
+  constructor(readonly name: "cuda" | "cpu" | "wasm") {}
+
+  create(reason: string): FlowEngine {
+    if (!this.runsHere) throw new EngineError(`no ${this.name} on this machine`);
+    this.created++;
+    return {
+      info: { name: this.name, device: "trial", reason },
+      open: () => {
+        this.opened++;
+        return this.#sequence();
+      },
+      close: () => {
+        this.closed++;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** Lets the calls that hang end, so that nothing outlives a test. */
+  release(): void {
+    for (const end of this.#hanging.splice(0)) end();
+  }
+
+  #sequence(): FlowSequence {
+    const wrapped = new ScriptedSequence(Array.from({ length: 99 }, () => ({ corners: [[5, 5]] })));
+    const minded = async <T>(call: () => Promise<T>): Promise<T> => {
+      if (this.mood === "fails") throw new EngineError(`the ${this.name} engine is told to fail`);
+      if (this.mood === "hangs") await new Promise<void>((end) => this.#hanging.push(end));
+      return await call();
+    };
+    return {
+      advance: (...args) => minded(() => wrapped.advance(...args)),
+      detect: (...args) => minded(() => wrapped.detect(...args)),
+      [Symbol.asyncDispose]: () => wrapped[Symbol.asyncDispose](),
+    };
+  }
+}
+
+async function withTrials(
+  use: (engine: FailoverEngine, trials: Trial[], events: string[]) => Promise<void>,
+  { retryMs = 60_000, prepare = () => {} }: {
+    retryMs?: number;
+    prepare?: (trials: Trial[]) => void;
+  } = {},
+): Promise<void> {
+  const trials = [new Trial("cuda"), new Trial("cpu"), new Trial("wasm")];
+  prepare(trials);
+  const engine = await FailoverEngine.start({
+    candidates: trials,
+    reason: "a test",
+    deadlineMs: DEADLINE_MS,
+    retryMs,
+  });
+  const events: string[] = [];
+  engine.events = {
+    failed: (name, why) => events.push(`${name} failed: ${why}`),
+    changed: ({ name }) => events.push(`${name} goes on`),
+  };
+  try {
+    await use(engine, trials, events);
+  } finally {
+    for (const trial of trials) trial.release();
+    await engine.close();
+    await engine.close();
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((later) => setTimeout(later, 5));
+}
+
+const advance = (sequence: FlowSequence) => sequence.advance(JPEG, NO_POINTS, OPTIONS);
+
+Deno.test("failover: the first candidate that runs is used, with the reasons of those before it", () =>
+  withTrials((engine, [cuda, cpu]) => {
+    assert.equal(engine.info.name, "cpu");
+    assert.match(engine.info.reason, /^a test; no cuda: no cuda on this machine$/);
+    assert.equal(cuda.created, 0);
+    assert.equal(cpu.created, 1);
+    return Promise.resolve();
+  }, { prepare: ([cuda]) => cuda.runsHere = false }));
+
+Deno.test("failover: an engine that fails its first frames is passed over from the start", () =>
+  withTrials((engine, [cuda]) => {
+    assert.equal(engine.info.name, "cpu");
+    assert.equal(cuda.closed, 1);
+    return Promise.resolve();
+  }, { prepare: ([cuda]) => cuda.mood = "fails" }));
+
+Deno.test("failover: where none runs, all reasons are told", async () => {
+  const trials = [new Trial("cuda"), new Trial("cpu")];
+  for (const trial of trials) trial.runsHere = false;
+  await assert.rejects(
+    FailoverEngine.start({ candidates: trials, reason: "", deadlineMs: DEADLINE_MS }),
+    /no cuda: no cuda on.*no cpu: no cpu on/,
+  );
+});
+
+Deno.test("failover: one failure is the frame's; the third in a row takes the engine out", () =>
+  withTrials(async (engine, [cuda, cpu], events) => {
+    await using sequence = engine.open();
+    await advance(sequence);
+    assert.ok((await advance(sequence)).continues);
+    cuda.mood = "fails";
+    await assert.rejects(advance(sequence), EngineError);
+    cuda.mood = "well";
+    await advance(sequence);
+    cuda.mood = "fails";
+    await assert.rejects(advance(sequence), EngineError);
+    await assert.rejects(advance(sequence), EngineError);
+    assert.deepEqual(events, []);
+    const advanced = await advance(sequence); // the frame of the third goes to the next engine
+    assert.equal(advanced.continues, false);
+    assert.ok((await advance(sequence)).continues);
+    assert.equal(engine.info.name, "cpu");
+    assert.equal(cpu.created, 1);
+    assert.equal(cuda.closed, 1);
+    assert.match(events.join("; "), /^cuda failed: .*told to fail; cpu goes on$/);
+  }));
+
+Deno.test("failover: a call beyond its deadline takes the engine out, and its frame goes on", () =>
+  withTrials(async (engine, [cuda], events) => {
+    const sequences = [engine.open(), engine.open()];
+    for (const sequence of sequences) await advance(sequence);
+    cuda.mood = "hangs";
+    const advanced = await Promise.all(sequences.map(advance));
+    assert.deepEqual(advanced.map(({ continues }) => continues), [false, false]);
+    assert.match(events.join("; "), /^cuda failed: .*longer than 100 ms; cpu goes on$/);
+    for (const sequence of sequences) {
+      assert.ok((await advance(sequence)).continues);
+      await sequence[Symbol.asyncDispose](); // does not wait for what hangs
+      await sequence[Symbol.asyncDispose]();
+    }
+  }));
+
+Deno.test("failover: from one to the next to the last", () =>
+  withTrials(async (engine, [cuda, cpu], events) => {
+    await using sequence = engine.open();
+    cuda.mood = cpu.mood = "hangs";
+    await advance(sequence);
+    assert.equal(engine.info.name, "wasm");
+    assert.equal(events.filter((event) => event.includes("failed")).length, 1); // cpu failed its probe
+  }));
+
+Deno.test("failover: after a pause the first engine is tried, and takes over where it runs", () =>
+  withTrials(async (engine, [cuda, cpu], events) => {
+    await using sequence = engine.open();
+    await advance(sequence);
+    cuda.mood = "hangs";
+    await advance(sequence);
+    assert.equal(engine.info.name, "cpu");
+    await until(() => cuda.created >= 2); // tried, and still hangs
+    assert.ok((await advance(sequence)).width > 0);
+    assert.equal(engine.info.name, "cpu");
+    cuda.mood = "well";
+    await until(() => engine.info.name === "cuda");
+    assert.equal((await advance(sequence)).continues, false);
+    assert.equal(cpu.closed, 1);
+    assert.equal(events.at(-1), "cuda goes on");
+  }, { retryMs: 20 }));
+
+Deno.test("failover: where all fail, frames fail at once and the engine is not ready, until one runs", () =>
+  withTrials(async (engine, trials) => {
+    await using sequence = engine.open();
+    for (const trial of trials) trial.mood = "fails";
+    for (let i = 0; i < 3; i++) await assert.rejects(advance(sequence), EngineError);
+    await assert.rejects(advance(sequence), /no engine runs/);
+    assert.equal(engine.isReady, false);
+    trials[0].mood = "well";
+    await until(() => engine.isReady);
+    await advance(sequence);
+  }, { retryMs: 600 }));
+
+Deno.test("failover: a machine that slept through the deadline is no reason to take an engine out", () =>
+  withTrials(async (engine, [cuda], events) => {
+    await using sequence = engine.open();
+    cuda.mood = "hangs";
+    const call = advance(sequence);
+    await new Promise((later) => setTimeout(later, 5));
+    const until = performance.now() + 3 * DEADLINE_MS;
+    while (performance.now() < until); // nothing runs, as in a machine that sleeps
+    cuda.mood = "well";
+    cuda.release();
+    await call;
+    assert.deepEqual(events, []);
+  }));
+
+Deno.test("failover: clients are told, keep their session, and begin anew", () =>
+  withTrials(async (engine, [cuda]) => {
+    const log: string[] = [];
+    const server = await serve({
+      host: "127.0.0.1",
+      port: 0,
+      engine,
+      isEngineReady: () => engine.isReady,
+      limits: DEFAULT_LIMITS,
+      token: null,
+      allowOrigins: [],
+      log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
+    });
+    engine.events = server.engineEvents;
+    try {
+      const client = await Client.connect(server.url);
+      client.send(encodeFrame({ seq: 1, timestamp: 0, jpeg: JPEG }));
+      const first = (await client.nextOf("tracks"))!.tracks;
+      cuda.mood = "hangs";
+      client.send(encodeFrame({ seq: 2, timestamp: 0, jpeg: JPEG }));
+      const error = (await client.nextOf("error"))!;
+      assert.equal(error.code, "engine_failed");
+      assert.equal(error.seq, undefined); // no frame was lost
+      assert.equal((await client.nextOf("engine"))!.engine.name, "cpu");
+      const second = (await client.nextOf("tracks"))!.tracks;
+      assert.equal(second.seq, 2);
+      assert.ok(second.reset && second.detected);
+      assert.deepEqual([...second.lost.id], [...first.points.id]);
+      const metrics = await (await fetch(`${server.url}/metrics`)).text();
+      assert.match(metrics, /lkstream_engine_failures_total\{engine="cuda"\} 1/);
+      assert.match(metrics, /lkstream_engine\{engine="cpu",device="trial"\} 1/);
+      assert.ok(!/lkstream_engine\{engine="cuda"/.test(metrics));
+      assert.match(log.join("\n"), /engine_failed .*cuda[\s\S]*engine_changed .*cpu/);
+      await client.close();
+    } finally {
+      await server.close();
+    }
+  }));
+
+Deno.test("failover: not ready while no engine runs", () =>
+  withTrials(async (engine, trials) => {
+    const server = await serve({
+      host: "127.0.0.1",
+      port: 0,
+      engine,
+      isEngineReady: () => engine.isReady,
+      limits: DEFAULT_LIMITS,
+      token: null,
+      allowOrigins: [],
+      log: () => {},
+    });
+    const ready = async () => {
+      const response = await fetch(`${server.url}/readyz`);
+      return [response.status, await response.text()];
+    };
+    try {
+      assert.deepEqual(await ready(), [200, "ready\n"]);
+      for (const trial of trials) trial.mood = "fails";
+      await using sequence = engine.open();
+      for (let i = 0; i < 3; i++) await advance(sequence).catch(() => {});
+      await until(() => !engine.isReady);
+      assert.deepEqual(await ready(), [503, "no engine runs\n"]);
+      const live = await fetch(`${server.url}/healthz`);
+      assert.equal(await live.text(), "ok\n");
+    } finally {
+      await server.close();
+    }
+  }));
+
+Deno.test("failover: a wasm worker that hangs is ended, and the engine comes back", async () => {
+  const workers: Worker[] = [];
+  const spawn = () => {
+    const name = workers.length === 0 ? "hanging_worker.ts" : "../../wasm/worker.ts";
+    const worker = new Worker(new URL(`lib/${name}`, import.meta.url), { type: "module" });
+    workers.push(worker);
+    return worker;
+  };
+  const create = (reason: string) =>
+    createWasmEngine({ workers: 1, maxFramePixels: 1e6, reason, spawn });
+  // the deadline has to leave room for compiling OpenCV's code at the first call
+  const engine = await FailoverEngine.start({
+    candidates: [{ name: "wasm", create }],
+    reason: "a test",
+    deadlineMs: 5000,
+    retryMs: 600,
+  });
+  try {
+    await using sequence = engine.open();
+    const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };
+    await sequence.advance(grey, NO_POINTS, OPTIONS);
+    await assert.rejects(sequence.advance(grey, NO_POINTS, OPTIONS), /no engine runs/);
+    await until(() => engine.isReady);
+    assert.equal(workers.length, 2);
+    assert.equal((await sequence.advance(grey, NO_POINTS, OPTIONS)).continues, false);
+  } finally {
+    await engine.close();
+  }
+});
+
+Deno.test("failover: sequences of a closed engine are closed", async () => {
+  const scripted = new ScriptedEngine(() => [{} as Script]);
+  const engine = await FailoverEngine.start({
+    candidates: [{ name: "wasm", create: () => scripted }],
+    reason: "a test",
+    deadlineMs: DEADLINE_MS,
+  });
+  const sequence = engine.open();
+  await sequence[Symbol.asyncDispose]();
+  await engine.close();
+  assert.throws(() => engine.open(), EngineError);
+  await assert.rejects(advance(sequence), EngineError);
+});

@@ -1,0 +1,42 @@
+import { serve, type ServeOptions } from "../../server/http.ts";
+import { DEFAULT_LIMITS, type ServerLimits } from "../../server/limits.ts";
+import { type Script, ScriptedEngine } from "./scripted.ts";
+
+/** Small ones, so that they are reached. */
+export const LIMITS: ServerLimits = {
+  ...DEFAULT_LIMITS,
+  maxFrameBytes: 100_000,
+  maxFramePixels: 10_000,
+  maxPoints: 100,
+  maxSessions: 10,
+};
+
+export type ServerChange = Partial<Omit<ServeOptions, "limits" | "engine">> & {
+  limits?: Partial<ServerLimits>;
+};
+
+/** Runs `use` against a server on a free port and a scripted engine. */
+export async function withServer(
+  { limits, ...change }: ServerChange,
+  use: (url: string, engine: ScriptedEngine, log: string[]) => Promise<void>,
+  script: Script[] = [{ corners: [[10, 10]] }],
+): Promise<void> {
+  const engine = new ScriptedEngine(() => [...script]);
+  const log: string[] = [];
+  const server = await serve({
+    host: "127.0.0.1",
+    port: 0,
+    engine,
+    limits: { ...LIMITS, ...limits },
+    token: null,
+    allowOrigins: [],
+    log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
+    ...change,
+  });
+  try {
+    await use(server.url, engine, log);
+  } finally {
+    await server.close();
+    await server.close();
+  }
+}
