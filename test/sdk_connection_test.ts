@@ -20,6 +20,7 @@ import {
 } from "../protocol/mod.ts";
 import { type RunningServer, serve, type ServeOptions } from "../server/http.ts";
 import { Client } from "./lib/client.ts";
+import { emptyTracks } from "./lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { type Script, ScriptedEngine } from "./lib/scripted.ts";
 
@@ -183,27 +184,7 @@ function hello(): Hello {
 
 /** Tracks without points, as the server writes them. */
 function tracksOf(seq: number, dropped = 0): Uint8Array {
-  const none = () => new Float32Array();
-  return encodeTracks({
-    seq,
-    timestamp: 0,
-    width: 100,
-    height: 80,
-    dropped,
-    detected: false,
-    reset: false,
-    flow: null,
-    timing: { queue: 0, decode: 0, track: 0, detect: 0, server: 0 },
-    points: {
-      id: new Uint32Array(),
-      xy: none(),
-      dxy: none(),
-      error: none(),
-      fb: none(),
-      age: new Uint32Array(),
-    },
-    lost: { id: new Uint32Array(), reason: new Uint8Array() },
-  });
+  return encodeTracks(emptyTracks(seq, { dropped }));
 }
 
 for (const results of ["bin", "json"] as const) {
@@ -227,6 +208,14 @@ for (const results of ["bin", "json"] as const) {
       const { sent, answered, roundTrip } = connection.measured();
       assert.deepEqual([sent, answered], [2, 2]);
       assert.ok(roundTrip!.p50 > 0);
+      const both = Promise.all([next(connection, "tracks"), next(connection, "frame")]);
+      connection.send(JPEG, { spent: { capture: 1, encode: 2 } });
+      const [{ timing }, times] = await both;
+      assert.deepEqual([times.seq, times.capture, times.encode], [43, 1, 2]);
+      assert.deepEqual([times.decode, times.track], [timing.decode, timing.track]);
+      assert.ok(times.roundTrip > 0);
+      const { bytesSentPerSecond, bytesReceivedPerSecond } = connection.measured();
+      assert.ok(bytesSentPerSecond > 0 && bytesReceivedPerSecond > 0);
     }));
 }
 

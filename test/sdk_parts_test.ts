@@ -8,6 +8,7 @@ import { growingPauseMs } from "../client/sdk/pause.ts";
 import { Requests } from "../client/sdk/requests.ts";
 import { SentFrames } from "../client/sdk/sent_frames.ts";
 import { CloseCode, defaultOptions } from "../protocol/mod.ts";
+import { emptyTracks } from "./lib/empty_tracks.ts";
 
 Deno.test("sdk: a server's address in any form is that of its stream", () => {
   for (
@@ -60,12 +61,13 @@ Deno.test("sdk: what the same client would only meet again is final", () => {
 
 Deno.test("sdk: an answer also settles the frames before it, an error its own frame alone", () => {
   const flight = new Flight();
-  for (const seq of [1, 2, 3, 4]) flight.sent(seq, 0);
-  flight.answered(2, 1, 10);
+  for (const seq of [1, 2, 3, 4]) flight.sent(seq, 0, 100);
+  flight.answered(emptyTracks(2, { dropped: 1 }), 10, 64);
   assert.equal(flight.unanswered, 2);
   flight.failed(4);
   assert.equal(flight.unanswered, 1);
-  flight.answered(9, 0, 10); // of an earlier stream
+  // Of an earlier stream:
+  assert.equal(flight.answered(emptyTracks(9), 10, 64), undefined);
   assert.equal(flight.unanswered, 1);
   flight.clear();
   assert.equal(flight.unanswered, 0);
@@ -82,13 +84,46 @@ Deno.test("sdk: rates and round trip are those of the frames", () => {
   const flight = new Flight();
   assert.equal(flight.measured(0).roundTrip, null);
   for (let seq = 0; seq < 61; seq++) {
-    flight.sent(seq, seq * 50);
-    flight.answered(seq, 0, seq * 50 + 30 + seq % 2);
+    flight.sent(seq, seq * 50, 1000);
+    flight.answered(emptyTracks(seq), seq * 50 + 30 + seq % 2, 64);
   }
-  const { sentPerSecond, answeredPerSecond, roundTrip } = flight.measured(3031);
+  const { sentPerSecond, answeredPerSecond, roundTrip, ...bytes } = flight.measured(3031);
   assert.ok(Math.abs(sentPerSecond - 20) < 1, `${sentPerSecond} a second`);
   assert.ok(Math.abs(answeredPerSecond - 20) < 1, `${answeredPerSecond} a second`);
   assert.deepEqual(roundTrip, { p50: 30, p95: 31 });
+  assert.equal(bytes.bytesSentPerSecond, 1000 * sentPerSecond);
+  assert.equal(bytes.bytesReceivedPerSecond, 64 * answeredPerSecond);
+});
+
+Deno.test("sdk: a frame's stages make its round trip, the ways are told apart by bytes", () => {
+  const flight = new Flight();
+  const timing = { queue: 1, decode: 2, track: 3, detect: 4, server: 12 };
+  const answer = (seq: number, ms: number) => {
+    flight.sent(seq, 0, 3000, { capture: 5, encode: 6 });
+    return flight.answered(emptyTracks(seq, { timing }), ms, 1000)!;
+  };
+  assert.deepEqual(answer(1, 32), {
+    seq: 1,
+    capture: 5,
+    encode: 6,
+    roundTrip: 32,
+    network: 20,
+    uplink: 10,
+    queue: 1,
+    decode: 2,
+    track: 3,
+    detect: 4,
+    other: 2,
+    downlink: 10,
+  });
+  // Eight milliseconds above the least, of which three quarters of the bytes went up.
+  const { network, uplink, downlink } = answer(2, 40);
+  assert.deepEqual([network, uplink, downlink], [28, 16, 12]);
+  // A server's clock may run a little faster than ours.
+  assert.equal(answer(3, 11.9).network, 0);
+  flight.sent(4, 0, 3000);
+  const { capture, encode } = flight.answered(emptyTracks(4), 1, 64)!;
+  assert.deepEqual([capture, encode], [null, null]);
 });
 
 Deno.test("sdk: a rate is over the last two seconds, and 0 once nothing comes", () => {

@@ -169,11 +169,14 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
       bitmap = await this.#take();
       if (!bitmap) return;
       const { width, height } = bitmap;
+      const capture = performance.now() - taken;
       await this.#opening;
+      const begun = performance.now();
       const encoded = await this.#encoder!.encode({ bitmap, quality: this.quality });
       bitmap = encoded.bitmap;
-      this.#encodeMs.add(performance.now() - taken);
-      if (!this.#closed) seq = this.#connection.send(encoded.jpeg, { timestamp, reset });
+      const spent = { capture, encode: performance.now() - begun };
+      this.#encodeMs.add(spent.capture + spent.encode);
+      if (!this.#closed) seq = this.#connection.send(encoded.jpeg, { timestamp, reset, spent });
       if (seq === null) return;
       this.#firstSeq ??= seq;
       this.#size = { width, height };

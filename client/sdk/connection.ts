@@ -19,6 +19,7 @@ import { type Address, streamAddress } from "./address.ts";
 import { Emitter } from "./emitter.ts";
 import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
+import type { FrameTimes, Spent } from "./frame_times.ts";
 import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
 import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
@@ -50,6 +51,8 @@ export interface ConnectionEvents {
   state: ConnectionState;
   hello: Hello;
   tracks: Tracks;
+  /** Where the time of the frame went whose tracks came just before. */
+  frame: FrameTimes;
   configured: Options;
   added: number[];
   /** Share of the frame that is allowed; null before the first frame. */
@@ -65,6 +68,8 @@ export interface SendOptions {
   /** The client's clock in milliseconds; `performance.now()` if left out. */
   timestamp?: number;
   reset?: boolean;
+  /** Comes back in the `frame` event. */
+  spent?: Spent;
 }
 
 const SILENT_MS = 10_000;
@@ -143,7 +148,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
    * Sends a frame and returns its number, or null where it was not taken: not
    * open, or two frames are still unanswered. Skip the frame then, do not queue it.
    */
-  send(jpeg: Uint8Array, { seq, timestamp, reset }: SendOptions = {}): number | null {
+  send(jpeg: Uint8Array, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
     if (this.free <= 0) return null;
     const number = seq ?? this.#nextSeq;
     const now = performance.now();
@@ -157,7 +162,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     }
     this.#nextSeq = (number + 1) >>> 0;
     this.#socket!.send(message);
-    this.#flight.sent(number, now);
+    this.#flight.sent(number, now, message.length, spent);
     this.#listen();
     return number;
   }
@@ -326,8 +331,8 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   #receive(data: string | ArrayBuffer): void {
     if (this.#isClosed()) return;
     try {
-      if (typeof data === "string") this.#understand(parseServerMessage(data));
-      else this.#answered(decodeTracks(data));
+      if (typeof data === "string") this.#understand(parseServerMessage(data), data.length);
+      else this.#answered(decodeTracks(data), data.byteLength);
     } catch (error) {
       this.#complain(error);
     } finally {
@@ -343,13 +348,13 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return complaint;
   }
 
-  #understand(message: ServerMessage): void {
+  #understand(message: ServerMessage, length: number): void {
     switch (message.type) {
       case "hello":
         this.#hello = message;
         return this.emit("hello", message);
       case "tracks":
-        return this.#answered(tracksFromJson(message));
+        return this.#answered(tracksFromJson(message), length); // it is all ASCII
       case "configured":
         this.#requests.answer("configure", message.options);
         return this.emit("configured", message.options);
@@ -367,10 +372,11 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     }
   }
 
-  #answered(tracks: Tracks): void {
+  #answered(tracks: Tracks, bytes: number): void {
     this.#attempt = 0;
-    this.#flight.answered(tracks.seq, tracks.dropped, performance.now());
+    const times = this.#flight.answered(tracks, performance.now(), bytes);
     this.emit("tracks", tracks);
+    if (times) this.emit("frame", times);
   }
 
   #failed(error: LkstreamError): void {

@@ -1,3 +1,5 @@
+import type { Tracks } from "../../protocol/mod.ts";
+import { type FrameTimes, frameTimes, type Spent, Ways } from "./frame_times.ts";
 import { Latest, Rate, type Spread } from "./meter.ts";
 
 /** A session works on one frame and keeps one waiting: more would only be dropped. */
@@ -14,37 +16,61 @@ export interface Measured {
   /** Frames a second over the last two seconds. */
   sentPerSecond: number;
   answeredPerSecond: number;
+  /** Bytes a second of the messages with frames and with tracks, over the last two seconds. */
+  bytesSentPerSecond: number;
+  bytesReceivedPerSecond: number;
   /** From `send` to its tracks, over the last 120 frames; null before the first. */
   roundTrip: Spread | null;
 }
 
+interface UnderWay {
+  seq: number;
+  sentAt: number;
+  bytes: number;
+  spent: Spent | undefined;
+}
+
 /** The frames under way, and how fast they are answered. */
 export class Flight {
-  #frames: { seq: number; sentAt: number }[] = [];
+  #frames: UnderWay[] = [];
   readonly #counts = { sent: 0, answered: 0, dropped: 0, failed: 0 };
   readonly #sentRate = new Rate();
   readonly #answeredRate = new Rate();
+  readonly #sentBytes = new Rate();
+  readonly #receivedBytes = new Rate();
   readonly #roundTrip = new Latest();
+  readonly #ways = new Ways();
 
   get unanswered(): number {
     return this.#frames.length;
   }
 
-  sent(seq: number, now: number): void {
-    this.#frames.push({ seq, sentAt: now });
+  /** @param bytes size of the frame's message */
+  sent(seq: number, now: number, bytes: number, spent?: Spent): void {
+    this.#frames.push({ seq, sentAt: now, bytes, spent });
     this.#counts.sent++;
     this.#sentRate.mark(now);
+    this.#sentBytes.mark(now, bytes);
   }
 
-  /** Answers come in order, so the frames before this one were dropped. */
-  answered(seq: number, dropped: number, now: number): void {
+  /**
+   * Answers come in order, so the frames before this one were dropped. Undefined
+   * where the frame is none of these.
+   *
+   * @param bytes size of the tracks' message
+   */
+  answered(tracks: Tracks, now: number, bytes: number): FrameTimes | undefined {
     this.#counts.answered++;
-    this.#counts.dropped += dropped;
+    this.#counts.dropped += tracks.dropped;
     this.#answeredRate.mark(now);
-    const at = this.#frames.findIndex((frame) => frame.seq === seq);
-    if (at < 0) return;
-    this.#roundTrip.add(now - this.#frames[at].sentAt);
+    this.#receivedBytes.mark(now, bytes);
+    const at = this.#frames.findIndex(({ seq }) => seq === tracks.seq);
+    if (at < 0) return undefined;
+    const { sentAt, bytes: bytesUp, spent } = this.#frames[at];
     this.#frames.splice(0, at + 1);
+    const roundTrip = now - sentAt;
+    this.#roundTrip.add(roundTrip);
+    return frameTimes(tracks, { roundTrip, bytesUp, bytesDown: bytes, spent }, this.#ways);
   }
 
   failed(seq: number): void {
@@ -62,6 +88,8 @@ export class Flight {
       ...this.#counts,
       sentPerSecond: this.#sentRate.perSecond(now),
       answeredPerSecond: this.#answeredRate.perSecond(now),
+      bytesSentPerSecond: this.#sentBytes.perSecond(now),
+      bytesReceivedPerSecond: this.#receivedBytes.perSecond(now),
       roundTrip: this.#roundTrip.spread(),
     };
   }

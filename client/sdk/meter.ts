@@ -4,26 +4,27 @@ export interface Spread {
   p95: number;
 }
 
-/** Events a second over the last two seconds. */
+/** Events, or what each brings, a second over the last two seconds. */
 export class Rate {
   static readonly WINDOW_MS = 2000;
-  #times: number[] = [];
+  #marks: { time: number; amount: number }[] = [];
 
-  mark(now: number): void {
-    this.#times.push(now);
+  mark(now: number, amount = 1): void {
+    this.#marks.push({ time: now, amount });
     this.#forget(now);
   }
 
   perSecond(now: number): number {
     this.#forget(now);
-    if (this.#times.length < 2) return 0;
-    const span = Math.max(now - this.#times[0], 1);
-    return (this.#times.length - 1) * 1000 / span;
+    const [first, ...rest] = this.#marks;
+    if (rest.length === 0) return 0;
+    const sum = rest.reduce((sum, { amount }) => sum + amount, 0);
+    return sum * 1000 / Math.max(now - first.time, 1);
   }
 
   #forget(now: number): void {
-    const from = this.#times.findIndex((time) => now - time <= Rate.WINDOW_MS);
-    if (from !== 0) this.#times.splice(0, from < 0 ? this.#times.length : from);
+    const from = this.#marks.findIndex(({ time }) => now - time <= Rate.WINDOW_MS);
+    if (from !== 0) this.#marks.splice(0, from < 0 ? this.#marks.length : from);
   }
 }
 

@@ -21,6 +21,7 @@ export * from "./capture.ts";
 export * from "./connection.ts";
 export * from "./errors.ts";
 export type { Measured } from "./flight.ts";
+export type { FrameTimes, Spent } from "./frame_times.ts";
 export type { Picture } from "./frames.ts";
 export type { Spread } from "./meter.ts";
 export * from "./sample.ts";
