@@ -23,6 +23,7 @@ export * from "./errors.ts";
 export type { Measured } from "./flight.ts";
 export type { FrameTimes, Spent } from "./frame_times.ts";
 export type { Picture } from "./frames.ts";
+export * from "./governor.ts";
 export type { Spread } from "./meter.ts";
 export * from "./sample.ts";
 export type { Source } from "./source.ts";
