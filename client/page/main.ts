@@ -1,9 +1,11 @@
 import "./page.css";
 import { CameraError, connect, type ConnectionState, type LkstreamError } from "../sdk/mod.ts";
 import { byId } from "./elements.ts";
+import { tell } from "./events.ts";
 import { Live } from "./live.ts";
 import { OptionsPanel } from "./options_panel.ts";
 import { takeParams } from "./params.ts";
+import { Picked } from "./picked.ts";
 import { Readout } from "./readout.ts";
 import { SourceChoice } from "./source_choice.ts";
 import { type Mode, Stage } from "./stage.ts";
@@ -11,6 +13,7 @@ import { type Problem, Status } from "./status.ts";
 
 const params = takeParams();
 const stage = new Stage();
+new Picked(stage);
 const status = new Status();
 const readout = new Readout();
 const choice = new SourceChoice(() => void useSource());
@@ -54,7 +57,7 @@ function begin(): void {
   live = new Live(connection, stage, (tracks) => {
     readout.tracks(tracks);
     if (!status.isLive) status.live();
-    document.dispatchEvent(new CustomEvent("lkstream:tracks", { detail: tracks }));
+    tell("lkstream:tracks", tracks);
   });
   live.mode = mode.value as Mode;
   stop.disabled = false;

@@ -1,7 +1,11 @@
 import type { Picture, Tracks } from "../sdk/mod.ts";
 import { watchPixels } from "./canvas_pixels.ts";
+import { clock } from "./clock.ts";
 import { byId } from "./elements.ts";
-import type { StageMessage } from "./stage_painter.ts";
+import { tell } from "./events.ts";
+import { FrameView } from "./frame_view.ts";
+import { nearestPoint } from "./nearest.ts";
+import type { Painted, StageMessage } from "./stage_painter.ts";
 
 /** Results on the frames they belong to, or over the live picture. */
 export type Mode = "synchronised" | "low-latency";
@@ -13,48 +17,99 @@ const LOOKS = ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)
  * frame covers the picture; one without shows its points over the live picture.
  */
 export class Stage {
-  readonly #box = byId("stage", HTMLDivElement);
+  readonly box = byId("stage", HTMLDivElement);
   readonly #worker = new Worker(new URL("./stage-worker.js", import.meta.url), { type: "module" });
+  readonly #painted = new Set<(frame: ImageBitmap | null) => void>();
   #picture: Picture | undefined;
   #ratio = "";
+  /** Results on their way to the canvas, oldest first. */
+  #coming: Tracks[] = [];
+  #shown: Tracks | undefined;
 
   constructor() {
     const element = byId("overlay", HTMLCanvasElement);
     const canvas = element.transferControlToOffscreen();
+    this.#worker.onmessage = ({ data }: MessageEvent<Painted>) => this.#hasPainted(data);
     this.#tell({ type: "canvas", canvas }, canvas);
     watchPixels(element, (size) => this.#tell({ type: "size", ...size }));
     for (const look of LOOKS) matchMedia(look).addEventListener("change", () => this.#look());
     this.#look();
   }
 
+  /** The result that is on the canvas. */
+  get shown(): Tracks | undefined {
+    return this.#shown;
+  }
+
+  /** Where the shown frame lies in the stage, in CSS pixels; undefined while none is shown. */
+  get view(): FrameView | undefined {
+    const { clientWidth: width, clientHeight: height } = this.box;
+    return this.#shown && new FrameView(this.#shown, { width, height });
+  }
+
+  /** The place in the stage of one in the window, in CSS pixels. */
+  fromWindow(clientX: number, clientY: number): [x: number, y: number] {
+    const { left, top } = this.box.getBoundingClientRect();
+    return [clientX - left - this.box.clientLeft, clientY - top - this.box.clientTop];
+  }
+
+  /** The id of the nearest shown point, if one is within `reach` CSS pixels of the place in the window. */
+  nearest(clientX: number, clientY: number, reach: number): number | null {
+    const { view } = this;
+    if (!view) return null;
+    const [x, y] = view.toFrame(...this.fromWindow(clientX, clientY));
+    return nearestPoint(this.#shown!.points, x, y, reach / view.scale);
+  }
+
+  /** Calls back when a result was painted, with a copy of its frame, the callee's own, where wanted. */
+  onPainted(callback: (frame: ImageBitmap | null) => void): void {
+    this.#painted.add(callback);
+  }
+
+  /** Whether copies of the frames are wanted; they cost time. */
+  wantFrames(wanted: boolean): void {
+    this.#tell({ type: "frames", wanted });
+  }
+
   /** Puts a source's picture under the canvas; it is seen until the first result. */
   show(picture: Picture): void {
     this.clear();
     this.#picture = picture;
-    this.#box.prepend(picture);
+    this.box.prepend(picture);
     this.#tell({ type: "clear", idle: false });
   }
 
   /** Takes everything off. */
   clear(): void {
     this.#picture?.remove();
-    this.#picture = undefined;
+    this.#picture = this.#shown = undefined;
+    this.#coming = [];
     this.#tell({ type: "clear", idle: true });
   }
 
   /** Takes over a result and its frame. */
   result(tracks: Tracks, frame: ImageBitmap | null): void {
     const ratio = `${tracks.width} / ${tracks.height}`;
-    if (ratio !== this.#ratio) this.#box.style.setProperty("--ratio", this.#ratio = ratio);
+    if (ratio !== this.#ratio) this.box.style.setProperty("--ratio", this.#ratio = ratio);
     // What is covered need not be painted; it must stay in the page to go on playing.
     this.#picture?.classList.toggle("covered", frame !== null);
-    this.#tell({ type: "result", tracks, frame }, ...frame ? [frame] : []);
+    this.#coming.push(tracks);
+    this.#tell({ type: "result", tracks, frame, at: clock() }, ...frame ? [frame] : []);
+  }
+
+  #hasPainted({ seq, at, frame }: Painted): void {
+    const i = this.#coming.findIndex((tracks) => tracks.seq === seq);
+    if (i < 0) return frame?.close(); // cleared meanwhile
+    this.#shown = this.#coming[i];
+    this.#coming.splice(0, i + 1);
+    tell("lkstream:painted", { seq, ms: at.painted - at.result });
+    for (const callback of this.#painted) callback(frame);
   }
 
   #look(): void {
     this.#tell({
       type: "look",
-      idleColour: getComputedStyle(this.#box).color,
+      idleColour: getComputedStyle(this.box).color,
       reducedMotion: matchMedia("(prefers-reduced-motion: reduce)").matches,
     });
   }

@@ -1,4 +1,5 @@
 import type { Tracks } from "../sdk/mod.ts";
+import { clock } from "./clock.ts";
 import { paintIdle } from "./idle_art.ts";
 import { paintTrails, type Placement } from "./paint.ts";
 import { Trails } from "./trails.ts";
@@ -11,7 +12,19 @@ export type StageMessage =
   | { type: "look"; idleColour: string; reducedMotion: boolean }
   /** Nothing to show but the idle art, or nothing at all so that the picture is seen. */
   | { type: "clear"; idle: boolean }
-  | { type: "result"; tracks: Tracks; frame: ImageBitmap | null };
+  /** Whether copies of painted frames are to come back. */
+  | { type: "frames"; wanted: boolean }
+  /** `at` is when it arrived, by the shared clock. */
+  | { type: "result"; tracks: Tracks; frame: ImageBitmap | null; at: number };
+
+/** What the painter tells the stage: this result is on the canvas. */
+export interface Painted {
+  seq: number;
+  /** When the result arrived and when it was painted, by the shared clock. */
+  at: { result: number; painted: number };
+  /** A copy of its frame, where it is wanted. */
+  frame: ImageBitmap | null;
+}
 
 type Result = Extract<StageMessage, { type: "result" }>;
 
@@ -26,9 +39,11 @@ export class StagePainter {
   #idle = true;
   #idleColour = "";
   #reducedMotion = false;
+  #wantsFrames = false;
   #handle = 0;
 
-  constructor(canvas: OffscreenCanvas) {
+  /** @param painted called with each result that was painted; the frame is the callee's */
+  constructor(canvas: OffscreenCanvas, readonly painted: (painted: Painted) => void) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d")!;
   }
@@ -47,6 +62,9 @@ export class StagePainter {
       case "clear":
         this.#clear(message.idle);
         break;
+      case "frames":
+        this.#wantsFrames = message.wanted;
+        return;
       case "result":
         // Only the newest result is painted, but every one belongs to the trails.
         this.#trails.update(message.tracks, performance.now());
@@ -66,15 +84,23 @@ export class StagePainter {
 
   #paint(): void {
     this.#handle = 0;
-    if (this.#next) {
+    const fresh = this.#next;
+    if (fresh) {
       this.#shown?.frame?.close();
-      this.#shown = this.#next;
+      this.#shown = fresh;
       this.#next = undefined;
     }
     const context = this.#context;
     context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     if (this.#shown) this.#paintResult(this.#shown);
     else if (this.#idle) paintIdle(context, this.#unit, this.#idleColour);
+    if (fresh) void this.#report(fresh);
+  }
+
+  async #report({ tracks: { seq }, frame, at }: Result): Promise<void> {
+    const times = { result: at, painted: clock() };
+    const copy = frame && this.#wantsFrames ? await createImageBitmap(frame) : null;
+    this.painted({ seq, at: times, frame: copy });
   }
 
   #paintResult({ tracks: { width, height }, frame }: Result): void {

@@ -1,0 +1,4 @@
+/** Milliseconds on a clock that page and workers share. */
+export function clock(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,66 @@
+import type { Tracks } from "../sdk/mod.ts";
+import { tell } from "./events.ts";
+import type { Stage } from "./stage.ts";
+
+/** How near the pointer must be to a point, in CSS pixels. */
+const REACH = 12;
+
+/**
+ * The point that is looked at: the nearest one to the pointer, or one chosen by
+ * {@linkcode Picked.choose}. Its place is told by the event `lkstream:hover` on
+ * the document, again on every frame that it lives on, and null when there is
+ * none any more. The frame in it is a copy that is closed after the event.
+ */
+export class Picked {
+  #id: number | null = null;
+  #chosen = false;
+  #frame: ImageBitmap | null = null;
+
+  constructor(readonly stage: Stage) {
+    stage.box.addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "touch") this.#point(event.clientX, event.clientY);
+    });
+    stage.box.addEventListener("pointerleave", () => this.#chosen || this.#pick(null));
+    stage.onPainted((frame) => this.#painted(frame));
+  }
+
+  /** Looks at this point wherever the pointer is, until it moves over the stage; null at none. */
+  choose(id: number | null): void {
+    this.#chosen = id !== null;
+    this.#pick(id);
+  }
+
+  #point(clientX: number, clientY: number): void {
+    this.#chosen = false;
+    this.#pick(this.stage.nearest(clientX, clientY, REACH));
+  }
+
+  #pick(id: number | null): void {
+    if (id === this.#id) return;
+    this.#id = id;
+    this.stage.wantFrames(id !== null);
+    this.#tell();
+  }
+
+  /** Every painted frame, with a copy of it if it was wanted. */
+  #painted(frame: ImageBitmap | null): void {
+    this.#frame?.close();
+    this.#frame = frame;
+    if (this.#id !== null) this.#tell();
+  }
+
+  #tell(): void {
+    const at = this.#id === null ? null : placeOf(this.stage.shown, this.#id);
+    if (!at && this.#id !== null) {
+      this.#id = null;
+      this.#chosen = false;
+      this.stage.wantFrames(false);
+    }
+    tell("lkstream:hover", at && { id: this.#id!, x: at[0], y: at[1], frame: this.#frame });
+  }
+}
+
+function placeOf(tracks: Tracks | undefined, id: number): [x: number, y: number] | null {
+  const i = tracks?.points.id.indexOf(id) ?? -1;
+  return i < 0 ? null : [tracks!.points.xy[2 * i], tracks!.points.xy[2 * i + 1]];
+}

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { startBrowser } from "./browser.ts";
+import { type Running, start } from "./running.ts";
+
+export const DESKTOP = { viewport: { width: 1280, height: 800 } };
+export const PHONE = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+};
+
+/** One of each for all tests of a file that imports this. */
+export let browser: Browser;
+export let server: Running;
+
+/** A test in a page of its own, which must not have logged an error at its end. */
+export function inPage(
+  name: string,
+  context: BrowserContextOptions,
+  body: (page: Page) => Promise<void>,
+): void {
+  Deno.test(`browser: ${name}`, async () => {
+    const page = await browser.newPage({ permissions: ["camera"], ...context });
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(`${error}`));
+    page.on("console", (message) => {
+      if (/Content Security Policy/.test(message.text())) errors.push(message.text());
+    });
+    try {
+      await body(page);
+      assert.deepEqual(errors, []);
+    } finally {
+      await page.close();
+    }
+  });
+}
+
+Deno.test.beforeAll(async () => {
+  server = await start();
+  browser = await startBrowser();
+});
+
+Deno.test.afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Waits until the page shows a number of live points above `least`. */
+export async function pointsAbove(page: Page, least: number, timeout: number): Promise<void> {
+  await page.waitForFunction(
+    (least) => Number(document.querySelector("#points")!.textContent) > least,
+    least,
+    { timeout },
+  );
+}
+
+export async function isLive(page: Page, timeout = 10_000): Promise<void> {
+  await page.waitForSelector("#state[data-state=live]", { timeout });
+}
+
+/** What is collected of each tracks message. */
+export interface Seen {
+  seq: number;
+  size: [width: number, height: number];
+  reset: boolean;
+  ids: number[];
+  lost: { ids: number[]; reasons: number[] };
+}
+declare global {
+  /** What {@linkcode watchTracks} collected, in the page. */
+  var seen: Seen[];
+}
+
+/** Collects, in the page, what each tracks message says. */
+export async function watchTracks(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const seen: Seen[] = [];
+    Object.assign(globalThis, { seen });
+    document.addEventListener("lkstream:tracks", (event) => {
+      const { seq, width, height, reset, points, lost } = (event as CustomEvent).detail;
+      const ids: number[] = Array.from(points.id);
+      const gone = { ids: Array.from<number>(lost.id), reasons: Array.from<number>(lost.reason) };
+      seen.push({ seq, size: [width, height], reset, ids, lost: gone });
+    });
+  });
+}
+
+/** What was collected, once it is `count` frames more than `after`. */
+export async function seenTracks(page: Page, count: number, after = 0): Promise<Seen[]> {
+  await page.waitForFunction((least) => seen.length >= least, after + count);
+  return page.evaluate((after) => seen.slice(after), after);
+}
+
+/** Where `seenTracks` is to begin for what is yet to come. */
+export function seenSoFar(page: Page): Promise<number> {
+  return page.evaluate(() => seen.length);
+}
