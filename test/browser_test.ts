@@ -219,25 +219,37 @@ inPage(
   },
 );
 
-inPage(
-  "each result is drawn with the frame it belongs to",
-  { ...DESKTOP, reducedMotion: "reduce" },
-  async (page) => {
-    await page.addInitScript(installCoded);
-    await page.goto(server.url);
-    await page.evaluate(() => coded.holds = true);
-    await page.click("#start");
-    const drawn: Drawn[] = [];
-    while (drawn.length < 10) drawn.push(await drawNext(page));
-    for (const { sent, overlay, dotted } of drawn) {
-      assert.equal(overlay, sent);
-      assert.ok(dotted > 0.9, `${dotted} of the points have a dot at their place`);
-    }
-    assert.equal(new Set(drawn.map(({ sent }) => sent)).size, 10);
-    // or the live picture would do as well
-    assert.ok(drawn.every(({ live, sent }) => live !== sent), JSON.stringify(drawn));
-  },
-);
+/** Has WebGL call its renderer so: the stage paints on a graphics card by WebGL, else on a 2D canvas. */
+async function nameRenderer(page: Page, name: string): Promise<void> {
+  await page.route("**/stage-worker.js", async (route) => {
+    const named = `WebGL2RenderingContext.prototype.getParameter = () => "${name}";`;
+    const body = named + await (await route.fetch()).text();
+    await route.fulfill({ body, contentType: "text/javascript" });
+  });
+}
+
+for (const renderer of ["graphics card", "software"]) {
+  inPage(
+    `each result is drawn with the frame it belongs to, on a ${renderer}`,
+    { ...DESKTOP, reducedMotion: "reduce" },
+    async (page) => {
+      await nameRenderer(page, renderer);
+      await page.addInitScript(installCoded);
+      await page.goto(server.url);
+      await page.evaluate(() => coded.holds = true);
+      await page.click("#start");
+      const drawn: Drawn[] = [];
+      while (drawn.length < 10) drawn.push(await drawNext(page));
+      for (const { sent, overlay, dotted } of drawn) {
+        assert.equal(overlay, sent);
+        assert.ok(dotted > 0.9, `${dotted} of the points have a dot at their place`);
+      }
+      assert.equal(new Set(drawn.map(({ sent }) => sent)).size, 10);
+      // or the live picture would do as well
+      assert.ok(drawn.every(({ live, sent }) => live !== sent), JSON.stringify(drawn));
+    },
+  );
+}
 
 inPage(
   "a turned camera is drawn as it was sent: with its sides, whole",

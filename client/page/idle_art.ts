@@ -1,34 +1,30 @@
-/** The stage before the first frame: a still field of little trails around two swirls. */
-const SPACING = 26;
-const TURN = 2 * Math.PI;
+import type { Size } from "./frame_view.ts";
+import { type Strokes, withAlpha } from "./strokes.ts";
 
-/** `unit` is one CSS pixel on the canvas. */
-export function paintIdle(
-  context: OffscreenCanvasRenderingContext2D,
+const SPACING = 26;
+
+/**
+ * The stage before the first frame: a still field of little trails around two
+ * swirls. `unit` is one CSS pixel on the canvas.
+ */
+export function drawIdle(
+  strokes: Strokes,
+  { width, height }: Size,
   unit: number,
-  colour: string,
+  colour: number,
 ): void {
-  const { width, height } = context.canvas;
-  context.strokeStyle = context.fillStyle = colour;
-  context.lineWidth = 1.4 * unit;
-  context.lineCap = "round";
+  strokes.rim = 0;
   const step = SPACING * unit;
   for (let y = step / 2; y < height; y += step) {
     for (let x = step / 2; x < width; x += step) {
       const [u, v] = flow(x / width, y / height);
       const length = Math.hypot(u, v);
       const nearEdge = Math.min(1, 2.2 * Math.hypot(x / width - 0.5, y / height - 0.5));
-      context.globalAlpha = nearEdge * (0.12 + 0.4 * length);
-      context.beginPath();
-      context.moveTo(x - u * step * 0.8, y - v * step * 0.8);
-      context.lineTo(x, y);
-      context.stroke();
-      context.beginPath();
-      context.arc(x, y, 1.5 * unit, 0, TURN);
-      context.fill();
+      const ink = withAlpha(colour, Math.min(1, nearEdge * (0.12 + 0.4 * length)));
+      strokes.segment(x - u * step * 0.8, y - v * step * 0.8, x, y, 1.4 * unit, ink);
+      strokes.disc(x, y, 1.5 * unit, ink);
     }
   }
-  context.globalAlpha = 1;
 }
 
 /** Two swirls that turn against each other. */

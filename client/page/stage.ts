@@ -1,6 +1,7 @@
 import type { Picture, Tracks } from "../sdk/mod.ts";
 import { watchPixels } from "./canvas_pixels.ts";
 import { clock } from "./clock.ts";
+import { DRAWING, type Drawing } from "./drawing.ts";
 import { byId } from "./elements.ts";
 import { tell } from "./events.ts";
 import { FrameView } from "./frame_view.ts";
@@ -21,6 +22,7 @@ export class Stage {
   readonly #worker = new Worker(new URL("./stage-worker.js", import.meta.url), { type: "module" });
   readonly #painted = new Set<(frame: ImageBitmap | null) => void>();
   #picture: Picture | undefined;
+  #drawing = DRAWING;
   #ratio = "";
   /** Results on their way to the canvas, oldest first. */
   #coming: Tracks[] = [];
@@ -36,6 +38,17 @@ export class Stage {
     this.#look();
   }
 
+  get drawing(): Drawing {
+    return this.#drawing;
+  }
+
+  /** Draws what is shown, and what is to come, like this. */
+  set drawing(drawing: Drawing) {
+    this.#drawing = drawing;
+    this.box.classList.toggle("mirrored", drawing.mirrored);
+    this.#tell({ type: "drawing", drawing });
+  }
+
   /** The result that is on the canvas. */
   get shown(): Tracks | undefined {
     return this.#shown;
@@ -44,7 +57,7 @@ export class Stage {
   /** Where the shown frame lies in the stage, in CSS pixels; undefined while none is shown. */
   get view(): FrameView | undefined {
     const { clientWidth: width, clientHeight: height } = this.box;
-    return this.#shown && new FrameView(this.#shown, { width, height });
+    return this.#shown && new FrameView(this.#shown, { width, height }, this.#drawing.mirrored);
   }
 
   /** The place in the stage of one in the window, in CSS pixels. */
@@ -109,7 +122,7 @@ export class Stage {
   #look(): void {
     this.#tell({
       type: "look",
-      idleColour: getComputedStyle(this.box).color,
+      idleColour: getComputedStyle(this.box).getPropertyValue("--stage-ink"),
       reducedMotion: matchMedia("(prefers-reduced-motion: reduce)").matches,
     });
   }

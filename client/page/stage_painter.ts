@@ -1,7 +1,11 @@
 import type { Tracks } from "../sdk/mod.ts";
 import { clock } from "./clock.ts";
-import { paintIdle } from "./idle_art.ts";
-import { paintTrails, type Placement } from "./paint.ts";
+import { drawTracks } from "./draw_tracks.ts";
+import { DRAWING, type Drawing } from "./drawing.ts";
+import { FrameView } from "./frame_view.ts";
+import { drawIdle } from "./idle_art.ts";
+import { packed, Strokes } from "./strokes.ts";
+import { openSurface, type Surface } from "./surface.ts";
 import { Trails } from "./trails.ts";
 
 /** What the stage tells its painter. */
@@ -9,7 +13,9 @@ export type StageMessage =
   | { type: "canvas"; canvas: OffscreenCanvas }
   /** Size in canvas pixels; `unit` of them are one CSS pixel. */
   | { type: "size"; width: number; height: number; unit: number }
+  /** `idleColour` is #rrggbb. */
   | { type: "look"; idleColour: string; reducedMotion: boolean }
+  | { type: "drawing"; drawing: Drawing }
   /** Nothing to show but the idle art, or nothing at all so that the picture is seen. */
   | { type: "clear"; idle: boolean }
   /** Whether copies of painted frames are to come back. */
@@ -31,21 +37,23 @@ type Result = Extract<StageMessage, { type: "result" }>;
 /** Paints frames, points and trails on the stage's canvas. Owns the frames it is given. */
 export class StagePainter {
   readonly #canvas: OffscreenCanvas;
-  readonly #context: OffscreenCanvasRenderingContext2D;
+  readonly #surface: Surface;
+  readonly #strokes = new Strokes();
   readonly #trails = new Trails();
   #next: Result | undefined;
   #shown: Result | undefined;
   #unit = 1;
   #idle = true;
-  #idleColour = "";
-  #reducedMotion = false;
+  #idleColour = 0;
+  #still = false;
+  #drawing = DRAWING;
   #wantsFrames = false;
   #handle = 0;
 
   /** @param painted called with each result that was painted; the frame is the callee's */
   constructor(canvas: OffscreenCanvas, readonly painted: (painted: Painted) => void) {
     this.#canvas = canvas;
-    this.#context = canvas.getContext("2d")!;
+    this.#surface = openSurface(canvas);
   }
 
   take(message: Exclude<StageMessage, { type: "canvas" }>): void {
@@ -56,8 +64,11 @@ export class StagePainter {
         this.#unit = message.unit;
         break;
       case "look":
-        this.#idleColour = message.idleColour;
-        this.#reducedMotion = message.reducedMotion;
+        this.#idleColour = packed(message.idleColour);
+        this.#still = message.reducedMotion;
+        break;
+      case "drawing":
+        this.#drawing = message.drawing;
         break;
       case "clear":
         this.#clear(message.idle);
@@ -90,30 +101,31 @@ export class StagePainter {
       this.#shown = fresh;
       this.#next = undefined;
     }
-    const context = this.#context;
-    context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    this.#strokes.clear();
     if (this.#shown) this.#paintResult(this.#shown);
-    else if (this.#idle) paintIdle(context, this.#unit, this.#idleColour);
+    else {
+      if (this.#idle) drawIdle(this.#strokes, this.#canvas, this.#unit, this.#idleColour);
+      this.#surface.paint(null, null, this.#strokes);
+    }
     if (fresh) void this.#report(fresh);
+  }
+
+  #paintResult({ tracks, frame }: Result): void {
+    const view = new FrameView(tracks, this.#canvas, this.#drawing.mirrored);
+    drawTracks(this.#strokes, tracks.points, this.#trails, {
+      drawing: this.#drawing,
+      view,
+      unit: this.#unit,
+      now: performance.now(),
+      still: this.#still,
+      maxSegments: this.#surface.maxSegments,
+    });
+    this.#surface.paint(frame, view, this.#strokes);
   }
 
   async #report({ tracks: { seq }, frame, at }: Result): Promise<void> {
     const times = { result: at, painted: clock() };
     const copy = frame && this.#wantsFrames ? await createImageBitmap(frame) : null;
     this.painted({ seq, at: times, frame: copy });
-  }
-
-  #paintResult({ tracks: { width, height }, frame }: Result): void {
-    const at = this.#place(width, height);
-    if (frame) this.#context.drawImage(frame, at.x, at.y, width * at.scale, height * at.scale);
-    const now = performance.now();
-    paintTrails(this.#context, this.#trails, at, this.#unit, now, this.#reducedMotion);
-  }
-
-  /** As large as it fits, in the middle: what `object-fit: contain` does to the picture. */
-  #place(width: number, height: number): Placement {
-    const { width: w, height: h } = this.#canvas;
-    const scale = Math.min(w / width, h / height);
-    return { scale, x: (w - width * scale) / 2, y: (h - height * scale) / 2 };
   }
 }

@@ -1,18 +1,16 @@
-import type { Tracks } from "../sdk/mod.ts";
+import { LOST_REASONS, type LostReason, type Tracks } from "../sdk/mod.ts";
+import { MAX_TRAIL } from "./drawing.ts";
 
-/** How far back trails go. */
-const REACH_MS = 450;
-/** Positions a trail remembers: enough for that at 30 frames a second. */
-const LENGTH = 14;
-/** How long a lost point fades. */
-export const FADE_MS = 320;
+/** How long a lost point flashes. */
+export const FLASH_MS = 600;
+/** Positions a trail remembers: the point's place and as many before it as are ever drawn. */
+const LENGTH = MAX_TRAIL + 1;
 
 /** The way of one point, newest position first. */
 export class Trail {
   readonly #xy = new Float32Array(2 * LENGTH);
   #head = 0;
   count = 0;
-  age = 0;
   constructor(readonly bornAt: number) {}
 
   push(x: number, y: number): void {
@@ -31,49 +29,43 @@ export class Trail {
   }
 }
 
-/** A point that is no more, where it was last. */
-export interface Faded {
+/** A point that is no more, where it was last, and why. */
+export interface Lost {
   x: number;
   y: number;
-  lostAt: number;
+  reason: LostReason;
+  at: number;
 }
 
 /** Every live point's trail, and the points that just went. */
 export class Trails {
   readonly live = new Map<number, Trail>();
-  faded: Faded[] = [];
-  #times: number[] = [];
+  lost: Lost[] = [];
 
-  /** How many of the latest positions to draw: fewer where frames are slow, or trails grow long. */
-  get reach(): number {
-    return Math.max(4, this.#times.length);
-  }
-
+  /** Takes in the next result, which came at `now` milliseconds. */
   update({ points, lost, reset }: Tracks, now: number): void {
-    this.faded = this.faded.filter((point) => now - point.lostAt < FADE_MS);
-    this.#times = this.#times.filter((time) => now - time < REACH_MS).slice(1 - LENGTH);
-    this.#times.push(now);
+    this.lost = this.lost.filter(({ at }) => now - at < FLASH_MS);
+    for (let i = 0; i < lost.id.length; i++) {
+      this.#lose(lost.id[i], LOST_REASONS[lost.reason[i] - 1], now);
+    }
     if (reset) this.live.clear();
-    for (const id of lost.id) this.#lose(id, now);
     for (let i = 0; i < points.id.length; i++) {
       const id = points.id[i];
       let trail = this.live.get(id);
       if (!trail) this.live.set(id, trail = new Trail(now));
       trail.push(points.xy[2 * i], points.xy[2 * i + 1]);
-      trail.age = points.age[i];
     }
   }
 
   clear(): void {
     this.live.clear();
-    this.faded = [];
-    this.#times = [];
+    this.lost = [];
   }
 
-  #lose(id: number, now: number): void {
+  #lose(id: number, reason: LostReason, at: number): void {
     const trail = this.live.get(id);
     if (!trail) return;
-    this.faded.push({ x: trail.x(0), y: trail.y(0), lostAt: now });
+    this.lost.push({ x: trail.x(0), y: trail.y(0), reason, at });
     this.live.delete(id);
   }
 }

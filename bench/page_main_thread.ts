@@ -1,0 +1,56 @@
+import type { Page } from "playwright-core";
+
+const SECONDS = 5;
+
+interface PageCosts {
+  /** Milliseconds. */
+  firstPaint: number;
+  firstPoints: number;
+  /** Main thread busy for each answered frame, milliseconds. */
+  perFrame: number;
+  frames: number;
+}
+
+/**
+ * Follows the sample, and has Chromium count what its page's main thread did in
+ * some seconds: scripts, styles, layout and the tasks around them, drawing the
+ * sample itself included.
+ */
+export async function mainThread(page: Page, url: string): Promise<PageCosts> {
+  await page.goto(`${url}/?source=sample`);
+  await page.waitForTimeout(500);
+  const firstPaint = await page.evaluate(() =>
+    performance.getEntriesByName("first-contentful-paint")[0].startTime
+  );
+  const firstPoints = await page.evaluate(() =>
+    new Promise<number>((done) => {
+      const started = performance.now();
+      document.addEventListener(
+        "lkstream:painted",
+        () => done(performance.now() - started),
+        { once: true },
+      );
+      document.querySelector<HTMLButtonElement>("#start")!.click();
+    })
+  );
+  await page.waitForTimeout(2000);
+  await page.evaluate(() => {
+    Object.assign(globalThis, { answered: 0 });
+    document.addEventListener("lkstream:tracks", () => answered++);
+  });
+  const client = await page.context().newCDPSession(page);
+  await client.send("Performance.enable", { timeDomain: "threadTicks" });
+  const busy = async () => {
+    const { metrics } = await client.send("Performance.getMetrics");
+    return 1000 * metrics.find(({ name }) => name === "TaskDuration")!.value;
+  };
+  const before = await busy();
+  await page.waitForTimeout(1000 * SECONDS);
+  const after = await busy();
+  const frames = await page.evaluate(() => answered);
+  return { firstPaint, firstPoints, perFrame: (after - before) / frames, frames };
+}
+
+declare global {
+  var answered: number;
+}
