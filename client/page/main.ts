@@ -1,12 +1,15 @@
 import "./page.css";
+import "./panels.css";
 import { CameraError, connect, type ConnectionState, type LkstreamError } from "../sdk/mod.ts";
 import { byId } from "./elements.ts";
 import { tell } from "./events.ts";
 import { Live } from "./live.ts";
-import { OptionsPanel } from "./options_panel.ts";
+import { OptionsPanel } from "./panels/options_panel.ts";
+import { changesOf } from "./panels/option_link.ts";
+import { Readout } from "./panels/readout.ts";
+import { TrackingOptions } from "./panels/tracking_options.ts";
 import { takeParams } from "./params.ts";
 import { Picked } from "./picked.ts";
-import { Readout } from "./readout.ts";
 import { SourceChoice } from "./source_choice.ts";
 import { type Mode, Stage } from "./stage.ts";
 import { type Problem, Status } from "./status.ts";
@@ -17,7 +20,7 @@ new Picked(stage);
 const status = new Status();
 const readout = new Readout();
 const choice = new SourceChoice(() => void useSource());
-const options = new OptionsPanel((change) => live?.connection.configure(change));
+const options = new TrackingOptions((change) => live?.connection.configure(change));
 const start = byId("start", HTMLButtonElement);
 const stop = byId("stop", HTMLButtonElement);
 const retry = byId("retry", HTMLButtonElement);
@@ -25,6 +28,7 @@ const mode = byId("mode", HTMLSelectElement);
 
 let live: Live | undefined;
 let unfollow = () => {};
+new OptionsPanel(options);
 
 start.addEventListener("click", () => {
   begin();
@@ -53,7 +57,10 @@ if (params.autostart) begin();
 /** Start: connection and source open side by side. */
 function begin(): void {
   end();
-  const connection = connect(location.origin, { token: params.token, options: options.changes() });
+  const connection = connect(location.origin, {
+    token: params.token,
+    options: changesOf(options.inForce),
+  });
   live = new Live(connection, stage, (tracks) => {
     readout.tracks(tracks);
     if (!status.isLive) status.live();

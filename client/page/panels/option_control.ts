@@ -1,5 +1,5 @@
-import type { About } from "../sdk/mod.ts";
-import { make, setText } from "./elements.ts";
+import type { About } from "../../sdk/mod.ts";
+import { make, setText } from "../elements.ts";
 
 /** Inputs of one option, in the order in which they make its value. */
 interface Field {
@@ -42,8 +42,8 @@ export class OptionControl {
       "div",
       { className: "option" },
       make("label", { htmlFor: id }, name),
-      make("span", { className: "control" }, this.#reset, ...this.#field.inputs, about.unit ?? ""),
-      make("p", { className: "option-text", id: `${id}-text` }, describe(about)),
+      make("span", { className: "control" }, this.#reset, ...this.#field.inputs),
+      make("p", { id: `${id}-text` }, about.text, " ", make("small", {}, describe(about))),
       this.#error,
     );
     this.#field.write(about.default);
@@ -68,9 +68,16 @@ export class OptionControl {
   }
 }
 
-function describe(about: About): string {
-  const empty = about.nullable ? " Empty switches it off." : "";
-  return `${about.text}${empty} Default ${format(about.default)}.`;
+/** Range and default, as `1 – 10000 px · default 500`. */
+function describe({ default: fallback, ...about }: About): string {
+  const empty = about.nullable ? " · empty switches it off" : "";
+  return `${range(about)}${empty} · default ${format(fallback)}`;
+}
+
+function range({ kind, min, max, unit, choices }: Omit<About, "default">): string {
+  if (kind === "boolean") return "on or off";
+  if (choices) return choices.join(", ");
+  return `${min} – ${max}${unit ? ` ${unit}` : ""}${kind === "size" ? ", odd" : ""}`;
 }
 
 function format(value: unknown): string {

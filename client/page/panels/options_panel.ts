@@ -1,0 +1,105 @@
+import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../../sdk/mod.ts";
+import { byId, make, setText } from "../elements.ts";
+import { OptionControl } from "./option_control.ts";
+import { readFragment, writeFragment } from "./option_link.ts";
+import { PRESETS } from "./presets.ts";
+import { changeOf, type TrackingOptions, valueOf } from "./tracking_options.ts";
+
+const GROUPS: Record<string, string> = {
+  detect: "Finding points",
+  flow: "Following them",
+  filter: "Letting them go",
+};
+
+/** All options with their controls, made from the protocol's own list; presets; a link to share. */
+export class OptionsPanel {
+  readonly #controls = new Map<string, OptionControl>();
+  readonly #panel = byId("options", HTMLDetailsElement);
+  readonly #presetText = byId("preset-text", HTMLElement);
+  readonly #problems = byId("link-problems", HTMLElement);
+  readonly #copied = byId("link-copied", HTMLElement);
+  readonly #link = byId("link", HTMLInputElement);
+
+  constructor(readonly options: TrackingOptions) {
+    const groups = byId("option-groups", HTMLDivElement);
+    for (const [group, title] of Object.entries(GROUPS)) {
+      groups.append(make("fieldset", {}, make("legend", {}, title), ...this.#makeGroup(group)));
+    }
+    this.#makePresets();
+    byId("copy-link", HTMLButtonElement).addEventListener("click", () => void this.#copyLink());
+    addEventListener("hashchange", () => this.#openLink());
+    this.#openLink();
+    options.watch((inForce) => this.#show(inForce));
+  }
+
+  /** Applies what the address asks for, and tells what of it cannot be had. */
+  #openLink(): void {
+    const { options, problems } = readFragment(location.hash);
+    this.#problems.hidden = problems.length === 0;
+    this.#problems.replaceChildren(...problems.map((problem) => make("p", {}, problem)));
+    if (problems.length > 0) this.#panel.open = true;
+    void this.options.change(options);
+  }
+
+  /** Shows the options in force; the address follows, so that a reload keeps them. */
+  #show(options: Options): void {
+    for (const [path, control] of this.#controls) control.show(valueOf(options, path));
+    const fragment = writeFragment(options);
+    if (location.hash !== (fragment && `#${fragment}`)) {
+      history.replaceState(
+        null,
+        "",
+        `${location.pathname}${location.search}${fragment && "#"}${fragment}`,
+      );
+    }
+    this.#link.hidden = true;
+    setText(this.#copied, "");
+  }
+
+  #makeGroup(group: string): HTMLElement[] {
+    const inGroup = [...OPTIONS].filter(([path]) => path.startsWith(`${group}.`));
+    return inGroup.map(([path, about]) => {
+      const control = new OptionControl(path, about, (value) => void this.#change(path, value));
+      this.#controls.set(path, control);
+      return control.element;
+    });
+  }
+
+  async #change(path: string, value: unknown): Promise<void> {
+    try {
+      await this.options.change(changeOf(path, value));
+    } catch (error) {
+      this.#controls.get(path)!.showError(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #makePresets(): void {
+    const box = byId("presets", HTMLElement);
+    for (const { name, text, changes } of PRESETS) {
+      const options = mergeOptions(defaultOptions(), changes);
+      const button = make("button", { type: "button", title: text }, name);
+      button.addEventListener("click", () => void this.options.change(options));
+      box.append(button);
+      this.options.watch((inForce) => {
+        const isInForce = writeFragment(inForce) === writeFragment(options);
+        button.setAttribute("aria-pressed", `${isInForce}`);
+        if (isInForce) setText(this.#presetText, text);
+        else if (this.#presetText.textContent === text) setText(this.#presetText, "");
+      });
+    }
+  }
+
+  /** Without the query: a token must not be shared. Where nothing may be copied, it is shown. */
+  async #copyLink(): Promise<void> {
+    const fragment = writeFragment(this.options.inForce);
+    this.#link.value = `${location.origin}${location.pathname}${fragment && "#"}${fragment}`;
+    try {
+      await navigator.clipboard.writeText(this.#link.value);
+      setText(this.#copied, "Link copied.");
+    } catch { // not allowed, or an insecure page
+      this.#link.hidden = false;
+      this.#link.select();
+      setText(this.#copied, "Copy this link:");
+    }
+  }
+}
