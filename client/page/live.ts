@@ -17,16 +17,17 @@ export class Live implements Disposable {
   /** Counts the sources asked for: one that opens after a later one was asked for is unwanted. */
   #asked = 0;
 
-  /** @param shown called with each result of the source in use */
+  /** @param shown called with each result of the source in use, and its frame to look at meanwhile */
   constructor(
     readonly connection: Connection,
     readonly stage: Stage,
-    shown: (tracks: Tracks) => void,
+    shown: (tracks: Tracks, frame: ImageBitmap | null) => void,
   ) {
     connection.on("tracks", (tracks) => {
       if (!this.capture?.hasSent(tracks.seq)) return; // of the source before this one
-      stage.result(tracks, this.capture.take(tracks.seq));
-      shown(tracks);
+      const frame = this.capture.take(tracks.seq);
+      shown(tracks, frame);
+      stage.result(tracks, frame); // and the frame is gone
     });
   }
 

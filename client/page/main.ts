@@ -8,6 +8,7 @@ import { OptionsPanel } from "./panels/options_panel.ts";
 import { changesOf } from "./panels/option_link.ts";
 import { Readout } from "./panels/readout.ts";
 import { TrackingOptions } from "./panels/tracking_options.ts";
+import { UnderstandPanel } from "./panels/understand_panel.ts";
 import { takeParams } from "./params.ts";
 import { Picked } from "./picked.ts";
 import { SourceChoice } from "./source_choice.ts";
@@ -16,7 +17,7 @@ import { type Problem, Status } from "./status.ts";
 
 const params = takeParams();
 const stage = new Stage();
-new Picked(stage);
+const picked = new Picked(stage);
 const status = new Status();
 const readout = new Readout();
 const choice = new SourceChoice(() => void useSource());
@@ -29,6 +30,7 @@ const mode = byId("mode", HTMLSelectElement);
 let live: Live | undefined;
 let unfollow = () => {};
 new OptionsPanel(options);
+const understand = new UnderstandPanel(options, (id) => picked.choose(id));
 
 start.addEventListener("click", () => {
   begin();
@@ -61,8 +63,9 @@ function begin(): void {
     token: params.token,
     options: changesOf(options.inForce),
   });
-  live = new Live(connection, stage, (tracks) => {
+  live = new Live(connection, stage, (tracks, frame) => {
     readout.tracks(tracks);
+    understand.take(tracks, frame);
     if (!status.isLive) status.live();
     tell("lkstream:tracks", tracks);
   });

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import type { Tracks } from "../protocol/mod.ts";
+import { screenshotPath } from "./lib/browser.ts";
+import {
+  DESKTOP,
+  inPage,
+  isLive,
+  pointsAbove,
+  seenTracks,
+  server,
+  watchTracks,
+} from "./lib/page.ts";
+
+const LIVE = "/?source=sample&autostart=1";
+
+/** Opens the page on the sample, and waits until it is live. */
+async function openLive(page: Page, fragment = ""): Promise<void> {
+  await page.goto(`${server.url}${LIVE}${fragment}`);
+  await isLive(page);
+  await pointsAbove(page, 20, 10_000);
+}
+
+/** Waits for the next results of which `test` holds. */
+async function nextTracks(page: Page, test: (tracks: Tracks) => boolean): Promise<void> {
+  await page.evaluate(
+    (source) =>
+      new Promise<void>((done) => {
+        const test = new Function(`return ${source}`)() as (tracks: Tracks) => boolean;
+        document.addEventListener("lkstream:tracks", function check({ detail }: CustomEvent) {
+          if (!test(detail)) return;
+          document.removeEventListener("lkstream:tracks", check as EventListener);
+          done();
+        } as EventListener);
+      }),
+    test.toString(),
+  );
+}
+
+const text = (page: Page, selector: string) =>
+  page.textContent(selector).then((text) => text ?? "");
+
+inPage("a link's options are in force from the first frame, what is wrong is told", {
+  ...DESKTOP,
+  permissions: ["clipboard-read", "clipboard-write"],
+}, async (page) => {
+  const link = "#detect.maxCorners=40&flow.winSize=15x15";
+  await page.goto(`${server.url}/?token=s3cret&source=sample${link}&flow.maxLevel=99&speed=1`);
+  await page.waitForSelector("#link-problems:not([hidden])");
+  const problems = await page.locator("#link-problems p").allTextContents();
+  assert.equal(problems.length, 2);
+  assert.match(problems[0], /^Cannot set flow\.maxLevel to 99: allowed are/);
+  assert.match(problems[1], /^Cannot set speed/);
+  await watchTracks(page);
+  await page.click("#start");
+  const [first] = await seenTracks(page, 1);
+  assert.ok(first.ids.length > 10 && first.ids.length <= 40, `${first.ids.length} points`);
+  await page.click("#copy-link");
+  await page.waitForFunction(() => document.querySelector("#link-copied")!.textContent);
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(copied, `${server.url}/${link}`);
+});
+
+inPage("where nothing may be copied, the link is shown", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, "clipboard", { value: undefined });
+  });
+  await page.goto(`${server.url}/#detect.maxCorners=40`);
+  await page.click("#options > summary");
+  await page.click("#copy-link");
+  assert.equal(await page.inputValue("#link"), `${server.url}/#detect.maxCorners=40`);
+});
+
+inPage("a preset changes the options of the running session", DESKTOP, async (page) => {
+  await openLive(page);
+  await page.click("#options > summary");
+  const preset = page.getByRole("button", { name: "OpenCV tutorial" });
+  await preset.click();
+  await page.waitForSelector("#presets [aria-pressed=true]:text('OpenCV tutorial')");
+  assert.equal(await page.inputValue("#option-detect-qualityLevel"), "0.3");
+  await nextTracks(page, ({ points }) => points.fb.length > 0 && points.fb.every(Number.isNaN));
+  await page.reload(); // the address keeps them
+  await isLive(page);
+  assert.equal(await page.inputValue("#option-flow-maxCount"), "10");
+  await page.click("#options > summary");
+  await page.getByRole("button", { name: "Default" }).click();
+  await page.waitForFunction(() => location.hash === "");
+});
+
+inPage("the thresholds act at once, by keyboard too", DESKTOP, async (page) => {
+  await openLive(page);
+  await page.click("#understand > summary");
+  const slider = page.getByRole("slider", { name: "err: lose points above" });
+  assert.equal(await slider.getAttribute("aria-valuetext"), "off");
+  await slider.focus();
+  await page.keyboard.press("Home");
+  for (let i = 0; i < 70; i++) await page.keyboard.press("ArrowRight");
+  const limit = parseFloat((await slider.getAttribute("aria-valuetext"))!);
+  assert.ok(limit > 0 && limit < 2, `${limit} grey levels`);
+  await nextTracks(page, ({ lost }) => lost.reason.includes(3));
+  await nextTracks(page, ({ points }) => points.error.every((error) => error < 2));
+  await page.getByRole("switch", { name: "err: lose points above the threshold" }).uncheck();
+  await page.waitForFunction(() => !location.hash.includes("maxError"));
+  await nextTracks(page, ({ points }) => points.error.some((error) => error > 2));
+  const bars = page.getByRole("img", { name: /^err of \d+ points: median [\d.]+ grey levels/ });
+  assert.equal(await bars.count(), 1);
+});
+
+inPage(
+  "a point is seen from near: its windows, its checks, and why it is lost",
+  DESKTOP,
+  async (page) => {
+    await openLive(page, "#detect.maxCorners=60");
+    await page.click("#understand > summary");
+    const title = () => text(page, "#inspected");
+    await page.waitForFunction(() =>
+      /^Point \d/.test(document.querySelector("#inspected")!.textContent!)
+    );
+    const before = await title();
+    await page.click("#next-point");
+    await page.waitForFunction(
+      (before) => !document.querySelector("#inspected")!.textContent!.startsWith(before),
+      before.split(",")[0],
+    );
+    await page.waitForFunction(() =>
+      document.querySelector("#err-here")!.textContent!.includes("Mean")
+    );
+    const greys = await page.evaluate(() =>
+      ["then", "now"].map((name) => {
+        const canvas = document.querySelector<HTMLCanvasElement>(`#window-${name}`)!;
+        const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+        return Array.from(data.filter((_, i) => i % 4 === 0));
+      })
+    );
+    for (const grey of greys) {
+      assert.equal(grey.length, 21 * 21);
+      assert.ok(Math.max(...grey) - Math.min(...grey) > 20, "a corner has contrast");
+    }
+    const checks = await page.locator("#checks tr").allTextContents();
+    assert.equal(checks.length, 5);
+    await (await page.$("#understand"))!.screenshot({
+      path: await screenshotPath("understand-1280"),
+    });
+    const slider = page.getByRole("slider", { name: "err: lose points above" });
+    await slider.focus();
+    await page.keyboard.press("Home");
+    await page.waitForFunction(() =>
+      document.querySelector("#verdict")!.textContent === "Lost: high_error."
+    );
+  },
+);
