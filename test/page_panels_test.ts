@@ -37,6 +37,21 @@ async function nextTracks(page: Page, test: (tracks: Tracks) => boolean): Promis
   );
 }
 
+/** The share of a canvas's pixels that are not grey. */
+function coloured(page: Page, canvas: string): Promise<number> {
+  return page.locator(canvas).evaluate((canvas) => {
+    const { width, height } = canvas as HTMLCanvasElement;
+    const { data } = (canvas as HTMLCanvasElement).getContext("2d")!
+      .getImageData(0, 0, width, height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      const rgb = data.subarray(i, i + 3);
+      if (data[i + 3] > 0 && Math.max(...rgb) - Math.min(...rgb) > 50) count++;
+    }
+    return count / (width * height);
+  });
+}
+
 const text = (page: Page, selector: string) =>
   page.textContent(selector).then((text) => text ?? "");
 
@@ -149,3 +164,78 @@ inPage(
     );
   },
 );
+
+inPage("each stage of the latency is told and plotted", DESKTOP, async (page) => {
+  await openLive(page);
+  await page.click("#time > summary");
+  await page.waitForFunction(() => document.querySelector("#time-total")!.textContent !== "–");
+  const stages = await page.locator("#stages tr").evaluateAll((rows) =>
+    rows.map((row) => [...row.children].map((cell) => cell.textContent!))
+  );
+  assert.deepEqual(
+    stages.map(([name]) => name),
+    "capture encode uplink queue decode track detect other downlink draw".split(" "),
+  );
+  const ms = stages.map(([, mean]) => parseFloat(mean));
+  for (const name of ["encode", "decode", "track", "draw"]) {
+    const at = stages.findIndex(([stage]) => stage === name);
+    assert.ok(ms[at] > 0, `${name} takes ${ms[at]} ms`);
+  }
+  const total = parseFloat(await text(page, "#time-total"));
+  const sum = ms.reduce((sum, each) => sum + each);
+  assert.ok(Math.abs(sum - total) <= 0.05 * ms.length + 0.05, `${sum} ms are not ${total} ms`);
+  assert.ok(await coloured(page, "#time-plot") > 0.005, "the plot has areas");
+});
+
+inPage("bytes a second and the median flow are told", DESKTOP, async (page) => {
+  await openLive(page);
+  await page.click("#flow > summary");
+  await page.waitForFunction(() =>
+    /\d kB\/s/.test(document.querySelector("#bytes-up")!.textContent!)
+  );
+  assert.match(await text(page, "#bytes-down"), /^[\d,]+ kB\/s$/);
+  await page.waitForFunction(() =>
+    /px right/.test(document.querySelector("#flow-text")!.textContent!)
+  );
+  const arrow = await page.getAttribute("#flow-arrow g", "transform");
+  assert.match(arrow!, /^rotate\(-?[\d.]+\) scale\((0\.0*[1-9]|1)/);
+  assert.ok(await coloured(page, "#flow-plot") > 0.001, "the plot has lines");
+});
+
+inPage(
+  "under a target that is too low the governor lowers what is sent, and lets go when switched off",
+  DESKTOP,
+  async (page) => {
+    await openLive(page);
+    await page.click("#governor > summary");
+    const quality = () => text(page, "#governor-quality");
+    const target = page.getByLabel("Target");
+    await target.fill("0");
+    await target.press("Enter");
+    assert.match(
+      await text(page, "#governor-error"),
+      /^Cannot set the target to “0”: allowed are 1 to/,
+    );
+    await target.fill("1");
+    await target.press("Enter");
+    assert.equal(await text(page, "#governor-error"), "");
+    await page.waitForFunction(() => {
+      return /^Lowered the/.test(document.querySelector("#governor-reason")!.textContent!);
+    });
+    assert.notEqual(await quality(), "80 %");
+    await page.getByRole("switch", { name: "On" }).uncheck();
+    assert.equal(await quality(), "80 %");
+    assert.equal(await text(page, "#governor-reason"), "The governor is switched off.");
+  },
+);
+
+inPage("the address can begin with the governor off", DESKTOP, async (page) => {
+  await page.goto(`${server.url}${LIVE}&governor=off`);
+  await isLive(page);
+  await page.click("#governor > summary");
+  assert.equal(await page.getByRole("switch", { name: "On" }).isChecked(), false);
+  await page.waitForFunction(() => {
+    return document.querySelector("#governor-reason")!.textContent ===
+      "The governor is switched off.";
+  });
+});

@@ -4,9 +4,12 @@ import { CameraError, connect, type ConnectionState, type LkstreamError } from "
 import { byId } from "./elements.ts";
 import { tell } from "./events.ts";
 import { Live } from "./live.ts";
+import { FlowPanel } from "./panels/flow_panel.ts";
+import { GovernorPanel } from "./panels/governor_panel.ts";
 import { OptionsPanel } from "./panels/options_panel.ts";
 import { changesOf } from "./panels/option_link.ts";
 import { Readout } from "./panels/readout.ts";
+import { TimePanel } from "./panels/time_panel.ts";
 import { TrackingOptions } from "./panels/tracking_options.ts";
 import { UnderstandPanel } from "./panels/understand_panel.ts";
 import { takeParams } from "./params.ts";
@@ -30,6 +33,9 @@ const mode = byId("mode", HTMLSelectElement);
 let live: Live | undefined;
 let unfollow = () => {};
 new OptionsPanel(options);
+const time = new TimePanel();
+const flow = new FlowPanel();
+const governor = new GovernorPanel(params.governor);
 const understand = new UnderstandPanel(options, (id) => picked.choose(id));
 
 start.addEventListener("click", () => {
@@ -65,6 +71,7 @@ function begin(): void {
   });
   live = new Live(connection, stage, (tracks, frame) => {
     readout.tracks(tracks);
+    flow.take(tracks);
     understand.take(tracks, frame);
     if (!status.isLive) status.live();
     tell("lkstream:tracks", tracks);
@@ -75,6 +82,7 @@ function begin(): void {
   connection.on("hello", ({ engine }) => readout.engine(engine));
   connection.on("configured", (inForce) => options.show(inForce));
   connection.on("error", (error) => console.warn(error.message));
+  time.follow(connection);
   unfollow = readout.follow(live);
   void useSource();
 }
@@ -82,6 +90,7 @@ function begin(): void {
 /** Stop, or something that ends the run. */
 function end(): void {
   unfollow();
+  governor.release();
   live?.close();
   live = undefined;
   stop.disabled = true;
@@ -99,6 +108,7 @@ async function useSource(): Promise<void> {
     source.onEnded(() => {
       if (run.source === source) fail(cameraGone(source.label));
     });
+    governor.govern(run.capture!, run.connection);
     run.capture?.on("error", (error) => console.warn(error.message));
     status.connecting("Waiting for the first points…");
   } catch (error) {

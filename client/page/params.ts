@@ -1,7 +1,9 @@
-/** What the address asks for: `?source=sample&autostart=1&token=T`. */
+/** What the address asks for: `?source=sample&autostart=1&governor=off&token=T`. */
 export interface Params {
   source: string | null;
   autostart: boolean;
+  /** Whether the latency governor is on to begin with. */
+  governor: boolean;
   token: string | undefined;
 }
 
@@ -22,6 +24,7 @@ export function takeParams(): Params {
   return {
     source: url.searchParams.get("source"),
     autostart: url.searchParams.get("autostart") === "1",
+    governor: url.searchParams.get("governor") !== "off",
     token: sessionStorage.getItem(TOKEN_KEY) ?? undefined,
   };
 }

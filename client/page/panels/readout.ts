@@ -15,6 +15,8 @@ export class Readout {
   readonly #size = byId("size", HTMLElement);
   readonly #dropped = byId("dropped", HTMLElement);
   readonly #skipped = byId("skipped", HTMLElement);
+  readonly #bytesUp = byId("bytes-up", HTMLElement);
+  readonly #bytesDown = byId("bytes-down", HTMLElement);
   readonly #engine = byId("engine", HTMLElement);
   readonly #engineReason = byId("engine-reason", HTMLElement);
   #shownAt = -Infinity;
@@ -45,16 +47,19 @@ export class Readout {
   /** Counts and round trip stay to be read; what was of the moment goes. */
   #rest(): void {
     setText(this.#points, "0");
-    for (const rate of [this.#captured, this.#sent, this.#answered]) setText(rate, NONE);
+    const rates = [this.#captured, this.#sent, this.#answered, this.#bytesUp, this.#bytesDown];
+    for (const rate of rates) setText(rate, NONE);
     this.#shownAt = -Infinity;
   }
 
   #update({ connection, capture }: Live): void {
-    const { sentPerSecond, answeredPerSecond, dropped, roundTrip } = connection.measured();
-    setText(this.#rtt, milliseconds(roundTrip));
-    setText(this.#sent, sentPerSecond.toFixed(0));
-    setText(this.#answered, answeredPerSecond.toFixed(0));
-    setText(this.#dropped, String(dropped));
+    const measured = connection.measured();
+    setText(this.#rtt, milliseconds(measured.roundTrip));
+    setText(this.#sent, measured.sentPerSecond.toFixed(0));
+    setText(this.#answered, measured.answeredPerSecond.toFixed(0));
+    setText(this.#dropped, String(measured.dropped));
+    setText(this.#bytesUp, kilobytes(measured.bytesSentPerSecond));
+    setText(this.#bytesDown, kilobytes(measured.bytesReceivedPerSecond));
     if (!capture) return;
     const { perSecond, skipped, size } = capture.measured();
     setText(this.#captured, perSecond.toFixed(0));
@@ -67,4 +72,8 @@ function milliseconds(spread: Spread | null): string {
   if (!spread) return NONE;
   const digits = spread.p95 < 10 ? 1 : 0;
   return `p50 ${spread.p50.toFixed(digits)} ms\np95 ${spread.p95.toFixed(digits)} ms`;
+}
+
+function kilobytes(perSecond: number): string {
+  return `${Math.round(perSecond / 1000).toLocaleString("en")} kB/s`;
 }

@@ -1,0 +1,58 @@
+import type { Tracks } from "../../sdk/mod.ts";
+import { byId, setText } from "../elements.ts";
+import { LivePlot, SPAN_SECONDS } from "./live_plot.ts";
+
+const UPDATE_MS = 200;
+/** The arrow is as long as it gets at so many pixels a frame. */
+const LONGEST = 16;
+
+/** As the swatches in the page: right, and down. */
+const LINES = [{ colour: "#4c8dd6" }, { colour: "#e07a3f" }];
+
+/** NaN where no point was followed. */
+interface Sample {
+  at: number;
+  dx: number;
+  dy: number;
+}
+
+/** "Median flow": where the picture as a whole moves, as an arrow, in numbers and over time. */
+export class FlowPanel {
+  readonly #panel = byId("flow", HTMLDetailsElement);
+  readonly #text = byId("flow-text", HTMLElement);
+  readonly #arrow = document.querySelector<SVGGElement>("#flow-arrow g")!;
+  readonly #plot = new LivePlot(byId("flow-plot", HTMLCanvasElement), LINES, "px");
+  #samples: Sample[] = [];
+  #drawnAt = -Infinity;
+
+  take({ flow }: Tracks): void {
+    const now = performance.now();
+    this.#samples.push({ at: now, dx: flow?.[0] ?? NaN, dy: flow?.[1] ?? NaN });
+    const from = this.#samples.findIndex(({ at }) => now - at <= SPAN_SECONDS * 1000);
+    this.#samples.splice(0, from);
+    if (!this.#panel.open || now - this.#drawnAt < UPDATE_MS) return;
+    this.#drawnAt = now;
+    this.#showArrow(flow);
+    this.#plot.draw(
+      this.#samples.map(({ at }) => (at - now) / 1000),
+      [this.#samples.map(({ dx }) => dx), this.#samples.map(({ dy }) => dy)],
+    );
+  }
+
+  /** Its length grows with the root, so that slow motion is seen too. */
+  #showArrow(flow: Tracks["flow"]): void {
+    const [dx, dy] = flow ?? [0, 0];
+    const length = Math.min(1, Math.sqrt(Math.hypot(dx, dy) / LONGEST));
+    const angle = Math.atan2(dy, dx) * 180 / Math.PI;
+    this.#arrow.setAttribute(
+      "transform",
+      `rotate(${angle.toFixed(1)}) scale(${length.toFixed(3)})`,
+    );
+    const text = `${signed(dx)} px right, ${signed(dy)} px down a frame`;
+    setText(this.#text, flow ? text : "No point was followed into this frame.");
+  }
+}
+
+function signed(value: number): string {
+  return value.toFixed(2).replace("-", "−");
+}
