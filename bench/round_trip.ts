@@ -1,10 +1,10 @@
 import type { FlowEngine } from "../server/engines/engine.ts";
 import { serve } from "../server/http.ts";
 import { DEFAULT_LIMITS } from "../server/limits.ts";
+import { LoopDelay } from "./loop_delay.ts";
 import { Timings, TIMINGS_HEAD } from "./timings.ts";
 
 const SECONDS = 8;
-const SAMPLE_MS = 5;
 
 /** Prints round trips over loopback, and how late the server's event loop and how large its memory gets. */
 export async function benchRoundTrip(engine: FlowEngine): Promise<void> {
@@ -76,19 +76,4 @@ async function runClient(
     stderr: "inherit",
   }).output();
   return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-/** How much later than asked for a timer fires: what anything else on the event loop waits too. */
-class LoopDelay {
-  readonly timings = new Timings();
-  #due = performance.now() + SAMPLE_MS;
-  #timer = setInterval(() => {
-    const now = performance.now();
-    this.timings.add(Math.max(0, now - this.#due));
-    this.#due = now + SAMPLE_MS;
-  }, SAMPLE_MS);
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
 }

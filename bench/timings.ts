@@ -6,16 +6,25 @@ export class Timings {
     this.#ms.push(ms);
   }
 
+  /** All of them, the shortest first. */
+  sorted(): Float64Array<ArrayBuffer> {
+    return Float64Array.from(this.#ms).sort();
+  }
+
   /** The duration that `share` of all do not exceed. */
   at(share: number): number {
-    const sorted = this.#ms.toSorted((a, b) => a - b);
-    return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+    return percentile(this.sorted(), share);
   }
 
   /** p50, p95 and p99, in columns. */
   row(): string {
     return [0.5, 0.95, 0.99].map((share) => this.at(share).toFixed(2).padStart(9)).join("");
   }
+}
+
+/** The value that `share` of all do not exceed; NaN where there are none. */
+export function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
 }
 
 /** The heading over {@linkcode Timings.row}. */
