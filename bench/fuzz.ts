@@ -1,0 +1,184 @@
+/** Sends mutated messages and JPEGs to a server that it starts. `--help` tells the flags. */
+import { parseArgs } from "node:util";
+import { Finding } from "./fuzz/connection.ts";
+import { Fuzzer, type Kind, KINDS, MESSAGES_A_JOB } from "./fuzz/jobs.ts";
+import { Pick } from "./fuzz/pick.ts";
+import { Witness } from "./fuzz/witness.ts";
+import { ServerProcess } from "./server_process.ts";
+
+const HELP = `Usage: deno run -A bench/fuzz.ts [flags]
+
+Starts a server and sends it mutated text messages, frame headers, JPEGs and raw connections, from
+many clients at once. Exits with 1 where the server ends, hangs, answers what the protocol does not
+know, refuses a good frame, tracks a good client wrong, or keeps memory.
+
+  --engine NAME       the server's (default auto)
+  --messages N        text messages and frame headers, nine to one (default 1000000)
+  --jpegs N           (default 100000)
+  --wire N            connections mutated as bytes (default 10000)
+  --clients N         at once (default 6)
+  --seed N            (default 1)
+  --jobs A,B,…        only these, one after the other, as a finding names them
+  --help              this text`;
+
+const FLAGS = {
+  engine: { type: "string", default: "auto" },
+  messages: { type: "string", default: "1000000" },
+  jpegs: { type: "string", default: "100000" },
+  wire: { type: "string", default: "10000" },
+  clients: { type: "string", default: "6" },
+  seed: { type: "string", default: "1" },
+  jobs: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** Fuzzing is not held up by what keeps clients from asking for too much. */
+const SERVER_FLAGS = ["--max-control-rate", "100000", "--max-frame-rate", "1000"];
+/** Memory is compared with what it was after the first tenth. */
+const MAX_GROWTH = 1.1;
+const WITNESS_PAUSE_MS = 2000;
+const REST_MS = 3000;
+
+async function main(): Promise<void> {
+  const { values: flags } = parseArgs({ args: Deno.args, options: FLAGS });
+  if (flags.help) return console.log(HELP);
+  const seed = Number(flags.seed);
+  const kinds = plan(Number(flags.messages), Number(flags.jpegs), Number(flags.wire), seed);
+  const jobs = flags.jobs?.split(",").map(Number) ?? kinds.keys();
+  const clients = flags.jobs ? 1 : Number(flags.clients);
+
+  const server = await ServerProcess.start(["--engine", flags.engine, ...SERVER_FLAGS]);
+  const run = new Run(server, kinds, seed);
+  const finding = await run.all(jobs, clients).catch((error) => error as Error);
+  const code = await server.stop();
+  run.report();
+  if (finding || code !== 0) {
+    console.error(
+      `\n${finding?.message ?? "No finding"}; the server ended with ${code}, saying last:`,
+    );
+    console.error(server.latestLines.slice(-20).join("\n"));
+    Deno.exit(1);
+  }
+}
+
+/** What each job is, in an order that the seed shuffles. */
+function plan(messages: number, jpegs: number, wire: number, seed: number): Kind[] {
+  const numbers = [0.9 * messages, 0.1 * messages, jpegs, wire];
+  const kinds = numbers.flatMap((n, i) =>
+    Array.from({ length: Math.ceil(n / MESSAGES_A_JOB) }, () => KINDS[i])
+  );
+  const pick = new Pick(seed);
+  for (let i = kinds.length - 1; i > 0; i--) {
+    const j = pick.below(i + 1);
+    [kinds[i], kinds[j]] = [kinds[j], kinds[i]];
+  }
+  return kinds;
+}
+
+class Run {
+  readonly #server: ServerProcess;
+  readonly #kinds: Kind[];
+  readonly #seed: number;
+  readonly #outcomes = new Map<string, number>();
+  readonly #sent = new Map<Kind, number>();
+  #done = 0;
+  #rssAfterFirstTenth = 0;
+
+  constructor(server: ServerProcess, kinds: Kind[], seed: number) {
+    this.#server = server;
+    this.#kinds = kinds;
+    this.#seed = seed;
+  }
+
+  /** @throws what was found, or where the server ended. */
+  async all(jobs: Iterable<number>, clients: number): Promise<void> {
+    const over = new AbortController();
+    const queue = jobs[Symbol.iterator]();
+    const ended = this.#server.ended.then(() => {
+      throw new Finding("The server ended");
+    });
+    ended.catch(() => {});
+    await this.#note("start");
+    const witness = this.#watch(over.signal);
+    const work = Array.from({ length: clients }, () => this.#work(queue, over.signal));
+    try {
+      await Promise.race([ended, witness, Promise.all(work)]);
+    } finally {
+      over.abort();
+      await Promise.allSettled([...work, witness]);
+    }
+    await witness;
+    await new Promise((rested) => setTimeout(rested, REST_MS));
+    await this.#note("end");
+    await this.#judgeRest();
+  }
+
+  async #work(queue: Iterator<number>, over: AbortSignal): Promise<void> {
+    const fuzzer = new Fuzzer(this.#server.url, this.#seed, (outcome) => this.#count(outcome));
+    try {
+      for (let job = queue.next(); !job.done && !over.aborted; job = queue.next()) {
+        const kind = this.#kinds[job.value];
+        await fuzzer.do(kind, job.value);
+        this.#sent.set(kind, (this.#sent.get(kind) ?? 0) + MESSAGES_A_JOB);
+        if (++this.#done % Math.ceil(this.#kinds.length / 10) === 0) {
+          await this.#note(`${Math.round(100 * this.#done / this.#kinds.length)} %`);
+        }
+      }
+    } finally {
+      await fuzzer.close();
+    }
+  }
+
+  async #watch(over: AbortSignal): Promise<void> {
+    const witness = await Witness.open(this.#server.url);
+    const overNow = new Promise((resolve) => over.addEventListener("abort", resolve));
+    try {
+      do {
+        await witness.check();
+        this.#count("checks by a good client");
+        let timer;
+        const pause = new Promise((later) => timer = setTimeout(later, WITNESS_PAUSE_MS));
+        await Promise.race([pause, overNow]);
+        clearTimeout(timer);
+      } while (!over.aborted);
+      await witness.check();
+    } finally {
+      await witness.close();
+    }
+  }
+
+  async #note(when: string): Promise<void> {
+    const { rssMiB, handles, threads } = this.#server.state();
+    const heap = await this.#server.metric("lkstream_memory_bytes", 'kind="heap"') / 2 ** 20;
+    if (this.#rssAfterFirstTenth === 0 && this.#done > 0) this.#rssAfterFirstTenth = rssMiB;
+    console.log(
+      `${when.padStart(6)}  ${rssMiB.toFixed(0).padStart(5)} MiB resident, ` +
+        `${heap.toFixed(0).padStart(3)} MiB heap, ${handles} handles, ${threads} threads`,
+    );
+  }
+
+  async #judgeRest(): Promise<void> {
+    const sessions = await this.#server.metric("lkstream_sessions");
+    if (sessions !== 0) throw new Finding(`${sessions} sessions are left`);
+    const { rssMiB } = this.#server.state();
+    if (this.#rssAfterFirstTenth > 0 && rssMiB > MAX_GROWTH * this.#rssAfterFirstTenth) {
+      throw new Finding(
+        `Memory grew from ${this.#rssAfterFirstTenth.toFixed(0)} MiB after the first tenth ` +
+          `to ${rssMiB.toFixed(0)} MiB`,
+      );
+    }
+  }
+
+  #count(outcome: string): void {
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
+  }
+
+  report(): void {
+    console.log(`\nSeed ${this.#seed}. Sent:`);
+    for (const kind of KINDS) console.log(`${this.#sent.get(kind) ?? 0}`.padStart(9), kind);
+    console.log("Outcomes:");
+    for (const [outcome, n] of [...this.#outcomes].sort()) console.log(`${n}`.padStart(9), outcome);
+  }
+}
+
+if (import.meta.main) await main();
