@@ -138,7 +138,7 @@ export type ServerMessage =
   | { type: "configured"; options: Options }
   | { type: "added"; ids: number[] }
   | { type: "masked"; share: number | null }
-  /** Another engine goes on: every point ends with reason `reset` on the next frame. */
+  /** Another engine goes on, `reason` says why: every point ends with `reset` on the next frame. */
   | { type: "engine"; engine: EngineInfo }
   | Stats
   | { type: "error"; code: ErrorCode; message: string; seq?: number }

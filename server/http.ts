@@ -211,7 +211,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     failed(name, why) {
       log("engine_failed", { engine: name, error: why });
       metrics.engineFailures.inc({ engine: name });
-      for (const session of sessions) session.engineFailed(why);
     },
     changed(info) {
       log("engine_changed", { engine: info.name, device: info.device, reason: info.reason });

@@ -1,8 +1,8 @@
 import { isLoopback } from "./address.ts";
 import { type Config, ConfigError, helpText, readConfig } from "./config.ts";
-import type { ServeOptions } from "./http.ts";
-import { run } from "./run.ts";
+import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads.ts";
+import { addresses, type KeyPair, qrText, selfSigned } from "./tls.ts";
 
 function config(): Config {
   try {
@@ -17,21 +17,43 @@ function config(): Config {
   Deno.exit(0);
 }
 
-function certificate({ tls }: Config): ServeOptions["tls"] {
+function certificate({ tls, host }: Config): Promise<KeyPair> | KeyPair | undefined {
   if (tls === "off") return undefined;
-  if (tls === "self-signed") throw new Error("not yet");
+  if (tls === "self-signed") return selfSigned(["localhost", "127.0.0.1", "::1", ...namesOf(host)]);
   return { cert: Deno.readTextFileSync(tls.cert), key: Deno.readTextFileSync(tls.key) };
+}
+
+/** By what others reach a server that listens on `host`. */
+function namesOf(host: string): string[] {
+  const isAny = host === "0.0.0.0" || host === "::";
+  return isAny ? addresses() : isLoopback(host) ? [] : [host];
+}
+
+/** Says how others reach the page: their cameras open over HTTPS alone. */
+function invite({ host, token }: Config, { url }: Running, isSecure: boolean): void {
+  if (isLoopback(host)) return;
+  if (!isSecure) {
+    console.error("Cameras of other machines do not open over plain HTTP: see --tls and --cert");
+    return;
+  }
+  const { port } = new URL(url);
+  const isShown = Deno.stdout.isTerminal(); // a log is no place for the token
+  const pages = namesOf(host).map((name) =>
+    `https://${name.includes(":") ? `[${name}]` : name}:${port}/`
+  );
+  for (const page of pages) console.log(`From other machines: ${page}`);
+  if (isShown && pages[0]) {
+    console.log(qrText(token === null ? pages[0] : `${pages[0]}?token=${token}`));
+  }
 }
 
 async function main(): Promise<void> {
   const wanted = config();
-  const tls = certificate(wanted);
+  const tls = await certificate(wanted);
   const server = await (wanted.threads > 1 ? runThreads(wanted, tls) : run(wanted, { tls }));
   const { name, device, reason } = server.engine;
   console.log(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
-  if (!tls && !isLoopback(wanted.host)) {
-    console.error("Browsers of other machines open no camera over plain HTTP: --tls self-signed");
-  }
+  invite(wanted, server, tls !== undefined);
 
   let stopping = false;
   const stop = async () => {

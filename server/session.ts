@@ -135,14 +135,9 @@ export class Session {
     this.#wake();
   }
 
-  /** Tells that another engine goes on. */
+  /** Tells that another engine goes on; its `reason` says why. */
   engineChanged(engine: EngineInfo): void {
     if (!this.#closing) this.#send({ type: "engine", engine });
-  }
-
-  /** Tells that the engine failed; frames wait for the next one. */
-  engineFailed(message: string): void {
-    if (!this.#closing) this.#send({ type: "error", code: "engine_failed", message });
   }
 
   /**

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { TLSSocket } from "node:tls";
+import { WebSocket } from "ws";
+import { addresses } from "../server/tls.ts";
 import { Client } from "./lib/client.ts";
 import { start } from "./lib/running.ts";
 
@@ -32,6 +36,34 @@ Deno.test("main: variables count as flags do", async () => {
   } finally {
     await server.stop();
   }
+});
+
+Deno.test("main: --tls self-signed serves HTTPS and WSS by a certificate that names this machine", async () => {
+  const args = ["--tls", "self-signed", "--host", "0.0.0.0", "--open", "--engine", "wasm"];
+  const server = await start({ args });
+  try {
+    const { port, protocol } = new URL(server.url);
+    assert.equal(protocol, "https:");
+    const socket = new WebSocket(`wss://localhost:${port}/v1/stream`, {
+      rejectUnauthorized: false, // it is signed by itself
+    });
+    const [first] = await once(socket, "message");
+    assert.equal(JSON.parse(`${first}`).type, "hello");
+    const tls = (socket as unknown as { _socket: TLSSocket })._socket;
+    const { subjectaltname } = tls.getPeerCertificate();
+    assert.match(subjectaltname ?? "", /DNS:localhost/);
+    for (const address of addresses()) {
+      if (!address.includes(":")) assert.ok(subjectaltname!.includes(`IP Address:${address}`));
+    }
+    socket.close();
+    await once(socket, "close");
+  } finally {
+    assert.equal(await server.stop(), 0);
+  }
+});
+
+Deno.test("main: beyond this machine without a token it does not start, unless opened", async () => {
+  await assert.rejects(start({ args: ["--host", "0.0.0.0"] }), /without a token.*--open/);
 });
 
 Deno.test("main: a bad flag exits with 2 and says what is allowed", async () => {

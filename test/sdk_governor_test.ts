@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type Connection } from "../client/sdk/connection.ts";
 import { govern, type Governed, type Governor } from "../client/sdk/governor.ts";
 import { GovernorPolicy } from "../client/sdk/governor_policy.ts";
+import { DEFAULT_LIMITS } from "../server/limits.ts";
 import { serve } from "../server/http.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { ScriptedEngine } from "./lib/scripted.ts";
@@ -164,8 +165,7 @@ async function overLink(
     host: "127.0.0.1",
     port: 0,
     engine: new ScriptedEngine(),
-    limits: { maxFrameBytes: 1 << 20, maxFramePixels: 1e6, maxPoints: 100 },
-    maxSessions: 1,
+    limits: { ...DEFAULT_LIMITS, maxFrameBytes: 1 << 20, maxFramePixels: 1e6, maxPoints: 100 },
     token: null,
     allowOrigins: [],
     log: () => {},

@@ -80,6 +80,7 @@ function begin(): void {
   stop.disabled = false;
   connection.on("state", connectionState);
   connection.on("hello", ({ engine }) => readout.engine(engine));
+  connection.on("engine", (engine) => readout.engine(engine));
   connection.on("configured", (inForce) => options.show(inForce));
   connection.on("error", (error) => console.warn(error.message));
   time.follow(connection);

@@ -3,6 +3,7 @@ import {
   CloseCode,
   decodeTracks,
   encodeFrame,
+  type EngineInfo,
   type Hello,
   type Options,
   parseControl,
@@ -50,6 +51,8 @@ export type ConnectionState =
 export interface ConnectionEvents {
   state: ConnectionState;
   hello: Hello;
+  /** Another engine goes on in the server; its `reason` says why. All points begin anew. */
+  engine: EngineInfo;
   tracks: Tracks;
   /** Where the time of the frame went whose tracks came just before. */
   frame: FrameTimes;
@@ -353,6 +356,9 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       case "hello":
         this.#hello = message;
         return this.emit("hello", message);
+      case "engine":
+        if (this.#hello) this.#hello = { ...this.#hello, engine: message.engine };
+        return this.emit("engine", message.engine);
       case "tracks":
         return this.#answered(tracksFromJson(message), length); // it is all ASCII
       case "configured":
