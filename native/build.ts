@@ -1,7 +1,8 @@
 /**
  * Builds the native library into dist/native/, once for each content of its
  * sources. Where that cannot be done, says in one line what is missing and
- * leaves that line for the server: tracking then goes on with opencv.js.
+ * leaves that line for the server: tracking then goes on with opencv.js. Says it
+ * on standard error: after it, tools write data to standard output.
  */
 const ROOT = new URL("../", import.meta.url);
 const NATIVE = new URL("native/", ROOT);
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     await Deno.writeTextFile(REASON, error.message);
-    console.log(`The native library is not built: ${error.message}`);
+    console.error(`The native library is not built: ${error.message}`);
   }
 }
 
@@ -37,12 +38,12 @@ async function build(): Promise<void> {
   for (const tool of ["cmake", "c++"]) {
     if (!await runs(tool)) throw new BuildError(`${tool} is missing; ${REMEDY}`);
   }
-  console.log("Building the native library, once…");
+  console.error("Building the native library, once…");
   try {
     await compile("AUTO");
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
-    console.log("Building it without CUDA…"); // an nvcc too old, say, must not cost the CPU engine
+    console.error("Building it without CUDA…"); // an nvcc too old, say, must not cost the CPU engine
     await compile("OFF");
   }
   await Deno.copyFile(new URL("liblkstream.so", BUILD), LIBRARY);
@@ -54,9 +55,9 @@ async function compile(cuda: "AUTO" | "OFF"): Promise<void> {
   const configured = await run([
     ...["-S", path(NATIVE), "-B", path(BUILD), ...generator, `-DLKSTREAM_CUDA=${cuda}`],
     ...["-DCMAKE_BUILD_TYPE=Release", "-DLKSTREAM_TESTS=OFF", "-DLKSTREAM_BENCH=OFF"],
-  ], "null");
+  ], "quiet");
   if (!configured) throw new BuildError(`cmake cannot configure it, as told above; ${REMEDY}`);
-  if (!await run(["--build", path(BUILD), "--target", "lkstream", "--parallel"], "inherit")) {
+  if (!await run(["--build", path(BUILD), "--target", "lkstream", "--parallel"], "told")) {
     throw new BuildError("it does not compile, as told above");
   }
 }
@@ -75,8 +76,11 @@ async function runs(tool: string): Promise<boolean> {
   }
 }
 
-async function run(args: string[], stdout: "inherit" | "null"): Promise<boolean> {
-  return (await new Deno.Command("cmake", { args, stdout, stderr: "inherit" }).output()).success;
+async function run(args: string[], told: "told" | "quiet"): Promise<boolean> {
+  const stdout = told === "told" ? "piped" : "null";
+  const child = new Deno.Command("cmake", { args, stdout, stderr: "inherit" }).spawn();
+  if (told === "told") await child.stdout.pipeTo(Deno.stderr.writable, { preventClose: true });
+  return (await child.status).success;
 }
 
 /** Of every file that the library is made from, in a fixed order. */

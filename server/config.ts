@@ -4,7 +4,7 @@ import { isLoopback } from "./address.ts";
 
 export { ConfigError };
 
-const ENGINES = ["auto", "cuda", "cpu", "wasm"] as const;
+export const ENGINES = ["auto", "cuda", "cpu", "wasm"] as const;
 /** One engine, or the best there is. */
 export type EngineChoice = typeof ENGINES[number];
 

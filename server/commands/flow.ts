@@ -1,0 +1,106 @@
+/** `deno task flow`: how points move from one picture to another. */
+import {
+  type Flag,
+  readChoice,
+  readNumber,
+  runCommand,
+  UsageError,
+  writeAll,
+} from "./command_line.ts";
+import { COLOURINGS } from "./drawing/colours.ts";
+import { flowScene } from "./drawing/flow_scene.ts";
+import { withoutExif } from "./drawing/picture.ts";
+import type { Layer, Scene } from "./drawing/scene.ts";
+import { toSvg } from "./drawing/svg.ts";
+import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
+import { readPicture } from "./source.ts";
+import { followTwo, type TwoPictures, twoPicturesToJson } from "./two_pictures.ts";
+
+const UNDER = ["b", "a", "both", "none"] as const;
+type Under = typeof UNDER[number];
+
+const FLAGS = {
+  output: { type: "string", short: "o", value: "FILE", text: "the drawing: .svg, .png or .jpg" },
+  json: { type: "boolean", text: "the points on standard output; so too without -o" },
+  colour: { type: "string", value: "BY", text: "direction (default) or speed" },
+  scale: {
+    type: "string",
+    value: "N",
+    text: "arrows N times as long as the movement (default: so that they are well seen)",
+  },
+  under: {
+    type: "string",
+    value: "PICTURE",
+    text: "below the arrows: b (default), a, both or none",
+  },
+  ...ENGINE_FLAGS,
+  ...OPTION_FLAGS,
+} as const satisfies Record<string, Flag>;
+
+/** Writes the drawing in the form that the file's name asks for. */
+async function save(file: string, form: "svg" | "png" | "jpeg", scene: Scene): Promise<void> {
+  if (form === "svg") return await Deno.writeTextFile(file, toSvg(scene));
+  const { Rasteriser } = await import("./drawing/raster.ts"); // only who paints waits for Skia
+  const rasteriser = await Rasteriser.load();
+  await Deno.writeFile(file, rasteriser.paint(scene, form));
+}
+
+function formOf(file: string): "svg" | "png" | "jpeg" {
+  const ending = /\.(svg|png|jpe?g)$/i.exec(file)?.[1].toLowerCase();
+  if (!ending) throw new UsageError(`Cannot draw to ${file}: allowed are .svg, .png and .jpg`);
+  return ending === "svg" || ending === "png" ? ending : "jpeg";
+}
+
+function layersOf(under: Under, a: Uint8Array, b: Uint8Array): Layer[] {
+  if (under === "both") return [{ jpeg: a, opacity: 1 }, { jpeg: b, opacity: 0.5 }];
+  return under === "none" ? [] : [{ jpeg: under === "a" ? a : b, opacity: 1 }];
+}
+
+function summary({ engine, status, flow }: TwoPictures): string {
+  const counts = new Map<string, number>();
+  for (const what of status) counts.set(what, (counts.get(what) ?? 0) + 1);
+  const tracked = counts.get("tracked") ?? 0;
+  counts.delete("tracked");
+  const lost = Array.from(counts, ([reason, count]) => `${count} ${reason.replaceAll("_", " ")}`);
+  const median = flow ? `, median movement (${flow.map(short).join(", ")}) px` : "";
+  return `${tracked} of ${status.length} points tracked on ${engine.name}${median}` +
+    `${lost.length > 0 ? `; lost: ${lost.join(", ")}` : ""}`;
+}
+
+/** Two decimals; -0.001 is 0. */
+function short(value: number): string {
+  return `${Math.round(100 * value) / 100 || 0}`;
+}
+
+await runCommand({
+  name: "flow",
+  usage: "A.jpg B.jpg [flags]",
+  about: "Finds corners in A, follows them into B, draws an arrow for each over B.",
+  flags: FLAGS,
+  notes: OPTIONS_HELP,
+  async run({ values, positionals }) {
+    if (positionals.length !== 2) {
+      throw new UsageError(`Cannot take ${positionals.length} pictures: allowed are two`);
+    }
+    const form = values.output === undefined ? null : formOf(values.output);
+    const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);
+    const under = readChoice("under", values.under ?? "b", UNDER);
+    const scale = values.scale === undefined ? null : readNumber("scale", values.scale, 0.01, 1000);
+    const options = await readOptions(values);
+    const [a, b] = await Promise.all(positionals.map(readPicture));
+    const engine = await openEngine(values);
+    try {
+      const result = await followTwo(engine, a, b, options);
+      if (form) {
+        const layers = layersOf(under, withoutExif(a), withoutExif(b));
+        await save(values.output!, form, flowScene(result, layers, { colour, scale }));
+      }
+      console.error(summary(result));
+      if (values.json || !form) {
+        await writeAll(Deno.stdout, `${JSON.stringify(twoPicturesToJson(result))}\n`);
+      }
+    } finally {
+      await engine.close();
+    }
+  },
+});

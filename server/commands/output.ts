@@ -1,0 +1,60 @@
+import { type Tracks, type TracksJson, tracksToJson } from "../../protocol/mod.ts";
+import { type Flag, writeAll } from "./command_line.ts";
+
+export const OUTPUT_FLAGS = {
+  output: {
+    type: "string",
+    short: "o",
+    value: "FILE",
+    text: "where the tracks go (default -, standard output)",
+  },
+  csv: { type: "boolean", text: "tracks as CSV, a row a point; or name a FILE.csv" },
+} as const satisfies Record<string, Flag>;
+
+const CSV_HEAD = "seq,id,x,y,dx,dy,error,fb,age,lost\n";
+
+/** Writes tracks as they come, whole lines only: NDJSON in the wire's JSON form, or CSV. */
+export class TracksOutput implements Disposable {
+  readonly #file: { write(bytes: Uint8Array): Promise<number> };
+  readonly #owned: Deno.FsFile | null;
+  readonly #csv: boolean;
+
+  private constructor(file: Deno.FsFile | null, csv: boolean) {
+    this.#owned = file;
+    this.#file = file ?? Deno.stdout;
+    this.#csv = csv;
+  }
+
+  /** Opens FILE, emptying it, or standard output. */
+  static async open(
+    { output = "-", csv = false }: { output?: string; csv?: boolean },
+  ): Promise<TracksOutput> {
+    const asCsv = csv || /\.csv$/i.test(output);
+    const file = output === "-" ? null : await Deno.create(output).catch((error) => {
+      throw new Error(`Cannot write ${output}: ${error.message}`);
+    });
+    const opened = new TracksOutput(file, asCsv);
+    if (asCsv) await writeAll(opened.#file, CSV_HEAD);
+    return opened;
+  }
+
+  async write(tracks: Tracks): Promise<void> {
+    const json = tracksToJson(tracks);
+    await writeAll(this.#file, this.#csv ? csvRows(json) : `${JSON.stringify(json)}\n`);
+  }
+
+  /** Idempotent. Standard output stays open: it is not ours. */
+  [Symbol.dispose](): void {
+    this.#owned?.[Symbol.dispose]();
+  }
+}
+
+/** A row a live point; one with only seq, id and the reason for each lost one. */
+export function csvRows({ seq, points, lost }: TracksJson): string {
+  const { id, x, y, dx, dy, error, fb, age } = points;
+  const live = id.map((id, i) =>
+    `${seq},${id},${x[i]},${y[i]},${dx[i]},${dy[i]},${error[i]},${fb[i] ?? ""},${age[i]},\n`
+  );
+  const ended = lost.id.map((id, i) => `${seq},${id},,,,,,,,${lost.reason[i]}\n`);
+  return [...live, ...ended].join("");
+}
