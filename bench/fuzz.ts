@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { Finding } from "./fuzz/connection.ts";
 import { Fuzzer, type Kind, KINDS, MESSAGES_A_JOB } from "./fuzz/jobs.ts";
-import { Pick } from "./fuzz/pick.ts";
+import { Pick } from "./pick.ts";
 import { Witness } from "./fuzz/witness.ts";
 import { ServerProcess } from "./server_process.ts";
 

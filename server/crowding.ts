@@ -1,15 +1,19 @@
+/** Positions say no more; a cell any smaller has no whole number. */
+const LEAST_DISTANCE = 2 ** -10;
+
 /**
  * Finds the points that stand nearer than `distance` to an older one. Points
  * come oldest first; one that is crowded out crowds no other.
  *
  * @param xy x, y pairs in pixels
- * @param distance in pixels; 0 crowds nobody
+ * @param distance in pixels, counted as 1/1024 if it is less; 0 crowds nobody
  * @returns one flag a point
  */
 export function crowded(xy: Float32Array, distance: number): boolean[] {
   const n = xy.length / 2;
   const flags = new Array<boolean>(n).fill(false);
   if (distance <= 0) return flags;
+  distance = Math.max(LEAST_DISTANCE, distance);
   const cells = new Map<number, number[]>();
   for (let i = 0; i < n; i++) {
     const column = Math.floor(xy[2 * i] / distance), row = Math.floor(xy[2 * i + 1] / distance);

@@ -125,6 +125,15 @@ Deno.test("tracker: of two points that meet, the older lives", async () => {
   assert.deepEqual(ids(await next()), [1, 3]);
 });
 
+Deno.test("tracker: a distance next to nothing crowds a point at the same place", async () => {
+  const { next } = scripted([
+    { corners: [[10, 10], [20, 10], [30, 10]] },
+    { move: (x, y) => x === 20 ? [10, y] : [x, y] },
+  ], { detect: { minDistance: 1e-300, refill: 0 }, filter: { crowding: 1 } });
+  await next();
+  assert.deepEqual(lost(await next()), { 2: "crowded" });
+});
+
 Deno.test("tracker: the options reach the engine, and detection asks for what is missing", async () => {
   const { next, sequence } = scripted([{ corners: CORNERS }, { corners: [[70, 70]] }], {
     detect: { maxCorners: 10, interval: 1, useHarrisDetector: true, k: 0.1, gradientSize: 5 },

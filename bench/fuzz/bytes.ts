@@ -1,4 +1,4 @@
-import type { Pick } from "./pick.ts";
+import type { Pick } from "../pick.ts";
 
 const MUTATIONS = [flip, overwrite, cut, repeat, insert, truncate] as const;
 

@@ -1,6 +1,6 @@
 import { OPTIONS } from "../../protocol/mod.ts";
 import { mutateBytes } from "./bytes.ts";
-import type { Pick } from "./pick.ts";
+import type { Pick } from "../pick.ts";
 
 const TYPES = ["configure", "add", "remove", "clear", "mask", "stats"];
 const NUMBERS = [

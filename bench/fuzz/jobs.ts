@@ -3,7 +3,7 @@ import { mutateBytes } from "./bytes.ts";
 import { Connection, Finding } from "./connection.ts";
 import { fuzzedControl } from "./control.ts";
 import { fuzzedJpeg, seedJpegs } from "./jpegs.ts";
-import { Pick } from "./pick.ts";
+import { Pick } from "../pick.ts";
 import { fuzzWire } from "./wire.ts";
 
 /** Messages of one job. Fewer than the errors in a row that end a session. */

@@ -2,7 +2,7 @@ import { jpegSegments } from "../../protocol/mod.ts";
 import { merge, Texture } from "../../test/lib/images.ts";
 import { encodeJpeg } from "../../test/lib/jpeg.ts";
 import { join, mutateBytes } from "./bytes.ts";
-import type { Pick } from "./pick.ts";
+import type { Pick } from "../pick.ts";
 
 const SIZES = [[16, 16], [64, 48], [67, 41], [160, 120]] as const;
 const TOKENS = [

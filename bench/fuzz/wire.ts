@@ -1,5 +1,5 @@
 import { mutateBytes } from "./bytes.ts";
-import type { Pick } from "./pick.ts";
+import type { Pick } from "../pick.ts";
 
 /** After the last byte, more of an answer is waited for no longer than this. */
 const QUIET_MS = 40;

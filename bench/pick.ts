@@ -1,4 +1,4 @@
-import { random } from "../../test/lib/random.ts";
+import { random } from "../test/lib/random.ts";
 
 /** Chances that are the same ones for the same seed. */
 export class Pick {
