@@ -2,6 +2,8 @@ import { findListener, type ProcessState, readProcess } from "./process.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const KEPT_LINES = 200;
+/** A server that hangs does not obey; it has this long. */
+const STOP_MS = 15_000;
 
 /** A server started as an operator starts it, on a free port, with the permissions it has by default. */
 export class ServerProcess {
@@ -63,10 +65,12 @@ export class ServerProcess {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
   }
 
-  /** Asks it to stop. @returns the exit code */
+  /** Asks it to stop, and ends it where it does not. @returns the exit code */
   async stop(): Promise<number> {
     if (!this.#hasEnded) this.#child.kill("SIGTERM");
+    const late = setTimeout(() => Deno.kill(this.pid, "SIGKILL"), STOP_MS);
     await this.#output.drained;
+    clearTimeout(late);
     return (await this.ended).code;
   }
 }

@@ -45,7 +45,7 @@ export class Fuzzer {
   }
 
   async close(): Promise<void> {
-    await this.#connection?.close(true);
+    await this.#connection?.close(false);
   }
 
   async #run(kind: Kind, job: number, pick: Pick): Promise<void> {

@@ -51,6 +51,6 @@ export class Witness {
   }
 
   async close(): Promise<void> {
-    await this.#connection.close(true);
+    await this.#connection.close(false);
   }
 }
