@@ -10,8 +10,8 @@ import { fuzzWire } from "./wire.ts";
 export const MESSAGES_A_JOB = 16;
 /** Then it begins anew, so that what a finding needs is not far back. */
 const JOBS_A_CONNECTION = 60;
-/** By these the server may end a connection: not a frame, not UTF-8, too many errors. */
-const ALLOWED_CLOSES = [1003, 1007, 1008];
+/** By these the server may end a connection: not a frame, not UTF-8, too many errors, too large. */
+const ALLOWED_CLOSES = [1003, 1007, 1008, 1009];
 
 export const KINDS = ["controls", "headers", "jpegs", "wire"] as const;
 export type Kind = typeof KINDS[number];
