@@ -6,12 +6,17 @@ import type { ServerLimits } from "./limits.ts";
 /** A client that does not answer the close frame within this is cut off. */
 const CLOSE_MS = 2000;
 
+/** Of a client's ping or pong: two bytes and the mask. */
+const CONTROL_HEADER_BYTES = 6;
+
 interface Watched {
   ws: WebSocket;
   /** Last message, or the opening. */
   heardAt: number;
-  /** When the first byte came of a message that is not complete; null between messages. */
-  partialSince: number | null;
+  /** Bytes of a message that is not complete, as far as they are known. */
+  partial: number;
+  /** When the first of them came. */
+  partialSince: number;
   pingedAt: number;
   ponged: boolean;
   closedAt: number | null;
@@ -41,22 +46,29 @@ export class Watch implements Disposable {
     const watched: Watched = {
       ws,
       heardAt: now,
-      partialSince: null,
+      partial: 0,
+      partialSince: now,
       pingedAt: now,
       ponged: true,
       closedAt: null,
     };
     this.#watched.set(ws, watched);
     // before ws sees the bytes: where they complete a message, it says so next
-    socket.prependListener("data", () => watched.partialSince ??= performance.now());
-    const complete = () => watched.partialSince = null;
+    socket.prependListener("data", ({ length }: Uint8Array) => {
+      if (watched.partial === 0) watched.partialSince = performance.now();
+      watched.partial += length;
+    });
     ws.on("message", () => {
-      complete();
+      watched.partial = 0;
       watched.heardAt = performance.now();
     });
-    ws.on("ping", complete);
-    ws.on("pong", () => {
-      complete();
+    // they may come between the parts of a message, and do not complete it
+    const passOver = ({ length }: Uint8Array) => {
+      watched.partial = Math.max(0, watched.partial - CONTROL_HEADER_BYTES - length);
+    };
+    ws.on("ping", passOver);
+    ws.on("pong", (data) => {
+      passOver(data);
       watched.ponged = true;
     });
     ws.on("close", () => this.#watched.delete(ws));
@@ -65,7 +77,7 @@ export class Watch implements Disposable {
   /** A message whose rest the server itself did not read is not slow. */
   resumed(ws: WebSocket): void {
     const watched = this.#watched.get(ws);
-    if (watched) watched.partialSince = null;
+    if (watched) watched.partial = 0;
   }
 
   [Symbol.dispose](): void {
@@ -85,7 +97,7 @@ export class Watch implements Disposable {
 
   #judge(watched: Watched, now: number): void {
     const { messageMs, idleMs } = this.#limits;
-    if (watched.partialSince !== null && now - watched.partialSince > messageMs) {
+    if (watched.partial > 0 && now - watched.partialSince > messageMs) {
       const late = `a message took longer than ${messageMs / 1000} s to arrive`;
       this.#close(watched, CloseCode.tooManyErrors, late);
     } else if (now - watched.heardAt > idleMs) {

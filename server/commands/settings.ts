@@ -83,6 +83,9 @@ function parseValue(text: string): unknown {
   }
 }
 
+/** Nobody waits for another session here, and a picture may be large. */
+const DEADLINE_MS = 120_000;
+
 /**
  * Opens the engine that flag or variable name, or the best one.
  *
@@ -93,5 +96,6 @@ export function openEngine({ engine }: { engine?: string }): Promise<FlowEngine>
   return selectEngine(readChoice("engine", name, ENGINES), {
     library: Deno.env.get("LKSTREAM_LIBRARY") || null,
     maxFramePixels: MAX_FRAME_PIXELS,
+    deadlineMs: DEADLINE_MS,
   });
 }
