@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type {} from "../client/page/events.ts"; // the types of its events
 import { DESKTOP, inPage, pointsAbove, server } from "./lib/page.ts";
 
 interface Hover {
