@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { type Encoder, openEncoder } from "./encoder.ts";
-import { type Picture, pictureSize, watchFrames } from "./frames.ts";
+import { type Attachable, type Frames, watchFrames } from "./frames.ts";
 import { Latest, Rate, type Spread } from "./meter.ts";
 import { SentFrames } from "./sent_frames.ts";
 
@@ -42,33 +42,32 @@ const EARLY_MS = 4;
 const SCENE_MS = 3000;
 
 /**
- * Sends what `picture` shows over `connection` until it is closed. Frames are
- * never queued: while two are unanswered, those that the picture shows are skipped.
- * Tracking begins anew with its first frame, and after the picture stood still
- * in the background.
+ * Sends what `source` shows over `connection` until it is closed. Frames are
+ * never queued: while two are unanswered, those that it shows are skipped.
+ * Tracking begins anew with its first frame, and after it stood still in the
+ * background. {@linkcode Connection.attach} is the same.
  *
  * ```ts
  * using capturing = capture(video, connection, { maxSide: 640 });
  * ```
  */
 export function capture(
-  picture: Picture,
+  source: Attachable,
   connection: Connection,
   options: CaptureOptions = {},
 ): Capture {
-  return new Capture(picture, connection, options);
+  return new Capture(source, connection, options);
 }
 
-/** Frames on their way from a picture to the server; see {@linkcode capture}. */
+/** Frames on their way from a source to the server; see {@linkcode capture}. */
 export class Capture extends Emitter<CaptureEvents> implements Disposable {
   maxSide: number;
   quality: number;
   maxRate: number;
   keepFrames: boolean;
 
-  readonly #picture: Picture;
   readonly #connection: Connection;
-  readonly #unwatch: () => void;
+  readonly #frames: Frames;
   readonly #sent = new SentFrames();
   readonly #rate = new Rate();
   readonly #encodeMs = new Latest();
@@ -84,7 +83,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   #busy = false;
   #closed = false;
 
-  constructor(picture: Picture, connection: Connection, {
+  constructor(source: Attachable, connection: Connection, {
     maxSide = 640,
     quality = 0.8,
     maxRate = 60,
@@ -95,10 +94,9 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     this.quality = quality;
     this.maxRate = maxRate;
     this.keepFrames = keepFrames;
-    this.#picture = picture;
     this.#connection = connection;
     this.#opening = this.#openEncoder();
-    this.#unwatch = watchFrames(picture, (now) => this.#seen(now));
+    this.#frames = watchFrames(source, (now) => this.#seen(now));
   }
 
   /**
@@ -124,11 +122,11 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     };
   }
 
-  /** Ends the capture; picture and connection are left as they are. Idempotent. */
+  /** Ends the capture; source and connection are left as they are. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#unwatch();
+    this.#frames[Symbol.dispose]();
     this.#sent[Symbol.dispose]();
     this.#encoder?.[Symbol.dispose]();
   }
@@ -191,16 +189,17 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
 
   /** The frame that is shown now, upright as it is shown, at the size to be sent. */
   async #take(): Promise<ImageBitmap | null> {
-    const { width, height } = pictureSize(this.#picture);
-    if (width === 0 || height === 0) return null;
+    const image = this.#frames.image();
+    const { width, height } = this.#frames.size();
+    if (!image || width === 0 || height === 0) return null;
     const maxPixels = this.#connection.hello?.limits.maxFramePixels ?? Infinity;
     const scale = Math.min(
       1,
       this.maxSide / Math.max(width, height),
       Math.sqrt(maxPixels / (width * height)),
     );
-    if (scale === 1) return await createImageBitmap(this.#picture);
-    return await createImageBitmap(this.#picture, {
+    if (scale === 1) return await createImageBitmap(image);
+    return await createImageBitmap(image, {
       resizeWidth: Math.max(1, Math.floor(width * scale)),
       resizeHeight: Math.max(1, Math.floor(height * scale)),
       resizeQuality: "medium",

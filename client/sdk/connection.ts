@@ -17,9 +17,11 @@ import {
   tracksFromJson,
 } from "../../protocol/mod.ts";
 import { type Address, streamAddress } from "./address.ts";
+import { Capture, type CaptureOptions } from "./capture.ts";
 import { Emitter } from "./emitter.ts";
 import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
+import type { Attachable } from "./frames.ts";
 import type { FrameTimes, Spent } from "./frame_times.ts";
 import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
 import { growingPauseMs } from "./pause.ts";
@@ -38,7 +40,15 @@ export interface ConnectOptions {
   silentMs?: number;
   /** How long to wait before the n-th try to reconnect, from 1; 0.5 s growing to 10 s by default. */
   pauseMs?: (attempt: number) => number;
+  /** A class like the platform's `WebSocket`, where there is none: that of the package `ws`. */
+  WebSocket?: SocketClass;
 }
+
+/** What a connection needs of a `WebSocket` class; its events are taken as the platform's. */
+export type SocketClass = new (
+  url: string,
+  protocols: string[],
+) => Pick<WebSocket, "send" | "close">;
 
 /** Where a connection stands. */
 export type ConnectionState =
@@ -96,6 +106,7 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Connec
 /** A session with the server; see {@linkcode connect}. */
 export class Connection extends Emitter<ConnectionEvents> implements Disposable {
   readonly #address: Address;
+  readonly #Socket: SocketClass;
   readonly #hasToken: boolean;
   readonly #silentMs: number;
   readonly #pauseMs: (attempt: number) => number;
@@ -117,8 +128,16 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     results = "bin",
     silentMs = SILENT_MS,
     pauseMs = growingPauseMs,
+    WebSocket = globalThis.WebSocket,
   }: ConnectOptions = {}) {
     super();
+    if (!WebSocket) {
+      throw new TypeError(
+        "Cannot connect without WebSocket: allowed are platforms that have it, " +
+          "as Node from 22, or a class as the option WebSocket",
+      );
+    }
+    this.#Socket = WebSocket;
     this.#address = streamAddress(url, results, token);
     this.#hasToken = Boolean(token);
     this.#silentMs = silentMs;
@@ -170,6 +189,14 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return number;
   }
 
+  /**
+   * Sends what a video, canvas or track shows, until the capture is closed. As
+   * {@linkcode capture}; each can be closed and attached anew.
+   */
+  attach(source: Attachable, options?: CaptureOptions): Capture {
+    return new Capture(source, this, options);
+  }
+
   /** Changes options from the next frame on; they outlast a reconnect. */
   configure(change: PartialOptions): Promise<Options> {
     return this.#ask({ type: "configure", ...change });
@@ -210,8 +237,10 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   #open(): void {
-    const socket = new WebSocket(this.#address.url, this.#address.protocols);
+    const { url, protocols } = this.#address;
+    const socket = new this.#Socket(url, protocols) as WebSocket;
     socket.binaryType = "arraybuffer";
+    socket.onerror = () => {}; // its close follows; `ws` throws where nobody listens
     let openedAt: number | undefined;
     socket.onopen = () => {
       openedAt = performance.now();

@@ -1,3 +1,5 @@
+import { JpegCanvas } from "./jpeg_canvas.ts";
+
 /** A picture for the worker. */
 export interface EncodeRequest {
   bitmap: ImageBitmap;
@@ -20,12 +22,19 @@ export interface Encoder extends Disposable {
 /** How long a worker may take to start. */
 const START_MS = 3000;
 
-/** An encoder in a worker where this browser and this page's origin allow it, else in the page. */
+/** In a page; elsewhere, this is a worker itself. */
+const isPage = typeof document === "object";
+
+/**
+ * An encoder that leaves the page's thread alone: in a worker where this page's
+ * origin allows it, else right here.
+ */
 export async function openEncoder(workerUrl: URL): Promise<Encoder> {
+  if (!isPage) return new LocalEncoder();
   try {
     return await WorkerEncoder.open(workerUrl);
   } catch {
-    return new PageEncoder();
+    return new LocalEncoder();
   }
 }
 
@@ -39,12 +48,12 @@ class WorkerEncoder implements Encoder {
     worker.onerror = () => this.#fail(new Error("Cannot encode a frame: the worker failed"));
   }
 
-  /** Fails where the worker is of another origin, cannot be loaded, or cannot write JPEG. */
+  /** Fails where the worker is of another origin or cannot be loaded. */
   static open(url: URL): Promise<WorkerEncoder> {
     const worker = new Worker(url, { type: "module", name: "lkstream capture" });
     const { promise, resolve, reject } = Promise.withResolvers<WorkerEncoder>();
     const timer = setTimeout(reject, START_MS);
-    worker.onmessage = ({ data: able }) => able ? resolve(new WorkerEncoder(worker)) : reject();
+    worker.onmessage = () => resolve(new WorkerEncoder(worker));
     worker.onerror = reject;
     promise.catch(() => worker.terminate()).finally(() => clearTimeout(timer));
     return promise;
@@ -67,24 +76,16 @@ class WorkerEncoder implements Encoder {
   }
 }
 
-class PageEncoder implements Encoder {
-  readonly thread = "main";
-  readonly #canvas = document.createElement("canvas");
-  readonly #context = this.#canvas.getContext("2d", { alpha: false, willReadFrequently: true })!;
+/** Encodes where it is called. */
+class LocalEncoder implements Encoder {
+  readonly thread = isPage ? "main" : "worker";
+  readonly #canvas = new JpegCanvas();
 
   async encode({ bitmap, quality }: EncodeRequest): Promise<EncodeReply> {
-    const canvas = this.#canvas;
-    if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
-    if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
-    this.#context.drawImage(bitmap, 0, 0);
-    const blob = await new Promise<Blob | null>((resolve) => {
-      canvas.toBlob(resolve, "image/jpeg", quality);
-    });
-    if (!blob) throw new Error(`Cannot encode a frame of ${bitmap.width}×${bitmap.height} pixels`);
-    return { bitmap, jpeg: new Uint8Array(await blob.arrayBuffer()) };
+    return { bitmap, jpeg: await this.#canvas.encode(bitmap, quality) };
   }
 
   [Symbol.dispose](): void {
-    this.#canvas.width = this.#canvas.height = 0; // Safari frees its memory only so
+    this.#canvas[Symbol.dispose]();
   }
 }

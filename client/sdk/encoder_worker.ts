@@ -1,18 +1,14 @@
 /// <reference lib="webworker" />
 import type { EncodeReply, EncodeRequest } from "./encoder.ts";
+import { JpegCanvas } from "./jpeg_canvas.ts";
 
-/**
- * The worker that turns pictures into JPEGs, off the page's thread. It first says
- * whether this browser can: an OffscreenCanvas that draws and writes JPEG.
- */
+/** The worker that turns pictures into JPEGs, off the page's thread. It first says that it can. */
 const worker = globalThis as unknown as DedicatedWorkerGlobalScope;
-const canvas = new OffscreenCanvas(1, 1);
-const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true })!;
+const canvas = new JpegCanvas();
 
-worker.onmessage = async ({ data }: MessageEvent<EncodeRequest>) => {
-  const { bitmap } = data;
+worker.onmessage = async ({ data: { bitmap, quality } }: MessageEvent<EncodeRequest>) => {
   try {
-    const jpeg = await encode(data);
+    const jpeg = await canvas.encode(bitmap, quality);
     // The picture goes back: what is drawn under a result is what was sent.
     const reply: EncodeReply = { bitmap, jpeg };
     worker.postMessage(reply, [bitmap, jpeg.buffer]);
@@ -22,13 +18,4 @@ worker.onmessage = async ({ data }: MessageEvent<EncodeRequest>) => {
   }
 };
 
-async function encode({ bitmap, quality }: EncodeRequest): Promise<Uint8Array<ArrayBuffer>> {
-  if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
-  if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
-  context.drawImage(bitmap, 0, 0);
-  const blob = await canvas.convertToBlob({ type: "image/jpeg", quality });
-  return new Uint8Array(await blob.arrayBuffer());
-}
-
-const { type } = await canvas.convertToBlob({ type: "image/jpeg" });
-worker.postMessage(type === "image/jpeg");
+worker.postMessage("ready");

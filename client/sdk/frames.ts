@@ -1,26 +1,109 @@
-/** What frames are taken from. */
+import { TrackReader } from "./track_reader.ts";
+
+/** What a page shows: frames are taken from it. */
 export type Picture = HTMLVideoElement | HTMLCanvasElement;
 
-/** Size in pixels as shown: a phone that is turned swaps the two. 0 × 0 before the first frame. */
-export function pictureSize(picture: Picture): { width: number; height: number } {
-  return picture instanceof HTMLVideoElement
-    ? { width: picture.videoWidth, height: picture.videoHeight }
-    : { width: picture.width, height: picture.height };
+/**
+ * Whatever frames can be taken from. In workers these are canvases, and tracks
+ * where the browser has `MediaStreamTrackProcessor` there.
+ */
+export type Attachable = Picture | OffscreenCanvas | MediaStreamTrack;
+
+/** Frames as they are shown. Closing it leaves what it watches as it is. */
+export interface Frames extends Disposable {
+  /** What is shown now; null while there is nothing. */
+  image(): HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | VideoFrame | null;
+  /** Size in pixels as shown: a phone that is turned swaps the two. 0 × 0 before the first frame. */
+  size(): { width: number; height: number };
 }
 
 /**
- * Calls back when the picture shows a new frame: a video says when, a canvas may
- * have changed at every repaint. Nothing is called while the page is hidden.
- * Returns how to end it.
+ * Calls back with the time when a new frame is shown: a video and a track say
+ * when, a canvas may have changed at every repaint. Nothing is called for
+ * canvases and videos while the page is hidden.
+ *
+ * @throws {TypeError} for a track in a worker of a browser that cannot read it there.
  */
-export function watchFrames(picture: Picture, callback: (now: number) => void): () => void {
-  if (picture instanceof HTMLVideoElement && "requestVideoFrameCallback" in picture) {
-    let handle = picture.requestVideoFrameCallback(function seen(now) {
-      handle = picture.requestVideoFrameCallback(seen);
-      callback(now);
-    });
-    return () => picture.cancelVideoFrameCallback(handle);
+export function watchFrames(source: Attachable, callback: (now: number) => void): Frames {
+  if ("getContext" in source) return new CanvasFrames(source, callback);
+  if ("videoWidth" in source) return new VideoFrames(source, callback);
+  if (TrackReader.isSupported) return new TrackReader(source, callback);
+  if (typeof document === "object") return new PlayedTrack(source, callback);
+  throw new TypeError(
+    "Cannot take frames from a track here: allowed are pages, and workers that have " +
+      "MediaStreamTrackProcessor",
+  );
+}
+
+class CanvasFrames implements Frames {
+  readonly #stop: () => void;
+
+  constructor(readonly canvas: HTMLCanvasElement | OffscreenCanvas, callback: Callback) {
+    this.#stop = atEveryRepaint(callback);
   }
+
+  image() {
+    return this.canvas;
+  }
+
+  size() {
+    return { width: this.canvas.width, height: this.canvas.height };
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+}
+
+class VideoFrames implements Frames {
+  readonly #stop: () => void;
+
+  constructor(readonly video: HTMLVideoElement, callback: Callback) {
+    this.#stop = "requestVideoFrameCallback" in video
+      ? atEveryFrame(video, callback)
+      : atEveryRepaint(callback);
+  }
+
+  image() {
+    return this.video;
+  }
+
+  size() {
+    return { width: this.video.videoWidth, height: this.video.videoHeight };
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+}
+
+/** A track where only a video element can read it. */
+class PlayedTrack extends VideoFrames {
+  constructor(track: MediaStreamTrack, callback: Callback) {
+    const video = document.createElement("video");
+    video.muted = video.playsInline = true; // else no browser plays it by itself
+    video.srcObject = new MediaStream([track]);
+    video.play().catch(() => {}); // closed meanwhile
+    super(video, callback);
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.video.srcObject = null;
+  }
+}
+
+type Callback = (now: number) => void;
+
+function atEveryFrame(video: HTMLVideoElement, callback: Callback): () => void {
+  let handle = video.requestVideoFrameCallback(function seen(now) {
+    handle = video.requestVideoFrameCallback(seen);
+    callback(now);
+  });
+  return () => video.cancelVideoFrameCallback(handle);
+}
+
+function atEveryRepaint(callback: Callback): () => void {
   let handle = requestAnimationFrame(function repaint(now) {
     handle = requestAnimationFrame(repaint);
     callback(now);

@@ -22,7 +22,7 @@ export * from "./connection.ts";
 export * from "./errors.ts";
 export type { Measured } from "./flight.ts";
 export type { FrameTimes, Spent } from "./frame_times.ts";
-export type { Picture } from "./frames.ts";
+export type { Attachable, Picture } from "./frames.ts";
 export * from "./governor.ts";
 export type { Spread } from "./meter.ts";
 export * from "./sample.ts";

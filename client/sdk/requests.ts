@@ -32,10 +32,11 @@ export class Requests {
 
   /** A promise of the answer. It may be ignored: errors are also events. */
   wait<N extends Name>(message: RequestMessage<N>): Promise<Answers[N]> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answers[N]>();
-    promise.catch(() => {});
-    this.#waiting.push({ message, resolve: resolve as (value: unknown) => void, reject });
-    return promise;
+    const answered = new Promise<Answers[N]>((resolve, reject) => {
+      this.#waiting.push({ message, resolve: resolve as (value: unknown) => void, reject });
+    });
+    answered.catch(() => {});
+    return answered;
   }
 
   answer<N extends Name>(type: N, value: Answers[N]): void {

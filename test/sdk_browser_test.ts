@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import type { Browser, Page } from "playwright-core";
+import type * as sdk from "../client/sdk/mod.ts";
+import { startBrowser } from "./lib/browser.ts";
+import { type Running, start } from "./lib/running.ts";
+import { Throttle } from "./lib/throttle.ts";
+
+let browser: Browser;
+let server: Running;
+
+Deno.test.beforeAll(async () => {
+  server = await start();
+  browser = await startBrowser();
+});
+
+Deno.test.afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** A page that has nothing but the server's origin must be done within this time. */
+const DEADLINE_MS = 60_000;
+
+/** A test in a page of the server that is not lkstream's own, and that logs no error. */
+function inPage(name: string, body: (page: Page) => Promise<void>): void {
+  Deno.test(`sdk in a browser: ${name}`, async () => {
+    const page = await browser.newPage({ permissions: ["camera"], bypassCSP: true });
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(`${error}`));
+    const deadline = setTimeout(() => page.close(), DEADLINE_MS); // what waits in it fails
+    try {
+      await page.goto(`${server.url}/healthz`);
+      await body(page);
+      assert.deepEqual(errors, []);
+    } finally {
+      clearTimeout(deadline);
+      await page.close();
+    }
+  });
+}
+
+/** What came of a source that was attached. */
+interface Outcome {
+  points: number;
+  width: number;
+  height: number;
+  times: sdk.FrameTimes;
+  thread: string | null;
+}
+
+for (const kind of ["video", "canvas", "track", "track that has to be played"] as const) {
+  inPage(`a ${kind} is attached, its frames are tracked and timed`, async (page) => {
+    const outcome = await page.evaluate(async (kind): Promise<Outcome> => {
+      if (/played/.test(kind)) Reflect.deleteProperty(globalThis, "MediaStreamTrackProcessor");
+      const { connect, openCamera, openSample }: typeof sdk = await import(
+        `${location.origin}/lkstream.js`
+      );
+      const source = kind === "canvas"
+        ? openSample({ width: 320, height: 240 })
+        : await openCamera({ width: 320, height: 240 });
+      document.body.append(source.picture);
+      const { picture } = source;
+      const track = () =>
+        ((picture as HTMLVideoElement).srcObject as MediaStream).getVideoTracks()[0];
+      const connection = connect(location.origin);
+      const capturing = connection.attach(/track/.test(kind) ? track() : picture, { maxRate: 20 });
+      const outcome = await new Promise<Outcome>((resolve) => {
+        let latest: sdk.Tracks;
+        connection.on("tracks", (tracks) => latest = tracks);
+        connection.on("frame", (times) => {
+          const { width, height, points } = latest;
+          const { thread } = capturing.measured();
+          if (times.seq !== latest.seq) throw new Error("the times of another frame");
+          if (times.seq >= 5) resolve({ points: points.id.length, width, height, times, thread });
+        });
+      });
+      capturing.close();
+      capturing.close();
+      if (/track/.test(kind) && track().readyState !== "live") {
+        throw new Error("the track was ended");
+      }
+      source.close();
+      connection.close();
+      return outcome;
+    }, kind);
+    const { points, width, height, times, thread } = outcome;
+    assert.ok(points > 0);
+    assert.deepEqual([width, height, thread], [320, 240, "worker"]);
+    assert.ok(times.capture! > 0 && times.encode! > 0 && times.decode > 0);
+    const { network, queue, decode, track, detect, other, roundTrip } = times;
+    const sum = network + queue + decode + track + detect + other;
+    assert.ok(Math.abs(sum - roundTrip) < 0.1, `${sum} of ${roundTrip} ms`);
+  });
+}
+
+/** Runs in a worker: attaches what it is sent, answers with the first outcome. */
+const WORKER = `
+  onmessage = async ({ data: { origin, source } }) => {
+    try {
+      const { connect } = await import(origin + "/lkstream.js");
+      const connection = connect(origin);
+      connection.on("error", (error) => postMessage({ error: String(error) }));
+      if (source instanceof OffscreenCanvas) {
+        const context = source.getContext("2d");
+        const draw = () => {
+          for (let i = 0; i < 60; i++) {
+            context.fillStyle = "#" + (i * 7919 % 4096).toString(16).padStart(3, "0");
+            context.fillRect(i * 89 % 300, i * 53 % 220, 18, 14);
+          }
+          requestAnimationFrame(draw);
+        };
+        draw();
+      }
+      const capturing = connection.attach(source);
+      connection.on("tracks", ({ seq, points, width, height }) => {
+        if (seq < 3) return;
+        const { thread } = capturing.measured();
+        capturing.close();
+        connection.close();
+        postMessage({ points: points.id.length, width, height, thread });
+      });
+    } catch (error) {
+      postMessage({ error: String(error) });
+    }
+  };`;
+
+inPage("in a worker, an OffscreenCanvas is attached", async (page) => {
+  const outcome = await page.evaluate(async (script) => {
+    const worker = new Worker(URL.createObjectURL(new Blob([script])));
+    const source = new OffscreenCanvas(320, 240);
+    const outcome = new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
+    worker.postMessage({ origin: location.origin, source }, [source]);
+    return await outcome as Partial<Outcome> & { error?: string };
+  }, WORKER);
+  assert.equal(outcome.error, undefined);
+  assert.deepEqual([outcome.width, outcome.height, outcome.thread], [320, 240, "worker"]);
+  assert.ok(outcome.points! > 0);
+});
+
+inPage("the governor brings a real capture under its target over a slow link", async (page) => {
+  const link = await Throttle.open(new URL(server.url), { delayMs: 5, bytesPerMs: 250 });
+  try {
+    await page.goto(`${link.url}/healthz`);
+    const { reasons, quality, roundTrips } = await page.evaluate(async () => {
+      const { connect, govern, openSample }: typeof sdk = await import(
+        `${location.origin}/lkstream.js`
+      );
+      const sample = openSample({ width: 640, height: 480 });
+      const connection = connect(location.origin);
+      const capturing = connection.attach(sample.picture, { maxRate: 15 });
+      const governor = govern(capturing, connection, { targetMs: 150 });
+      const reasons: string[] = [];
+      let roundTrips: number[] = [];
+      governor.on("change", ({ reason }) => {
+        reasons.push(reason);
+        roundTrips = [];
+      });
+      await new Promise<void>((resolve) =>
+        connection.on("frame", ({ roundTrip }) => {
+          roundTrips.push(roundTrip);
+          const fast = roundTrips.slice(-12).filter((ms) => ms < 150);
+          if (reasons.length > 0 && fast.length >= 9) resolve();
+        })
+      );
+      const { quality } = governor.state;
+      governor.close();
+      capturing.close();
+      sample.close();
+      connection.close();
+      return { reasons, quality, roundTrips };
+    });
+    assert.match(reasons[0], /^Lowered the JPEG quality/);
+    assert.ok(quality < 0.8, `${quality}, ${roundTrips}`);
+  } finally {
+    await link.close();
+  }
+});
