@@ -38,7 +38,7 @@ export function checksOf(
     },
     {
       reason: "out_of_frame",
-      name: "to the frame’s edge",
+      name: "to the edge",
       value: Math.min(x, y, width - 1 - x, height - 1 - y) + 0.5,
       limit: 0,
       side: "≥",
@@ -50,7 +50,7 @@ export function checksOf(
       value: isNew ? NaN : points.error[i],
       limit: filter.maxError,
       side: "≤",
-      unit: "grey levels",
+      unit: "levels",
     },
     {
       reason: "forward_backward",
@@ -62,7 +62,7 @@ export function checksOf(
     },
     {
       reason: "crowded",
-      name: "to an older point",
+      name: "to older point",
       value: distanceToOlder(points.xy, i),
       limit: filter.crowding * detect.minDistance,
       side: "≥",
