@@ -51,7 +51,7 @@ function formOf(file: string): "svg" | "png" | "jpeg" {
   return ending === "svg" || ending === "png" ? ending : "jpeg";
 }
 
-function layersOf(under: Under, a: Uint8Array, b: Uint8Array): Layer[] {
+function layersOf(under: Under, [a, b]: Uint8Array[]): Layer[] {
   if (under === "both") return [{ jpeg: a, opacity: 1 }, { jpeg: b, opacity: 0.5 }];
   return under === "none" ? [] : [{ jpeg: under === "a" ? a : b, opacity: 1 }];
 }
@@ -92,7 +92,7 @@ await runCommand({
     try {
       const result = await followTwo(engine, a, b, options);
       if (form) {
-        const layers = layersOf(under, withoutExif(a), withoutExif(b));
+        const layers = layersOf(under, [a, b].map(({ jpeg }) => withoutExif(jpeg)));
         await save(values.output!, form, flowScene(result, layers, { colour, scale }));
       }
       console.error(summary(result));

@@ -59,8 +59,8 @@ async function listFolder(folder: string): Promise<string[]> {
 }
 
 /** @throws {Error} naming the file, where it cannot be read. */
-export async function readPicture(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  return await Deno.readFile(name).catch((error) => refuse(name, error));
+export async function readPicture(name: string): Promise<SourceFrame> {
+  return { name, jpeg: await Deno.readFile(name).catch((error) => refuse(name, error)) };
 }
 
 function refuse(name: string, error: unknown): never {
@@ -72,7 +72,7 @@ function fromFiles(files: string[], signal: AbortSignal): Source {
   async function* frames(): AsyncGenerator<SourceFrame> {
     for (const name of files) {
       if (signal.aborted) return;
-      yield { name, jpeg: await readPicture(name) };
+      yield await readPicture(name);
     }
   }
   return { count: files.length, frames: frames(), damaged: () => 0 };

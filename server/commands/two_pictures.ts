@@ -4,9 +4,15 @@ import {
   type LostReason,
   type Options,
 } from "../../protocol/mod.ts";
-import type { Advanced, FlowEngine, FlowSequence } from "../engines/engine.ts";
-import { Status } from "../engines/engine.ts";
-import { Tracker } from "../tracker.ts";
+import {
+  type Advanced,
+  type FlowEngine,
+  type FlowSequence,
+  FrameError,
+  Status,
+} from "../engines/engine.ts";
+import { type Step, Tracker } from "../tracker.ts";
+import type { SourceFrame } from "./source.ts";
 
 /** What became of a point: where it was found, or why it was lost. */
 export type PointStatus = "tracked" | LostReason;
@@ -33,21 +39,20 @@ export interface TwoPictures {
  * Finds corners in `first` and follows them into `second`. The tracker decides
  * which of them are lost, as it does for a stream; numbers are the engine's.
  *
- * @throws {Error} where the pictures differ in size.
- * @throws {FrameError} where one of them does not decode.
+ * @throws {Error} where the pictures differ in size, or one of them does not decode.
  * @throws {EngineError}
  */
 export async function followTwo(
   engine: FlowEngine,
-  first: Uint8Array,
-  second: Uint8Array,
+  first: SourceFrame,
+  second: SourceFrame,
   options: Options,
 ): Promise<TwoPictures> {
   await using sequence = new Recorder(engine.open());
   const tracker = new Tracker(sequence, options, options.detect.maxCorners);
-  const before = await tracker.process(first);
+  const before = await process(tracker, first);
   const from = before.points;
-  const after = await tracker.process(second);
+  const after = await process(tracker, second);
   const { width, height } = after;
   if (width !== before.width || height !== before.height) {
     throw new Error(
@@ -72,6 +77,16 @@ export async function followTwo(
     status: Array.from(from.id, (id) => lost.get(id) ?? "tracked"),
     flow: after.flow,
   };
+}
+
+/** A picture that cannot be used is told by its name. */
+async function process(tracker: Tracker, { name, jpeg }: SourceFrame): Promise<Step> {
+  try {
+    return await tracker.process(jpeg);
+  } catch (error) {
+    if (!(error instanceof FrameError)) throw error;
+    throw new Error(`${name}: ${error.message}`);
+  }
 }
 
 /** A sequence that keeps what the engine found last, of lost points too. */
