@@ -30,7 +30,7 @@ Deno.test("track: a folder's frames, one line each, move as the pictures do", as
     assert.ok(points.age.filter((age) => age > 0).length > 20);
   }
   assert.match(ran.stderr, /^Tracked 6 frames of 160×120 on \w+ in [\d.]+ s, \d+ frames\/s\n/);
-  assert.ok(!/[\r\x1b]/.test(ran.stderr), "a progress bar, where there is no terminal");
+  assert.ok(!ran.stderr.includes("\r"), "a progress bar, where there is no terminal");
 });
 
 Deno.test("track: MJPEG on standard input, with garbage and a cut end, gives the same", async () => {

@@ -12,7 +12,8 @@ export interface Played {
 
 /**
  * Plays frames to a server, at `fps` frames a second or, where that is 0, each
- * as soon as there is room for it. Resolves when all that was sent is answered.
+ * when the one before is answered: then the server has none to drop. Resolves
+ * when all that was sent is answered.
  *
  * @param signal ends the play
  * @throws {LkstreamError} where the server does not let us in, or closes for good.
@@ -29,7 +30,7 @@ export async function play(
   const startedAt = performance.now();
   let due = 0;
   for await (const { jpeg } of frames) {
-    if (fps === 0) await changes.until(() => connection.free > 0);
+    if (fps === 0) await changes.until(() => connection.free === MAX_UNANSWERED);
     else await changes.pauseUntil(startedAt + 1000 * due++ / fps);
     if (signal.aborted) break;
     if (connection.send(jpeg) === null) played.skipped++;

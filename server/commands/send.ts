@@ -11,7 +11,7 @@ const FLAGS = {
   fps: {
     type: "string",
     value: "N",
-    text: "frames a second (default 30); 0 sends each as soon as there is room",
+    text: "frames a second (default 30); 0 sends each when the one before is answered",
   },
   loop: { type: "boolean", text: "begins again after the last file, until interrupted" },
   token: { type: "string", value: "T", text: "the server's token; LKSTREAM_TOKEN hides it better" },
@@ -47,7 +47,7 @@ await runCommand({
   about:
     `Plays SOURCE to the server at URL (default ${DEFAULT_URL}) and writes the tracks that come\n` +
     "back, a line of JSON a frame. Frames that are due while two are unanswered are skipped, as a\n" +
-    `camera's would be; with --fps 0 none is.\n\n${
+    `camera's would be; with --fps 0 every frame is tracked.\n\n${
       SOURCE_HELP.replace("task track -", "task send -")
     }`,
   flags: FLAGS,
