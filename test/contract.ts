@@ -277,6 +277,7 @@ function checkCorners(check: Check): void {
     ["few corners", { maxCorners: 20 }],
     ["a high quality", { qualityLevel: 0.3 }],
     ["the highest quality", { qualityLevel: 1 }],
+    ["the least quality", { qualityLevel: Number.MIN_VALUE, maxCorners: 10_000 }],
     ["no distance", { minDistance: 0, maxCorners: 10_000 }],
     ["a distance between pixels", { minDistance: 12.5 }],
     ["a large distance", { minDistance: 500 }],

@@ -21,6 +21,9 @@ import {
   unwrap,
 } from "./ffi.ts";
 
+/** The library takes no less; of what clients may ask for, single precision makes 0. */
+const LEAST_QUALITY = 1e-30;
+
 export interface NativeEngineOptions {
   /** The library's file. */
   library: string;
@@ -154,7 +157,7 @@ class Buffers {
   writeDetectOptions(options: DetectOptions): void {
     const view = this.detectOptions;
     view.setUint32(0, options.maxCorners, true);
-    view.setFloat32(4, options.qualityLevel, true);
+    view.setFloat32(4, Math.max(LEAST_QUALITY, options.qualityLevel), true);
     view.setFloat32(8, options.minDistance, true);
     view.setUint32(12, options.blockSize, true);
     view.setUint32(16, options.gradientSize, true);
