@@ -34,7 +34,7 @@ const FLAGS = {
 
 /** Fuzzing is not held up by what keeps clients from asking for too much. */
 const SERVER_FLAGS = ["--max-control-rate", "100000", "--max-frame-rate", "1000"];
-/** Memory is compared with what it was after the first tenth. */
+/** Memory is compared with what it was after the first fifth. */
 const MAX_GROWTH = 1.1;
 const WITNESS_PAUSE_MS = 2000;
 const REST_MS = 3000;
@@ -82,7 +82,7 @@ class Run {
   readonly #outcomes = new Map<string, number>();
   readonly #sent = new Map<Kind, number>();
   #done = 0;
-  #rssAfterFirstTenth = 0;
+  #rssAfterWarmUp = 0;
 
   constructor(server: ServerProcess, kinds: Kind[], seed: number) {
     this.#server = server;
@@ -150,7 +150,9 @@ class Run {
   async #note(when: string): Promise<void> {
     const { rssMiB, handles, threads } = this.#server.state();
     const heap = await this.#server.metric("lkstream_memory_bytes", 'kind="heap"') / 2 ** 20;
-    if (this.#rssAfterFirstTenth === 0 && this.#done > 0) this.#rssAfterFirstTenth = rssMiB;
+    if (this.#rssAfterWarmUp === 0 && this.#done >= this.#kinds.length / 5) {
+      this.#rssAfterWarmUp = rssMiB;
+    }
     console.log(
       `${when.padStart(6)}  ${rssMiB.toFixed(0).padStart(5)} MiB resident, ` +
         `${heap.toFixed(0).padStart(3)} MiB heap, ${handles} handles, ${threads} threads`,
@@ -161,9 +163,9 @@ class Run {
     const sessions = await this.#server.metric("lkstream_sessions");
     if (sessions !== 0) throw new Finding(`${sessions} sessions are left`);
     const { rssMiB } = this.#server.state();
-    if (this.#rssAfterFirstTenth > 0 && rssMiB > MAX_GROWTH * this.#rssAfterFirstTenth) {
+    if (this.#rssAfterWarmUp > 0 && rssMiB > MAX_GROWTH * this.#rssAfterWarmUp) {
       throw new Finding(
-        `Memory grew from ${this.#rssAfterFirstTenth.toFixed(0)} MiB after the first tenth ` +
+        `Memory grew from ${this.#rssAfterWarmUp.toFixed(0)} MiB after the first fifth ` +
           `to ${rssMiB.toFixed(0)} MiB`,
       );
     }

@@ -30,6 +30,7 @@ export class ServerProcess {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "start", "--port", "0", ...flags],
       cwd: ROOT,
+      env: { MALLOC_ARENA_MAX: "2" }, // as docs/operations/lkstream.service has it
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
