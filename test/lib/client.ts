@@ -39,16 +39,19 @@ export class Client {
    */
   static connect(
     url: string,
-    { protocols = ["lkstream.v1.bin"], headers = {}, query = "", autoPong = true }: {
+    { protocols = ["lkstream.v1.bin"], headers = {}, query = "", autoPong = true, ca }: {
       protocols?: string[];
       headers?: Record<string, string>;
       query?: string;
       autoPong?: boolean;
+      /** Certificate (PEM) to trust. */
+      ca?: string;
     } = {},
   ): Promise<Client> {
     const socket = new WebSocket(`${url.replace("http", "ws")}/v1/stream${query}`, protocols, {
       headers,
       autoPong,
+      ca,
     });
     const client = new Client(socket);
     return new Promise((connected, failed) => {

@@ -1,0 +1,117 @@
+import { selfSigned } from "../../server/tls.ts";
+
+/** A reverse proxy that runs with the configuration of docs/operations, on free ports. */
+export interface Proxy {
+  /** https://127.0.0.1:… */
+  readonly url: string;
+  /** Its certificate, to be trusted. */
+  readonly ca: string;
+  /** @returns what it has logged of requests */
+  close(): Promise<string>;
+}
+
+const DOCS = new URL("../../docs/operations/", import.meta.url);
+const START_MS = 20_000;
+
+type Program = "nginx" | "haproxy";
+
+/** Where the program is; null where it is not installed. Debian keeps it outside of most paths. */
+export async function findProgram(program: Program): Promise<string | null> {
+  for (const folder of [...Deno.env.get("PATH")!.split(":"), "/usr/sbin"]) {
+    const path = `${folder}/${program}`;
+    if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
+  }
+  return null;
+}
+
+/** @param backend the server's, http://127.0.0.1:… */
+export async function startProxy(program: Program, backend: string): Promise<Proxy> {
+  const folder = await Deno.makeTempDir({ prefix: "lkstream-proxy-" });
+  const { cert, key } = await selfSigned(["127.0.0.1"]);
+  await Deno.writeTextFile(`${folder}/fullchain.pem`, cert);
+  await Deno.writeTextFile(`${folder}/privkey.pem`, key);
+  await Deno.writeTextFile(`${folder}/lkstream.pem`, `${cert}\n${key}\n`);
+  const ports = { https: freePort(), http: freePort() };
+  const args = await configure[program](folder, ports, new URL(backend).host);
+  const child = new Deno.Command((await findProgram(program))!, {
+    args,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  let hasEnded = false;
+  child.status.then(() => hasEnded = true);
+  const end = performance.now() + START_MS;
+  while (!await listens(ports.https)) {
+    if (hasEnded || performance.now() > end) {
+      throw new Error(`Cannot start ${program}: ${(await output).join("")}`);
+    }
+    await new Promise((later) => setTimeout(later, 20));
+  }
+  return {
+    url: `https://127.0.0.1:${ports.https}`,
+    ca: cert,
+    async close() {
+      if (!hasEnded) child.kill("SIGTERM");
+      await child.status;
+      const logged = (await output).join("") +
+        await Deno.readTextFile(`${folder}/access.log`).catch(() => "");
+      await Deno.remove(folder, { recursive: true });
+      return logged;
+    },
+  };
+}
+
+type Configure = (
+  folder: string,
+  ports: { https: number; http: number },
+  backend: string,
+) => Promise<string[]>;
+
+/** Writes the documents' configuration with other ports and places. Returns the arguments that use it. */
+const configure: Record<Program, Configure> = {
+  async nginx(folder, ports, backend) {
+    const site = (await Deno.readTextFile(new URL("nginx.conf", DOCS)))
+      .replaceAll(/listen \[::\].*/g, "")
+      .replace("listen 443", `listen 127.0.0.1:${ports.https}`)
+      .replace("listen 80", `listen 127.0.0.1:${ports.http}`)
+      .replaceAll("127.0.0.1:8000", backend)
+      .replaceAll("/etc/ssl/lkstream", folder)
+      .replace("/var/log/nginx/lkstream.log", `${folder}/access.log`);
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+      .map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
+    const main = `daemon off; master_process off; pid ${folder}/pid; error_log stderr;
+      events {} http { ${temporary} ${site} }`;
+    await Deno.writeTextFile(`${folder}/nginx.conf`, main);
+    return ["-p", folder, "-e", "stderr", "-c", `${folder}/nginx.conf`];
+  },
+  async haproxy(folder, ports, backend) {
+    const config = (await Deno.readTextFile(new URL("haproxy.cfg", DOCS)))
+      .replace(/^ +(user|group) haproxy$/gm, "")
+      .replace("bind :443", `bind 127.0.0.1:${ports.https}`)
+      .replace("bind :80", `bind 127.0.0.1:${ports.http}`)
+      .replaceAll("127.0.0.1:8000", backend)
+      .replaceAll("/etc/haproxy", folder)
+      .replace("log /dev/log local0", `log stdout format raw local0`);
+    await Deno.writeTextFile(`${folder}/haproxy.cfg`, config);
+    return ["-f", `${folder}/haproxy.cfg`];
+  },
+};
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function listens(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
