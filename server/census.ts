@@ -6,6 +6,8 @@ import { Refusal } from "./access.ts";
 const PER_ADDRESS = 16;
 /** Addresses that fall into one counter are counted together; with so many, few do. */
 const COUNTERS = 1 << 16;
+/** All sessions; then a seed, so that nobody can choose addresses that are counted as another's. */
+const FIRST = 2;
 const RETRY_AFTER_S = 5;
 
 /**
@@ -25,7 +27,9 @@ export class Census {
 
   /** Counters for the threads of one server. */
   static share(): SharedArrayBuffer {
-    return new SharedArrayBuffer(4 * (1 + COUNTERS));
+    const buffer = new SharedArrayBuffer(4 * (FIRST + COUNTERS));
+    new Uint32Array(buffer)[1] = crypto.getRandomValues(new Uint32Array(1))[0];
+    return buffer;
   }
 
   get open(): number {
@@ -42,7 +46,7 @@ export class Census {
     const { maxSessions } = this.limits;
     const perAddress = this.limits.maxSessionsPerAddress ??
       (isLoopback(address) ? Infinity : PER_ADDRESS);
-    const own = 1 + hash(addressKey(address)) % COUNTERS;
+    const own = FIRST + hash(addressKey(address), this.#counts[1]) % COUNTERS;
     this.#count(0, maxSessions, `allowed are ${maxSessions} at once`);
     try {
       this.#count(own, perAddress, `allowed are ${perAddress} at once from one address`);
@@ -68,9 +72,11 @@ export class Census {
   }
 }
 
-/** FNV-1a. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
+/** FNV-1a, and a last mix of all bits (as MurmurHash3 ends), for the seed stays in the low ones. */
+function hash(text: string, seed: number): number {
+  let value = 0x811c9dc5 ^ seed;
   for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
-  return value >>> 0;
+  value = Math.imul(value ^ value >>> 16, 0x85ebca6b);
+  value = Math.imul(value ^ value >>> 13, 0xc2b2ae35);
+  return (value ^ value >>> 16) >>> 0;
 }

@@ -421,15 +421,21 @@ inPage(
   "an insecure page says why it has no camera, and shows the sample",
   DESKTOP,
   async (page) => {
-    const { port } = new URL(server.url);
-    await page.goto(`http://${INSECURE_HOST}:${port}`);
-    assert.equal(await page.evaluate(() => isSecureContext), false);
-    await page.click("#start");
-    await page.waitForSelector("#notice:not([hidden])");
-    assert.match((await page.textContent("#notice-title"))!, /secure/);
-    assert.ok((await page.textContent("#notice-text"))!.includes(`http://localhost:${port}`));
-    await page.click("#use-sample");
-    await isLive(page);
+    const port = 8000 + Math.floor(50_000 * Math.random());
+    const origin = `http://${INSECURE_HOST}:${port}`;
+    const named = await start({ port, args: ["--allow-origin", origin] });
+    try {
+      await page.goto(origin);
+      assert.equal(await page.evaluate(() => isSecureContext), false);
+      await page.click("#start");
+      await page.waitForSelector("#notice:not([hidden])");
+      assert.match((await page.textContent("#notice-title"))!, /secure/);
+      assert.ok((await page.textContent("#notice-text"))!.includes(`http://localhost:${port}`));
+      await page.click("#use-sample");
+      await isLive(page);
+    } finally {
+      await named.stop();
+    }
   },
 );
 

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { encodeFrame } from "../protocol/mod.ts";
-import { EngineError, type FlowEngine, type FlowSequence } from "../server/engines/engine.ts";
+import {
+  CallError,
+  EngineError,
+  type FlowEngine,
+  type FlowSequence,
+} from "../server/engines/engine.ts";
 import { type Candidate, FailoverEngine } from "../server/engines/failover.ts";
 import { DEFAULT_LIMITS } from "../server/limits.ts";
 import { serve } from "../server/http.ts";
@@ -21,7 +26,7 @@ const DEADLINE_MS = 100;
 const NO_POINTS = new Float32Array();
 
 /** How the next calls of a {@linkcode Trial}'s sequences go. */
-type Mood = "well" | "fails" | "hangs";
+type Mood = "well" | "fails" | "hangs" | "refuses";
 
 /** A candidate whose engines do as they are told. */
 class Trial implements Candidate {
@@ -59,6 +64,7 @@ class Trial implements Candidate {
     const wrapped = new ScriptedSequence(Array.from({ length: 99 }, () => ({ corners: [[5, 5]] })));
     const minded = async <T>(call: () => Promise<T>): Promise<T> => {
       if (this.mood === "fails") throw new EngineError(`the ${this.name} engine is told to fail`);
+      if (this.mood === "refuses") throw new CallError("the call is wrong");
       if (this.mood === "hangs") await new Promise<void>((end) => this.#hanging.push(end));
       return await call();
     };
@@ -150,6 +156,15 @@ Deno.test("failover: one failure is the frame's; the third in a row takes the en
     assert.equal(cpu.created, 1);
     assert.equal(cuda.closed, 1);
     assert.match(events.join("; "), /^cuda failed: .*told to fail; cpu goes on$/);
+  }));
+
+Deno.test("failover: a call that asks for what cannot be is no failure of the engine", () =>
+  withTrials(async (engine, [cuda], events) => {
+    await using sequence = engine.open();
+    cuda.mood = "refuses";
+    for (let i = 0; i < 5; i++) await assert.rejects(advance(sequence), CallError);
+    assert.deepEqual(events, []);
+    assert.equal(engine.info.name, "cuda");
   }));
 
 Deno.test("failover: a call beyond its deadline takes the engine out, and its frame goes on", () =>

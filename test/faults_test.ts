@@ -16,7 +16,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 for (const threads of ["1", "2"]) {
   Deno.test(`faults: SIGTERM under load, ${threads} threads: frames in work are answered, then 1001, within 5 s`, async () => {
     const server = await start({ args: ["--engine", "wasm", "--threads", threads] });
-    const large = encodeJpeg(new Texture(5).draw(1600, 1200));
+    const large = encodeJpeg(new Texture(5).draw(800, 600));
     const clients = await Promise.all(Array.from({ length: 4 }, () => Client.connect(server.url)));
     for (const [seq, client] of clients.entries()) {
       client.send(encodeFrame({ seq, timestamp: 0, jpeg: large }));

@@ -85,7 +85,7 @@ Deno.test("operations: the unit gives the server the permissions of deno task st
   const [, command] = /^ExecStart=\S+\/deno run --cached-only (.*)$/m.exec(
     read("lkstream.service"),
   )!;
-  assert.equal(`deno run ${command}`, config.tasks.start.command);
+  assert.ok(config.tasks.start.command.endsWith(`deno run ${command}`), command);
 });
 
 for (const program of ["nginx", "haproxy"] as const) {

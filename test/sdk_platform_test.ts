@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { WebSocket as WsSocket } from "ws";
 import { connect, type Connection, type Tracks } from "../client/sdk/mod.ts";
+import { DEFAULT_LIMITS } from "../server/limits.ts";
 import { serve } from "../server/http.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { ScriptedEngine } from "./lib/scripted.ts";
@@ -10,8 +11,7 @@ async function withServer(use: (url: string) => Promise<void>): Promise<void> {
     host: "127.0.0.1",
     port: 0,
     engine: new ScriptedEngine(() => [{ corners: [[10, 10], [30, 40]] }]),
-    limits: { maxFrameBytes: 10_000, maxFramePixels: 10_000, maxPoints: 100 },
-    maxSessions: 10,
+    limits: { ...DEFAULT_LIMITS, maxFrameBytes: 10_000, maxFramePixels: 10_000, maxPoints: 100 },
     token: null,
     allowOrigins: [],
     log: () => {},

@@ -144,6 +144,8 @@ Deno.test("session: one frame in work, the newest waits, the others are counted 
 
 Deno.test("session: two frames right behind a control message are both answered", async () => {
   const { frame, say, tracks } = begin();
+  say({ type: "configure", flow: { maxLevel: 2 } }); // the first one takes the time of compiling
+  await settle();
   say({ type: "configure", flow: { maxLevel: 1 } });
   frame(0);
   frame(1);

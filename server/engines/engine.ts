@@ -132,3 +132,6 @@ export function checkGrey({ width, height, data }: Grey): void {
 export class EngineError extends Error {
   override readonly name = "EngineError";
 }
+
+/** The engine was asked for what it cannot do: no fault of its own. */
+export class CallError extends EngineError {}

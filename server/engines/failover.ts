@@ -1,6 +1,7 @@
 import type { EngineInfo } from "../../protocol/mod.ts";
 import {
   type Advanced,
+  CallError,
   type Detected,
   type DetectOptions,
   EngineError,
@@ -142,7 +143,7 @@ export class FailoverEngine implements FlowEngine {
       serving.failures = 0;
       return result;
     } catch (error) {
-      if (error instanceof FrameError) {
+      if (error instanceof FrameError || error instanceof CallError) {
         serving.failures = 0;
       } else if (Deadlines.isMissed(error) || ++serving.failures >= FAILURES_IN_A_ROW) {
         this.#takeOut(serving, error as Error);

@@ -3,7 +3,7 @@
  * Nobody else knows a pointer. The prototypes are those of
  * `native/include/lkstream.h`; a test compares the two.
  */
-import { EngineError, FrameError } from "./engine.ts";
+import { CallError, EngineError, FrameError } from "./engine.ts";
 
 /** The header's LK_ABI_VERSION that the symbols below were written for. */
 export const ABI_VERSION = 1;
@@ -127,7 +127,8 @@ export class HandleOut {
   }
 }
 
-/** lk_status: 3 and 4 speak of the frame, all others of the engine. */
+/** lk_status: 1 speaks of the call, 3 and 4 of the frame, all others of the engine. */
+const INVALID_ARGUMENT = 1;
 const BAD_FRAME = 3;
 const FRAME_TOO_LARGE = 4;
 
@@ -135,11 +136,13 @@ const FRAME_TOO_LARGE = 4;
  * Turns a status into nothing, or into the typed error that it stands for.
  *
  * @throws {FrameError} for LK_BAD_FRAME and LK_FRAME_TOO_LARGE
+ * @throws {CallError} for LK_INVALID_ARGUMENT
  * @throws {EngineError} for every other status but LK_OK
  */
 export function unwrap(status: number, text: () => string): void {
   if (status === 0) return;
   if (status === BAD_FRAME) throw new FrameError("bad_frame", text());
   if (status === FRAME_TOO_LARGE) throw new FrameError("frame_too_large", text());
+  if (status === INVALID_ARGUMENT) throw new CallError(text());
   throw new EngineError(text() || `Cannot go on: the library gave status ${status}`);
 }

@@ -30,7 +30,10 @@ export async function start(
   let output = "";
   while (!/ listens on \S+, .*\n/.test(output)) {
     const { value, done } = await rest.read();
-    if (done) throw new Error(`Cannot start the server: ${output}${await stderr}`);
+    if (done) {
+      await child.status;
+      throw new Error(`Cannot start the server: ${output}${await stderr}`);
+    }
     output += value;
   }
   const line = output.split("\n").find((line) => line.includes(" listens on "))!;
