@@ -114,6 +114,9 @@ inPage("the thresholds act at once, by keyboard too", DESKTOP, async (page) => {
   assert.ok(limit > 0 && limit < 2, `${limit} grey levels`);
   await nextTracks(page, ({ lost }) => lost.reason.includes(3));
   await nextTracks(page, ({ points }) => points.error.every((error) => error < 2));
+  const { width, height } = (await slider.boundingBox())!;
+  await slider.click({ position: { x: width / 2, y: height / 2 } });
+  assert.match((await slider.getAttribute("aria-valuetext"))!, /^3[0-4](\.\d)? grey levels$/);
   await page.getByRole("switch", { name: "err: lose points above the threshold" }).uncheck();
   await page.waitForFunction(() => !location.hash.includes("maxError"));
   await nextTracks(page, ({ points }) => points.error.some((error) => error > 2));
@@ -164,6 +167,27 @@ inPage(
     );
   },
 );
+
+inPage("the point under the pointer is the one that is seen from near", DESKTOP, async (page) => {
+  await openLive(page);
+  await page.click("#understand > summary");
+  await page.evaluate(() => {
+    document.addEventListener("lkstream:hover", (event) => {
+      const { detail } = event as CustomEvent<{ id: number } | null>;
+      if (detail) document.body.dataset.hovered = `${detail.id}`;
+    });
+  });
+  const { x, y, width, height } = (await page.locator("#overlay").boundingBox())!;
+  for (let i = 1; await page.evaluate(() => !document.body.dataset.hovered); i++) {
+    assert.ok(i < 40, "no point is under the pointer anywhere");
+    await page.mouse.move(x + width * i / 40, y + height * (0.3 + i % 5 / 10));
+    await page.waitForTimeout(50);
+  }
+  await page.waitForFunction(() =>
+    document.querySelector("#inspected")!.textContent!
+      .startsWith(`Point ${document.body.dataset.hovered},`)
+  );
+});
 
 inPage("each stage of the latency is told and plotted", DESKTOP, async (page) => {
   await openLive(page);
