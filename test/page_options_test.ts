@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { changesOf, readFragment, writeFragment } from "../client/page/panels/option_link.ts";
 import { PRESETS } from "../client/page/panels/presets.ts";
 import { TrackingOptions } from "../client/page/panels/tracking_options.ts";
+import { LkstreamError } from "../client/sdk/mod.ts";
 import {
   defaultOptions,
   mergeOptions,
@@ -91,8 +92,24 @@ Deno.test("page options: without a server a change is in force at once", () => {
 Deno.test("page options: with a server, what it answers is in force", async () => {
   const answer = mergeOptions(defaultOptions(), { flow: { maxLevel: 1 } });
   const options = new TrackingOptions(() => Promise.resolve(answer));
-  await options.change({ flow: { maxLevel: 2 } });
+  const changed = options.change({ flow: { maxLevel: 2 } });
+  assert.equal(options.inForce.flow.maxLevel, 2); // shown while the answer is awaited
+  await changed;
   assert.equal(options.inForce, answer);
+});
+
+Deno.test("page options: what a session did not answer is for the next one", async () => {
+  const ended = new LkstreamError("disconnected", "The connection was closed");
+  const options = new TrackingOptions(() => Promise.reject(ended));
+  await options.change(CHANGES);
+  assert.deepEqual(options.inForce, mergeOptions(defaultOptions(), CHANGES));
+});
+
+Deno.test("page options: what the server refuses is taken back", async () => {
+  const refusal = new LkstreamError("bad_option", "Cannot set flow.maxLevel to 2: allowed are 0");
+  const options = new TrackingOptions(() => Promise.reject(refusal));
+  await assert.rejects(options.change({ flow: { maxLevel: 2 } }), refusal);
+  assert.deepEqual(options.inForce, defaultOptions());
 });
 
 Deno.test("page options: a change that is not allowed is refused and not sent", async () => {

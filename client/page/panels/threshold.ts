@@ -102,8 +102,6 @@ export class Threshold {
         this.#wanted = undefined;
         await this.options.change(change);
       }
-    } catch (error) {
-      console.warn((error as Error).message); // the connection ended: its end is told elsewhere
     } finally {
       this.#isSending = false;
       this.#show(valueOf(this.options.inForce, this.about.path) as number | null);

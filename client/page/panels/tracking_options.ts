@@ -1,4 +1,10 @@
-import { defaultOptions, mergeOptions, type Options, type PartialOptions } from "../../sdk/mod.ts";
+import {
+  defaultOptions,
+  type LkstreamError,
+  mergeOptions,
+  type Options,
+  type PartialOptions,
+} from "../../sdk/mod.ts";
 
 /** Sends a change to the server; undefined where there is none to send it to. */
 type Configure = (change: PartialOptions) => Promise<Options> | undefined;
@@ -27,14 +33,23 @@ export class TrackingOptions {
   }
 
   /**
-   * Changes options, from the next frame on or from Start.
+   * Changes options, from the next frame on or from Start. What a session did not
+   * answer because it ended is for the next one.
    *
-   * @throws {ProtocolError} here already, by the server's own rules, so that it also does before Start.
+   * @throws {ProtocolError} by the server's own rules, here already, so that it also does before Start.
+   * @throws {LkstreamError} `bad_option` where the server refuses; then all is as before.
    */
   async change(change: PartialOptions): Promise<void> {
-    const merged = mergeOptions(this.#inForce, change);
-    const configured = this.configure(change);
-    this.show(configured ? await configured : merged);
+    const before = this.#inForce;
+    this.show(mergeOptions(before, change));
+    try {
+      const answer = await this.configure(change);
+      if (answer) this.show(answer);
+    } catch (error) {
+      if ((error as LkstreamError).code !== "bad_option") return;
+      this.show(before);
+      throw error;
+    }
   }
 }
 
