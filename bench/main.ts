@@ -1,6 +1,7 @@
 /** `deno task bench`: how long everything takes, on this machine, after checking that it is right. */
 import { EngineError, type FlowEngine } from "../server/engines/engine.ts";
 import { selectEngine } from "../server/engines/select.ts";
+import { benchCommands } from "./commands.ts";
 import { benchEngines } from "./engines.ts";
 import { benchOpenCv } from "./opencv.ts";
 import { benchRoundTrip } from "./round_trip.ts";
@@ -32,6 +33,7 @@ try {
   await benchEngines(engines);
   await benchOpenCv();
   for (const engine of engines) await benchRoundTrip(engine);
+  for (const { info } of engines) await benchCommands(info);
 } finally {
   for (const engine of engines) await engine.close();
 }

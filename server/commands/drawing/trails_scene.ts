@@ -101,7 +101,7 @@ export class Trails {
     const point = dot(x, y, colour, 0.8 * unit);
     const way = thinned(trail, unit);
     if (way.length < 4) return point;
-    return [{ kind: "line", xy: way, width: 1.4 * unit, colour, opacity: 0.75 }, ...point];
+    return [{ kind: "line", xy: way, width: unit, colour, opacity: 0.9 }, ...point];
   }
 }
 
