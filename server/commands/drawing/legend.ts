@@ -1,7 +1,7 @@
 import type { LostReason } from "../../../protocol/mod.ts";
 import { type Colouring, LOST_COLOURS, movementColour } from "./colours.ts";
 import { cross } from "./marks.ts";
-import { CHARACTER_WIDTH, INK, type Shape } from "./scene.ts";
+import { BACKGROUND, CHARACTER_WIDTH, INK, type Shape } from "./scene.ts";
 
 /** One thing of a legend: a sign, `wide` pixels, drawn about (x + wide / 2, y), and a text after it. */
 export interface Entry {
@@ -53,8 +53,18 @@ export function layOut(
     x += width + gap;
   }
   const bottom = y + row / 2 + margin / 2;
-  // video codecs want even sizes
-  return { shapes, height: 2 * Math.ceil((bottom - picture.height) / 2) };
+  const height = 2 * Math.ceil((bottom - picture.height) / 2); // video codecs want even sizes
+  return { shapes: [ground(picture, height), ...shapes], height };
+}
+
+/** Covers marks that reach out of the picture. */
+function ground({ width, height }: { width: number; height: number }, below: number): Shape {
+  const right = width - 0.5, top = height - 0.5, bottom = height + below - 0.5;
+  return {
+    kind: "area",
+    xy: [-0.5, top, right, top, right, bottom, -0.5, bottom],
+    colour: BACKGROUND,
+  };
 }
 
 function wheel(x: number, y: number, radius: number): Shape[] {
