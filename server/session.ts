@@ -18,7 +18,7 @@ import {
   tracksToJson,
 } from "../protocol/mod.ts";
 import { Allowance } from "./allowance.ts";
-import { EngineError, type FlowSequence, FrameError } from "./engines/engine.ts";
+import { DeadlineError, EngineError, type FlowSequence, FrameError } from "./engines/engine.ts";
 import { Inbox } from "./inbox.ts";
 import { type ServerLimits, toldLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -324,7 +324,9 @@ export class Session {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
     }
     this.#send({ type: "error", code, message, seq });
-    if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {
+    if (code === "overloaded") {
+      this.#end(CloseCode.overloaded, "a frame took too long");
+    } else if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {
       // an engine that fails is not the client's fault: it may come again
       const closeCode = code === "engine_failed" ? CloseCode.internal : CloseCode.tooManyErrors;
       this.#end(closeCode, `${MAX_ERRORS_IN_A_ROW} errors in a row, the last one: ${code}`);
@@ -341,6 +343,7 @@ export class Session {
 
 function describe(error: unknown): { code: ErrorCode; message: string } {
   if (error instanceof ProtocolError || error instanceof FrameError) return error;
+  if (error instanceof DeadlineError) return { code: "overloaded", message: error.message };
   if (error instanceof EngineError) return { code: "engine_failed", message: error.message };
   return { code: "engine_failed", message: `Cannot process a frame: ${error}` };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { encodeFrame } from "../protocol/mod.ts";
 import {
   CallError,
+  DeadlineError,
   EngineError,
   type FlowEngine,
   type FlowSequence,
@@ -26,11 +27,13 @@ const DEADLINE_MS = 100;
 const NO_POINTS = new Float32Array();
 
 /** How the next calls of a {@linkcode Trial}'s sequences go. */
-type Mood = "well" | "fails" | "hangs" | "refuses";
+type Mood = "well" | "fails" | "hangs" | "hangs once" | "refuses";
 
 /** A candidate whose engines do as they are told. */
 class Trial implements Candidate {
   mood: Mood = "well";
+  /** So many calls go well before one hangs. */
+  wellFor = Infinity;
   runsHere = true;
   created = 0;
   closed = 0;
@@ -65,7 +68,10 @@ class Trial implements Candidate {
     const minded = async <T>(call: () => Promise<T>): Promise<T> => {
       if (this.mood === "fails") throw new EngineError(`the ${this.name} engine is told to fail`);
       if (this.mood === "refuses") throw new CallError("the call is wrong");
-      if (this.mood === "hangs") await new Promise<void>((end) => this.#hanging.push(end));
+      if (this.wellFor-- === 0) this.mood = "hangs";
+      const { mood } = this;
+      if (mood === "hangs once") this.mood = "well";
+      if (mood.startsWith("hangs")) await new Promise<void>((end) => this.#hanging.push(end));
       return await call();
     };
     return {
@@ -180,6 +186,48 @@ Deno.test("failover: a call beyond its deadline takes the engine out, and its fr
       await sequence[Symbol.asyncDispose](); // does not wait for what hangs
       await sequence[Symbol.asyncDispose]();
     }
+  }));
+
+Deno.test("failover: a frame that is too much work costs its session, not the engine", () =>
+  withTrials(async (engine, [cuda], events) => {
+    await using sequence = engine.open();
+    await using other = engine.open();
+    await advance(sequence);
+    await advance(other);
+    cuda.mood = "hangs once";
+    await assert.rejects(advance(sequence), DeadlineError);
+    assert.ok((await advance(other)).continues);
+    assert.equal((await advance(sequence)).continues, false); // on a new sequence
+    assert.deepEqual(events, []);
+    assert.equal(cuda.created, 1);
+  }));
+
+Deno.test("failover: a frame that two engines take too long for is not given to a third", () =>
+  withTrials(async (engine, [cuda, cpu]) => {
+    await using sequence = engine.open();
+    await advance(sequence);
+    cuda.mood = "hangs";
+    cpu.wellFor = 2; // its probe
+    await assert.rejects(advance(sequence), DeadlineError);
+  }));
+
+Deno.test("failover: a detection after the engine was changed is done by the next one", () =>
+  withTrials(async (engine, [cuda]) => {
+    await using sequence = engine.open();
+    await advance(sequence);
+    cuda.mood = "hangs";
+    const options = {
+      maxCorners: 9,
+      qualityLevel: 0.01,
+      minDistance: 5,
+      blockSize: 3,
+      gradientSize: 3,
+      useHarrisDetector: false,
+      k: 0.04,
+    };
+    assert.deepEqual([...(await sequence.detect(options, NO_POINTS)).xy], [5, 5]);
+    assert.equal(engine.info.name, "cpu");
+    assert.ok((await advance(sequence)).continues);
   }));
 
 Deno.test("failover: from one to the next to the last", () =>
@@ -302,31 +350,37 @@ Deno.test("failover: not ready while no engine runs", () =>
     }
   }));
 
-Deno.test("failover: a wasm worker that hangs is ended, and the engine comes back", async () => {
+Deno.test("failover: a wasm worker that hangs is replaced, and its call alone is late", async () => {
   const workers: Worker[] = [];
   const spawn = () => {
-    const name = workers.length === 0 ? "hanging_worker.ts" : "../../wasm/worker.ts";
-    const worker = new Worker(new URL(`lib/${name}`, import.meta.url), { type: "module" });
+    const name = workers.length === 0 ? "lib/hanging_worker.ts" : "../wasm/worker.ts";
+    const worker = new Worker(new URL(name, import.meta.url), { type: "module" });
     workers.push(worker);
     return worker;
   };
   const create = (reason: string) =>
-    createWasmEngine({ workers: 1, maxFramePixels: 1e6, reason, spawn });
-  // the deadline has to leave room for compiling OpenCV's code at the first call
+    createWasmEngine({ workers: 1, maxFramePixels: 1e6, deadlineMs: 2000, reason, spawn });
   const engine = await FailoverEngine.start({
     candidates: [{ name: "wasm", create }],
     reason: "a test",
-    deadlineMs: 5000,
-    retryMs: 600,
+    deadlineMs: 60_000,
   });
+  const events: string[] = [];
+  engine.events = { failed: (name) => events.push(name), changed: () => {} };
   try {
     await using sequence = engine.open();
+    await using other = engine.open();
     const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };
-    await sequence.advance(grey, NO_POINTS, OPTIONS);
-    await assert.rejects(sequence.advance(grey, NO_POINTS, OPTIONS), /no engine runs/);
-    await until(() => engine.isReady);
+    const first = (sequence: FlowSequence) => sequence.advance(grey, NO_POINTS, OPTIONS);
+    await first(sequence); // the third, with the probe's two; the next one hangs
+    await Promise.all([
+      assert.rejects(first(sequence), DeadlineError),
+      assert.rejects(first(other), CallError),
+    ]);
+    assert.equal((await first(other)).continues, false);
+    assert.equal((await first(sequence)).continues, false);
     assert.equal(workers.length, 2);
-    assert.equal((await sequence.advance(grey, NO_POINTS, OPTIONS)).continues, false);
+    assert.deepEqual(events, []);
   } finally {
     await engine.close();
   }

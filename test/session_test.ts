@@ -142,6 +142,15 @@ Deno.test("session: one frame in work, the newest waits, the others are counted 
   assert.equal(session.stats.processed + session.stats.dropped, 301);
 });
 
+Deno.test("session: a frame that takes too long ends it, for the next would too", async () => {
+  const { socket, frame, answers } = begin([{ fails: "deadline" }]);
+  frame(0);
+  await settle();
+  const [error] = answers();
+  assert.ok(error.type === "error" && error.code === "overloaded" && error.seq === 0);
+  assert.equal(socket.closes[0][0], 1013);
+});
+
 Deno.test("session: two frames right behind a control message are both answered", async () => {
   const { frame, say, tracks } = begin();
   say({ type: "configure", flow: { maxLevel: 2 } }); // the first one takes the time of compiling

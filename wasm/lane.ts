@@ -1,4 +1,4 @@
-import { EngineError, FrameError } from "../server/engines/engine.ts";
+import { CallError, DeadlineError, EngineError, FrameError } from "../server/engines/engine.ts";
 import type { Answer, Failure, Ready, Request, Results, Start } from "./messages.ts";
 
 /** Makes a worker that runs `worker.ts`. */
@@ -9,6 +9,9 @@ const STEADY_MS = 10_000;
 const SHORTEST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 10_000;
 
+/** Looks at the call at work so many times before it is too late. */
+const LOOKS = 10;
+
 interface Call {
   resolve(result: never): void;
   reject(error: Error): void;
@@ -18,7 +21,8 @@ interface Call {
  * One worker, and the next one when it dies. Calls that are in flight then
  * fail, calls after that wait for the next worker, which knows no sequence: so
  * each one begins again with a first frame. Workers that die early are followed
- * with growing pauses, 50 ms to 10 s.
+ * with growing pauses, 50 ms to 10 s. A worker whose call takes longer than the
+ * deadline is ended too: nothing else stops what runs in it.
  */
 export class Lane {
   /** Sequences that live here. */
@@ -35,10 +39,16 @@ export class Lane {
   #readyAt = Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed: EngineError | undefined;
+  readonly #deadlineMs: number;
+  readonly #watch: ReturnType<typeof setInterval>;
+  /** The call at work when it was looked at last, and how often that was the same one. */
+  #seen: { call: number | undefined; looks: number } = { call: undefined, looks: 0 };
 
-  constructor(spawn: Spawn, start: Start) {
+  constructor(spawn: Spawn, start: Start, deadlineMs: number) {
     this.#spawn = spawn;
     this.#start = start;
+    this.#deadlineMs = deadlineMs;
+    this.#watch = setInterval(() => this.#look(), deadlineMs / LOOKS);
     this.#begin();
   }
 
@@ -72,6 +82,7 @@ export class Lane {
     if (this.#closed) return;
     this.#closed = new EngineError("Cannot use the wasm engine: it is closed");
     clearTimeout(this.#timer);
+    clearInterval(this.#watch);
     this.#end(this.#closed);
   }
 
@@ -104,8 +115,27 @@ export class Lane {
     else reject(revive(message.failure));
   }
 
+  /** Calls are answered in order, so the oldest one is at work. */
+  #look(): void {
+    const [call] = this.#calls.keys();
+    if (call !== this.#seen.call) this.#seen = { call, looks: 0 };
+    else if (call !== undefined && ++this.#seen.looks >= LOOKS) this.#late(call);
+  }
+
+  #late(call: number): void {
+    const { reject } = this.#calls.get(call)!;
+    this.#calls.delete(call);
+    reject(new DeadlineError(`The wasm engine took longer than ${this.#deadlineMs} ms`));
+    this.#replace(new CallError("The wasm engine's worker was ended: another call took too long"));
+  }
+
   #died(why: string): void {
-    this.#end(new EngineError(`The wasm engine's worker died: ${why}`));
+    this.#replace(new EngineError(`The wasm engine's worker died: ${why}`));
+  }
+
+  /** @param error what the calls in flight fail with */
+  #replace(error: EngineError): void {
+    this.#end(error);
     const steady = performance.now() - this.#readyAt > STEADY_MS;
     this.#pause = steady ? SHORTEST_PAUSE_MS : Math.min(2 * this.#pause, LONGEST_PAUSE_MS);
     this.#readyAt = Infinity;

@@ -22,6 +22,8 @@ export interface WasmEngineOptions {
   workers?: number;
   /** Frames with more pixels are refused with `frame_too_large`. */
   maxFramePixels: number;
+  /** A worker whose call takes longer is replaced; 10 s by default. */
+  deadlineMs?: number;
   /** Why this engine was chosen, for `info`. */
   reason?: string;
   /** Makes the workers; for tests that want to lay hands on them. */
@@ -35,8 +37,12 @@ export interface WasmEngineOptions {
  */
 export async function createWasmEngine(options: WasmEngineOptions): Promise<FlowEngine> {
   const { maxFramePixels, reason = "it runs anywhere", spawn = spawnWorker } = options;
+  const { deadlineMs = 10_000 } = options;
   const count = options.workers ?? Math.max(1, navigator.hardwareConcurrency - 1);
-  const lanes = Array.from({ length: count }, () => new Lane(spawn, { maxFramePixels }));
+  const lanes = Array.from(
+    { length: count },
+    () => new Lane(spawn, { maxFramePixels }, deadlineMs),
+  );
   try {
     await Promise.all(lanes.map((lane) => lane.ready));
   } catch (error) {

@@ -1,4 +1,4 @@
-import { EngineError } from "./engine.ts";
+import { DeadlineError } from "./engine.ts";
 
 /** Looks at the calls under way so many times within a deadline. */
 const LOOKS = 10;
@@ -7,9 +7,6 @@ interface Call {
   looks: number;
   miss(): void;
 }
-
-/** A call took longer than it may. */
-class Missed extends EngineError {}
 
 /**
  * Ends the waiting for calls that take too long. Time is counted in looks of
@@ -24,19 +21,15 @@ export class Deadlines {
     this.#timer = setInterval(() => this.#look(), ms / LOOKS);
   }
 
-  static isMissed(error: unknown): boolean {
-    return error instanceof Missed;
-  }
-
   /**
    * @param name the engine's
-   * @throws {EngineError} where the call takes too long; otherwise what it throws.
+   * @throws {DeadlineError} where the call takes too long; otherwise what it throws.
    */
   guard<T>(name: string, call: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const guarded = {
         looks: 0,
-        miss: () => reject(new Missed(`The ${name} engine took longer than ${this.ms} ms`)),
+        miss: () => reject(new DeadlineError(`The ${name} engine took longer than ${this.ms} ms`)),
       };
       this.#calls.add(guarded);
       call.then(resolve, reject).finally(() => this.#calls.delete(guarded));

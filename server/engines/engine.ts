@@ -133,5 +133,11 @@ export class EngineError extends Error {
   override readonly name = "EngineError";
 }
 
-/** The engine was asked for what it cannot do: no fault of its own. */
+/**
+ * A call failed, and not through a fault of the engine: it was asked for what
+ * it cannot do, or another call had to be ended.
+ */
 export class CallError extends EngineError {}
+
+/** A call took longer than it may; the sequence that made it cannot be used again. */
+export class DeadlineError extends EngineError {}

@@ -2,6 +2,7 @@ import type { EngineInfo } from "../../protocol/mod.ts";
 import {
   type Advanced,
   CallError,
+  DeadlineError,
   type Detected,
   type DetectOptions,
   EngineError,
@@ -59,6 +60,8 @@ interface Serving {
   readonly engine: FlowEngine;
   readonly rank: number;
   failures: number;
+  /** Runs while it is found out whether the engine answers at all. */
+  examination?: Promise<void>;
 }
 
 /** A sequence and the engine that it is of. */
@@ -136,7 +139,11 @@ export class FailoverEngine implements FlowEngine {
     return this.#serving === serving;
   }
 
-  /** Waits for a call, no longer than the deadline; takes the engine out where that is due. */
+  /**
+   * Waits for a call, no longer than the deadline, and takes the engine out where that is due.
+   *
+   * @throws {DeadlineError} where the call takes too long, though the engine answers others.
+   */
   async guard<T>(serving: Serving, call: Promise<T>): Promise<T> {
     try {
       const result = await this.#deadlines.guard(serving.engine.info.name, call);
@@ -145,11 +152,24 @@ export class FailoverEngine implements FlowEngine {
     } catch (error) {
       if (error instanceof FrameError || error instanceof CallError) {
         serving.failures = 0;
-      } else if (Deadlines.isMissed(error) || ++serving.failures >= FAILURES_IN_A_ROW) {
+      } else if (error instanceof DeadlineError) {
+        await this.#examine(serving, error);
+      } else if (++serving.failures >= FAILURES_IN_A_ROW) {
         this.#takeOut(serving, error as Error);
       }
       throw error;
     }
+  }
+
+  /** A call that was too much work is its client's matter; an engine that answers nobody is taken out. */
+  async #examine(serving: Serving, late: DeadlineError): Promise<void> {
+    if (!this.isServing(serving)) return;
+    serving.examination ??= this.#deadlines.guard(late.message, probe(serving.engine))
+      .catch((error) => {
+        if (!(error instanceof CallError)) this.#takeOut(serving, late);
+      })
+      .finally(() => serving.examination = undefined);
+    await serving.examination;
   }
 
   async close(): Promise<void> {
@@ -239,6 +259,8 @@ export class FailoverEngine implements FlowEngine {
 class FailoverSequence implements FlowSequence {
   readonly #owner: FailoverEngine;
   #on: Placed | null;
+  /** The current one, for the next engine. */
+  #frame: Frame | null = null;
   #closed = false;
 
   constructor(owner: FailoverEngine, on: Placed | null) {
@@ -253,21 +275,50 @@ class FailoverSequence implements FlowSequence {
     options: FlowOptions,
     guess?: Float32Array,
   ): Promise<Advanced> {
+    let late: DeadlineError | undefined;
     for (;;) {
-      const { serving, sequence } = await this.#place();
+      const { serving, sequence } = await this.#place().catch((none) => {
+        throw late ?? none;
+      });
       try {
         const call = sequence.advance(frame, points, options, guess);
-        return await this.#owner.guard(serving, call);
+        const advanced = await this.#owner.guard(serving, call);
+        this.#frame = frame;
+        return advanced;
       } catch (error) {
-        if (error instanceof FrameError || this.#owner.isServing(serving)) throw error;
+        if (error instanceof FrameError || this.#owner.isServing(serving)) throw this.#given(error);
+        if (!(error instanceof DeadlineError)) continue;
+        if (late) throw error; // two engines: it is the frame
+        late = error;
       }
     }
   }
 
+  /** Where the engine was changed since the frame, the frame is given to the new one first. */
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
-    if (!this.#on) throw new EngineError("Cannot detect: there is no frame yet");
-    const { serving, sequence } = this.#on;
-    return await this.#owner.guard(serving, sequence.detect(options, avoid, mask));
+    if (!this.#frame) throw new EngineError("Cannot detect: there is no frame yet");
+    for (;;) {
+      const before = this.#on;
+      const { serving, sequence } = await this.#place();
+      try {
+        if (this.#on !== before) {
+          const call = sequence.advance(this.#frame, new Float32Array(), PROBE_OPTIONS);
+          await this.#owner.guard(serving, call);
+        }
+        return await this.#owner.guard(serving, sequence.detect(options, avoid, mask));
+      } catch (error) {
+        if (this.#owner.isServing(serving)) throw this.#given(error);
+      }
+    }
+  }
+
+  /** A sequence whose call is still at work cannot be used again. */
+  #given<E>(error: E): E {
+    if (error instanceof DeadlineError && this.#on) {
+      abandon(this.#on.sequence);
+      this.#on = null;
+    }
+    return error;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -301,6 +352,11 @@ async function probe(engine: FlowEngine): Promise<void> {
 /** Closes an engine that is no longer used, with its sequences; it may hang, and is not waited for. */
 function retire({ engine }: Pick<Serving, "engine">): void {
   engine.close().catch(() => {});
+}
+
+/** Closes a sequence whose call may never end. */
+function abandon(sequence: FlowSequence): void {
+  sequence[Symbol.asyncDispose]().then(() => {}, () => {});
 }
 
 function messageOf(error: unknown): string {

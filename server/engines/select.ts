@@ -44,12 +44,16 @@ export function selectEngine(
 
 function candidate(
   name: EngineName,
-  { library, maxFramePixels, workers }: SelectOptions,
+  { library, maxFramePixels, deadlineMs, workers }: SelectOptions,
 ): Candidate {
   return {
     name,
     async create(reason) {
-      if (name === "wasm") return await createWasmEngine({ maxFramePixels, workers, reason });
+      if (name === "wasm") {
+        // before the engine's own deadline, so that only the worker goes
+        const options = { maxFramePixels, workers, reason, deadlineMs: 0.8 * deadlineMs };
+        return await createWasmEngine(options);
+      }
       return createNativeEngine({
         library: library ?? await builtLibrary(),
         kind: name,

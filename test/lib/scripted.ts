@@ -1,5 +1,6 @@
 import {
   type Advanced,
+  DeadlineError,
   type Detected,
   type DetectOptions,
   EngineError,
@@ -23,7 +24,7 @@ export interface Script {
   /** Corners that a detection finds, strongest first. */
   corners?: [number, number][];
   /** What `advance` throws instead. */
-  fails?: "bad_frame" | "engine";
+  fails?: "bad_frame" | "engine" | "deadline";
   /** Resolves before `advance` answers. */
   wait?: Promise<unknown>;
 }
@@ -67,6 +68,7 @@ export class ScriptedSequence implements FlowSequence {
     await script.wait;
     this.busy = false;
     if (script.fails === "bad_frame") throw new FrameError("bad_frame", "Cannot decode: scripted");
+    if (script.fails === "deadline") throw new DeadlineError("Cannot track in time: scripted");
     if (script.fails === "engine") {
       this.#previous = null;
       throw new EngineError("Cannot track: scripted");
