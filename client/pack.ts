@@ -81,7 +81,6 @@ function writeTypes(): void {
     filePath: entry,
     libraries: { inlinedLibraries: [BUNDLED] },
     output: { noBanner: true, exportReferencedTypes: false },
-    noCheck: true, // a test compiles a program with them
   }], { preferredConfigPath: project.pathname });
   Deno.removeSync(project);
   // Projects for Node name neither library.
