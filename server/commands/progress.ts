@@ -18,9 +18,14 @@ export class Progress implements Disposable {
     write(`\r\x1b[K${progressLine(done, this.total, now - this.#startedAt)}`);
   }
 
-  /** Takes the line away. */
-  [Symbol.dispose](): void {
+  /** Takes the line away, for something else to be said; the next update brings it back. */
+  clear(): void {
     if (this.#shown) write("\r\x1b[K");
+    this.#drawnAt = -Infinity;
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
   }
 }
 

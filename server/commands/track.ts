@@ -49,6 +49,7 @@ async function trackAll(
       await take(frame, tracks);
     } catch (error) {
       if (!(error instanceof FrameError || error instanceof ProtocolError)) throw error;
+      progress.clear();
       summary.passOver(`${frame.name}: ${error.message}`);
     }
   }
