@@ -9,6 +9,9 @@ const NATIVE = new URL("native/", ROOT);
 const BUILD = new URL("native/build-release/", ROOT);
 const OUT = new URL("dist/native/", ROOT);
 const LIBRARY = new URL("liblkstream.so", OUT);
+const FRESH = new URL("liblkstream.so.new", OUT);
+/** Held while building. */
+const LOCK = new URL("lock", OUT);
 /** The hash of the sources that the library was built from. */
 const STAMP = new URL("sources.sha256", OUT);
 /** Why there is no library. */
@@ -20,15 +23,20 @@ class BuildError extends Error {}
 
 async function main(): Promise<void> {
   if (Deno.env.get("LKSTREAM_LIBRARY")) return;
-  await Deno.mkdir(OUT, { recursive: true });
   const hash = await hashSources();
   if (await read(STAMP) === hash) return;
-  await forget();
+  await Deno.mkdir(OUT, { recursive: true });
+  // who comes second waits, and then finds it built; the lock ends with the process
+  using lock = await Deno.open(LOCK, { create: true, write: true });
+  await lock.lock(true);
+  if (await read(STAMP) === hash) return;
   try {
     await build();
+    await forget(REASON);
     await Deno.writeTextFile(STAMP, hash);
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
+    await forget(LIBRARY, STAMP);
     await Deno.writeTextFile(REASON, error.message);
     console.error(`The native library is not built: ${error.message}`);
   }
@@ -46,7 +54,9 @@ async function build(): Promise<void> {
     console.error("Building it without CUDA…"); // an nvcc too old, say, must not cost the CPU engine
     await compile("OFF");
   }
-  await Deno.copyFile(new URL("liblkstream.so", BUILD), LIBRARY);
+  // renamed over the old one, which a server may have in use
+  await Deno.copyFile(new URL("liblkstream.so", BUILD), FRESH);
+  await Deno.rename(FRESH, LIBRARY);
 }
 
 /** @param cuda AUTO builds the CUDA engine where nvcc is found */
@@ -111,8 +121,8 @@ async function read(file: URL): Promise<string | null> {
   }
 }
 
-async function forget(): Promise<void> {
-  for (const file of [LIBRARY, STAMP, REASON]) {
+async function forget(...files: URL[]): Promise<void> {
+  for (const file of files) {
     await Deno.remove(file).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
