@@ -146,6 +146,13 @@ export function readChoice<T extends string>(
   );
 }
 
+/** For a `catch`: throws on what the system said, with what could not be done before it. */
+export function cannot(doWhat: string): (error: Error) => never {
+  return (error) => {
+    throw new Error(`Cannot ${doWhat}: ${error.message}`);
+  };
+}
+
 /** Writes all of `text`; one write may take only a part of it. */
 export async function writeAll(
   to: { write(bytes: Uint8Array): Promise<number> },

@@ -1,5 +1,6 @@
 /** `deno task flow`: how points move from one picture to another. */
 import {
+  cannot,
   type Flag,
   readChoice,
   readNumber,
@@ -39,10 +40,11 @@ const FLAGS = {
 
 /** Writes the drawing in the form that the file's name asks for. */
 async function save(file: string, form: "svg" | "png" | "jpeg", scene: Scene): Promise<void> {
-  if (form === "svg") return await Deno.writeTextFile(file, toSvg(scene));
+  const refuse = cannot(`write ${file}`);
+  if (form === "svg") return await Deno.writeTextFile(file, toSvg(scene)).catch(refuse);
   const { Rasteriser } = await import("./drawing/raster.ts"); // only who paints waits for Skia
   const rasteriser = await Rasteriser.load();
-  await Deno.writeFile(file, rasteriser.paint(scene, form));
+  await Deno.writeFile(file, rasteriser.paint(scene, form)).catch(refuse);
 }
 
 function formOf(file: string): "svg" | "png" | "jpeg" {

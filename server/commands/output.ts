@@ -1,5 +1,5 @@
 import { type Tracks, type TracksJson, tracksToJson } from "../../protocol/mod.ts";
-import { type Flag, writeAll } from "./command_line.ts";
+import { cannot, type Flag, writeAll } from "./command_line.ts";
 
 export const OUTPUT_FLAGS = {
   output: {
@@ -30,9 +30,7 @@ export class TracksOutput implements Disposable {
     { output = "-", csv = false }: { output?: string; csv?: boolean },
   ): Promise<TracksOutput> {
     const asCsv = csv || /\.csv$/i.test(output);
-    const file = output === "-" ? null : await Deno.create(output).catch((error) => {
-      throw new Error(`Cannot write ${output}: ${error.message}`);
-    });
+    const file = output === "-" ? null : await Deno.create(output).catch(cannot(`write ${output}`));
     const opened = new TracksOutput(file, asCsv);
     if (asCsv) await writeAll(opened.#file, CSV_HEAD);
     return opened;

@@ -1,4 +1,5 @@
 import type { Tracks } from "../../../protocol/mod.ts";
+import { cannot } from "../command_line.ts";
 import { withoutExif } from "./picture.ts";
 import { Rasteriser } from "./raster.ts";
 import { Trails, type TrailsDrawing } from "./trails_scene.ts";
@@ -17,7 +18,7 @@ export class FrameFolder {
 
   /** Makes the folder, if there is none. */
   static async open(folder: string, drawing: TrailsDrawing): Promise<FrameFolder> {
-    await Deno.mkdir(folder, { recursive: true });
+    await Deno.mkdir(folder, { recursive: true }).catch(cannot(`draw into ${folder}`));
     return new FrameFolder(folder, await Rasteriser.load(), new Trails(drawing));
   }
 
@@ -25,6 +26,9 @@ export class FrameFolder {
   async add(jpeg: Uint8Array, tracks: Tracks): Promise<void> {
     const scene = this.#trails.draw(withoutExif(jpeg), tracks);
     const name = `${tracks.seq}`.padStart(6, "0");
-    await Deno.writeFile(`${this.#folder}/${name}.jpg`, this.#rasteriser.paint(scene, "jpeg"));
+    const file = `${this.#folder}/${name}.jpg`;
+    await Deno.writeFile(file, this.#rasteriser.paint(scene, "jpeg")).catch(
+      cannot(`write ${file}`),
+    );
   }
 }
