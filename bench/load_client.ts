@@ -2,6 +2,7 @@
  * One client process of the round-trip bench: `load_client.ts URL WIDTH HEIGHT
  * UNANSWERED SECONDS`. Prints the round trips in milliseconds as JSON.
  */
+import { WebSocket } from "ws"; // Deno's own holds back what is not acknowledged (Nagle): up to 40 ms
 import { decodeTracks, encodeFrame } from "../protocol/mod.ts";
 import { makeClip } from "./clip.ts";
 
@@ -25,7 +26,7 @@ socket.onmessage = ({ data }) => {
     for (let i = 0; i < unanswered; i++) send();
     return;
   }
-  const tracks = decodeTracks(data);
+  const tracks = decodeTracks(data as ArrayBuffer);
   const now = performance.now();
   roundTrips.push(now - tracks.timestamp);
   dropped += tracks.dropped;

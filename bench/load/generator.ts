@@ -2,7 +2,7 @@
  * One thread's share of the sessions. Sends every frame when it is due, whether
  * or not the ones before were answered, and notes when each answer came.
  */
-import { WebSocket } from "ws"; // Deno's own client waits for acknowledgements, as Nagle said: 40 ms
+import { WebSocket } from "ws"; // Deno's own holds back what is not acknowledged (Nagle): up to 40 ms
 import { encodeFrame, type PartialOptions, SUBPROTOCOLS } from "../../protocol/mod.ts";
 import { random } from "../../test/lib/random.ts";
 import { LoopDelay } from "../loop_delay.ts";

@@ -38,6 +38,16 @@ export const VISITORS: Record<string, Visitor> = {
     }
   },
 
+  async "asks for the most"(url) {
+    await using visit = await Visit.open(url);
+    visit.say({
+      type: "configure",
+      detect: { maxCorners: 10_000, minDistance: 0, qualityLevel: 1e-9, refill: 1, interval: 1 },
+      flow: { winSize: [63, 63], maxLevel: 8, maxCount: 100, epsilon: 0 },
+    });
+    await visit.film(SMALL, FPS, 8);
+  },
+
   async "changes sizes"(url, pick) {
     await using visit = await Visit.open(url);
     for (let n = 0; n < 8; n++) await visit.film(pick.one([SMALL, LARGE, SEEDS.slice(-8)]), FPS, 1);
