@@ -1,4 +1,7 @@
-/** So many a second, and as many at once: a token bucket. Times are performance.now(). */
+/**
+ * So many a second, and as many at once: a token bucket. What costs more than
+ * one is paid for afterwards. Times are performance.now().
+ */
 export class Allowance {
   #left: number;
   #at = 0;
@@ -13,12 +16,17 @@ export class Allowance {
     return this.#left >= 1 ? 0 : (1 - this.#left) * 1000 / this.perSecond;
   }
 
-  /** Takes one, where it is allowed. */
-  take(now: number): boolean {
+  /** Takes one, where it is allowed; and what it costs beyond that. */
+  take(now: number, cost = 1): boolean {
     this.#refill(now);
     if (this.#left < 1) return false;
-    this.#left--;
+    this.#left -= cost;
     return true;
+  }
+
+  /** What was taken cost so much more. */
+  charge(cost: number): void {
+    this.#left -= cost;
   }
 
   #refill(now: number): void {

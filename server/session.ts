@@ -53,6 +53,9 @@ export interface SessionContext {
 const MAX_BUFFERED_BYTES = 1 << 20;
 /** So many errors without a success between them end the session. */
 const MAX_ERRORS_IN_A_ROW = 20;
+/** What takes as long as a small control message: reading so many characters, masking so many pixels. */
+const CHARS_AS_A_CONTROL = 10_000;
+const PIXELS_AS_A_CONTROL = 100_000;
 /** Control messages are obeyed one after the other for no longer than this. */
 const TURN_MS = 5;
 
@@ -266,7 +269,7 @@ export class Session {
 
   #obey(text: string): void {
     try {
-      this.#checkControlRate();
+      this.#checkControlRate(text.length);
       const answer = this.#answer(parseControl(text));
       this.#errorsInARow = 0;
       if (answer) this.#send(answer);
@@ -275,8 +278,9 @@ export class Session {
     }
   }
 
-  #checkControlRate(): void {
-    if (this.#controlRate.take(performance.now())) return;
+  /** A long message counts as several. */
+  #checkControlRate(length: number): void {
+    if (this.#controlRate.take(performance.now(), 1 + length / CHARS_AS_A_CONTROL)) return;
     const { maxControlRate } = this.#context.limits;
     throw new ProtocolError(
       "limit",
@@ -300,6 +304,7 @@ export class Session {
         return null;
       case "mask":
         this.#checkMask(message.polygons);
+        this.#controlRate.charge(tracker.pixels / PIXELS_AS_A_CONTROL);
         return { type: "masked", share: tracker.confine(message.polygons) };
       case "stats":
         return this.stats.toMessage(this.#context.id, tracker);

@@ -48,6 +48,11 @@ export class Tracker {
     return this.#nextId - 1;
   }
 
+  /** Pixels of the last processed frame. */
+  get pixels(): number {
+    return this.#size ? this.#size.width * this.#size.height : 0;
+  }
+
   /** Points that live now. */
   get live(): number {
     return this.#points.id.length;

@@ -106,6 +106,9 @@ Deno.test("limits: an allowance gives so many at once, and so many a second afte
   assert.equal(allowance.waitMs(99_999), 0);
   for (let i = 0; i < 4; i++) assert.ok(allowance.take(99_999));
   assert.ok(!allowance.take(99_999));
+  assert.ok(allowance.take(100_999, 8)); // more than there is: paid for later
+  allowance.charge(1);
+  assert.equal(allowance.waitMs(100_999), 1500);
 });
 
 Deno.test("limits: frames past the rate wait and give way to newer ones; each is answered or dropped", () =>
@@ -143,6 +146,26 @@ Deno.test("limits: control messages past the rate are refused in their turn, and
     for (let i = 0; i < 40; i++) client.say({ type: "stats" });
     assert.equal((await client.closed).code, 1008);
   }));
+
+Deno.test("limits: a long message counts as several, a mask by the frame's pixels", () =>
+  withServer({ limits: { maxControlRate: 4, maxFramePixels: 1e6 } }, async (url) => {
+    for (
+      const message of [{ type: "remove", ids: Array(20_000).fill(1) }, {
+        type: "mask",
+        polygons: [SQUARE],
+      }]
+    ) {
+      const client = await Client.connect(url);
+      client.send(frame(0));
+      await client.nextOf("tracks");
+      client.say(message);
+      let refused = 0;
+      for (let i = 0; i < 3; i++) client.say({ type: "stats" });
+      for (let i = 0; i < 3; i++) if ((await client.next())!.type !== "stats") refused++;
+      assert.ok(refused >= 2, `${message.type}: ${refused}`);
+      await client.close();
+    }
+  }, [{ width: 1000, height: 800 }]));
 
 Deno.test("limits: points, at and past", () =>
   withServer({ limits: { maxPoints: 3 } }, async (url) => {
