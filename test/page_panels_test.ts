@@ -282,6 +282,8 @@ inPage(
     await page.getByRole("switch", { name: "On" }).uncheck();
     assert.equal(await quality(), "80 %");
     assert.equal(await text(page, "#governor-reason"), "The governor is switched off.");
+    await page.click("#stop");
+    assert.equal(await quality(), "–");
   },
 );
 
