@@ -91,18 +91,17 @@ await runCommand({
     const options = await readOptions(values);
     const [a, b] = await Promise.all(positionals.map(readPicture));
     const engine = await openEngine(values);
-    try {
-      const result = await followTwo(engine, a, b, options);
-      if (form) {
-        const layers = layersOf(under, [a, b].map(({ jpeg }) => withoutExif(jpeg)));
-        await save(values.output!, form, flowScene(result, layers, { colour, scale }));
-      }
-      console.error(summary(result));
-      if (values.json || !form) {
-        await writeAll(Deno.stdout, `${JSON.stringify(twoPicturesToJson(result))}\n`);
-      }
-    } finally {
-      await engine.close();
+    await using cleanup = new AsyncDisposableStack();
+    cleanup.defer(() => engine.close());
+
+    const result = await followTwo(engine, a, b, options);
+    if (form) {
+      const layers = layersOf(under, [a, b].map(({ jpeg }) => withoutExif(jpeg)));
+      await save(values.output!, form, flowScene(result, layers, { colour, scale }));
+    }
+    console.error(summary(result));
+    if (values.json || !form) {
+      await writeAll(Deno.stdout, `${JSON.stringify(twoPicturesToJson(result))}\n`);
     }
   },
 });

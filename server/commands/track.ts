@@ -1,14 +1,14 @@
 /** `deno task track`: tracks an image sequence, every frame of it, in this process. */
-import { ProtocolError, type Tracks } from "../../protocol/mod.ts";
-import { type FlowEngine, FrameError } from "../engines/engine.ts";
-import { Tracker } from "../tracker.ts";
+import type { Tracks } from "../../protocol/mod.ts";
+import { FrameError } from "../engines/engine.ts";
+import { type Step, Tracker } from "../tracker.ts";
 import { type Flag, readChoice, readNumber, runCommand } from "./command_line.ts";
 import { COLOURINGS } from "./drawing/colours.ts";
 import { FrameFolder } from "./drawing/frame_folder.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
-import { openSource, type Source, SOURCE_HELP, type SourceFrame } from "./source.ts";
+import { openSource, SOURCE_HELP, type SourceFrame } from "./source.ts";
 import { Summary } from "./summary.ts";
 
 const FLAGS = {
@@ -24,42 +24,27 @@ const FLAGS = {
 /** Live points at most, as in a session. */
 const MAX_POINTS = 10_000;
 
-/** What is done with each frame and its tracks. */
-type Take = (frame: SourceFrame, tracks: Tracks) => Promise<void>;
-
 /** Tracks frame after frame. One that does not decode is told and passed over: its number is left out. */
-async function trackAll(
-  source: Source,
+async function* trackAll(
+  frames: AsyncIterable<SourceFrame>,
   tracker: Tracker,
   fps: number,
-  summary: Summary,
-  take: Take,
-): Promise<void> {
-  using progress = new Progress(source.count);
+  passOver: (why: string) => void,
+): AsyncGenerator<{ jpeg: Uint8Array; tracks: Tracks }> {
   let seq = -1;
-  for await (const frame of source.frames) {
-    progress.update(++seq);
+  for await (const { name, jpeg } of frames) {
+    seq++;
     const started = performance.now();
+    let step: Step;
     try {
-      const step = await tracker.process(frame.jpeg);
-      const server = performance.now() - started;
-      const timing = { ...step.timing, queue: 0, server };
-      const tracks = { ...step, seq, timestamp: 1000 * seq / fps, dropped: 0, timing };
-      summary.count(tracks);
-      await take(frame, tracks);
+      step = await tracker.process(jpeg);
     } catch (error) {
-      if (!(error instanceof FrameError || error instanceof ProtocolError)) throw error;
-      progress.clear();
-      summary.passOver(`${frame.name}: ${error.message}`);
+      if (!(error instanceof FrameError)) throw error;
+      passOver(`${name}: ${error.message}`);
+      continue;
     }
-  }
-}
-
-async function withEngine(engine: FlowEngine, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } finally {
-    await engine.close();
+    const timing = { ...step.timing, queue: 0, server: performance.now() - started };
+    yield { jpeg, tracks: { ...step, seq, timestamp: 1000 * seq / fps, dropped: 0, timing } };
   }
 }
 
@@ -78,24 +63,28 @@ await runCommand({
     const options = await readOptions(values);
     const source = await openSource(positionals, signal);
     const engine = await openEngine(values);
-    await withEngine(engine, async () => {
-      using output = await TracksOutput.open(values);
-      const folder = values.draw === undefined
-        ? null
-        : await FrameFolder.open(values.draw, { colour, length: trail });
-      await using sequence = engine.open();
-      const summary = new Summary(engine.info);
-      await trackAll(
-        source,
-        new Tracker(sequence, options, MAX_POINTS),
-        fps,
-        summary,
-        async ({ jpeg }, tracks) => {
-          await output.write(tracks);
-          await folder?.add(jpeg, tracks);
-        },
-      );
-      summary.finish(source.damaged());
-    });
+    await using cleanup = new AsyncDisposableStack();
+    cleanup.defer(() => engine.close());
+
+    using output = await TracksOutput.open(values);
+    const folder = values.draw === undefined
+      ? null
+      : await FrameFolder.open(values.draw, { colour, length: trail });
+    await using sequence = engine.open();
+    const tracker = new Tracker(sequence, options, MAX_POINTS);
+    const summary = new Summary(engine.info);
+    using progress = new Progress(source.count);
+    const passOver = (why: string) => {
+      progress.clear();
+      summary.passOver(why);
+    };
+    for await (const { jpeg, tracks } of trackAll(source.frames, tracker, fps, passOver)) {
+      summary.count(tracks);
+      await output.write(tracks);
+      await folder?.add(jpeg, tracks);
+      progress.update(tracks.seq + 1);
+    }
+    progress.clear();
+    summary.finish(source.damaged());
   },
 });
