@@ -20,3 +20,8 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(
   element.append(...children);
   return element;
 }
+
+/** Whether a button that stays down is down. */
+export function setPressed(button: HTMLButtonElement, pressed: boolean): void {
+  button.setAttribute("aria-pressed", String(pressed));
+}

@@ -1,11 +1,10 @@
 import type { Tracks } from "../sdk/mod.ts";
 
-/** The point that is looked at, in frame pixels, and its frame, which is closed after the event. */
+/** The point that is looked at, in frame pixels. */
 export interface Hovered {
   id: number;
   x: number;
   y: number;
-  frame: ImageBitmap | null;
 }
 
 /** What the page tells on the document, to its own panels and to whoever scripts it. */

@@ -37,6 +37,12 @@ export class FrameView {
     return [across / this.scale - 0.5, (y - this.top) / this.scale - 0.5];
   }
 
+  /** True for a place that is in the frame. */
+  contains([x, y]: [x: number, y: number]): boolean {
+    const { width, height } = this.frame;
+    return x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
+  }
+
   /** The nearest place inside the frame, where a point can be. */
   clamp([x, y]: [x: number, y: number]): [x: number, y: number] {
     const { width, height } = this.frame;

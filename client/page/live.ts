@@ -1,8 +1,11 @@
 import { type Capture, capture, type Connection, type Source, type Tracks } from "../sdk/mod.ts";
 import type { Mode, Stage } from "./stage.ts";
 
-/** Frames a second sent at most: what cameras deliver. */
-const MAX_RATE = 30;
+/** What is sent at most: pixels of the longest side, frames a second. */
+export interface SendLimits {
+  maxSide: number;
+  maxRate: number;
+}
 
 /**
  * One run, from Start to Stop: a connection, and a source whose frames go over
@@ -12,7 +15,7 @@ export class Live implements Disposable {
   capture: Capture | undefined;
   source: Source | undefined;
   #mode: Mode = "synchronised";
-  #maxSide = 640;
+  #limits: SendLimits = { maxSide: 640, maxRate: 30 };
   #closed = false;
   /** Counts the sources asked for: one that opens after a later one was asked for is unwanted. */
   #asked = 0;
@@ -37,9 +40,9 @@ export class Live implements Disposable {
     if (this.capture) this.capture.keepFrames = mode === "synchronised";
   }
 
-  /** Longest side of the frames sent. */
-  set maxSide(maxSide: number) {
-    this.#maxSide = maxSide;
+  limit({ maxSide, maxRate }: SendLimits): void {
+    this.#limits = { maxSide, maxRate };
+    if (this.capture) Object.assign(this.capture, this.#limits);
   }
 
   /** Goes on with another source. Undefined where Stop or a later choice came first. */
@@ -54,8 +57,7 @@ export class Live implements Disposable {
     this.source = source;
     this.stage.show(source.picture);
     this.capture = capture(source.picture, this.connection, {
-      maxSide: this.#maxSide,
-      maxRate: MAX_RATE,
+      ...this.#limits,
       keepFrames: this.#mode === "synchronised",
     });
     return source;

@@ -1,12 +1,27 @@
 import "./page.css";
 import "./panels.css";
-import { CameraError, connect, type ConnectionState, type LkstreamError } from "../sdk/mod.ts";
-import { byId } from "./elements.ts";
+import "./stage.css";
+import {
+  connect,
+  type ConnectionState,
+  Images,
+  isPlayable,
+  type LkstreamError,
+  type Source,
+  SourceError,
+  type Tracks,
+  VideoFile,
+} from "../sdk/mod.ts";
+import { DrawingPanel } from "./drawing_panel.ts";
+import { EditTools } from "./edit_tools.ts";
+import { byId, setText } from "./elements.ts";
 import { tell } from "./events.ts";
 import { Live } from "./live.ts";
 import { Panels } from "./panels/panels.ts";
 import { takeParams } from "./params.ts";
 import { Picked } from "./picked.ts";
+import { RecordPanel } from "./record_panel.ts";
+import { Replay } from "./replay.ts";
 import { SourceChoice } from "./source_choice.ts";
 import { type Mode, Stage } from "./stage.ts";
 import { type Problem, Status } from "./status.ts";
@@ -14,14 +29,26 @@ import { type Problem, Status } from "./status.ts";
 const params = takeParams();
 const stage = new Stage();
 const picked = new Picked(stage);
+new DrawingPanel((drawing) => stage.drawing = drawing);
+const tools = new EditTools(stage, toggleHold);
+const recorder = new RecordPanel(stage, recorded);
 const status = new Status();
-const choice = new SourceChoice(() => void useSource());
+const choice = new SourceChoice({
+  source: () => void (choice.kind === "recording" ? begin() : useSource()),
+  files: () => choice.kind === "recording" || !live ? begin() : void useSource(),
+  limits: applyLimits,
+});
 const start = byId("start", HTMLButtonElement);
 const stop = byId("stop", HTMLButtonElement);
 const retry = byId("retry", HTMLButtonElement);
 const mode = byId("mode", HTMLSelectElement);
+const hold = byId("hold", HTMLButtonElement);
 
+/** A run with a server, or one without. */
 let live: Live | undefined;
+let replay: Replay | undefined;
+/** Counts the runs: a replay that opens after a later run began is unwanted. */
+let runs = 0;
 const panels = new Panels({
   configure: (change) => live?.connection.configure(change),
   choose: (id) => picked.choose(id),
@@ -38,6 +65,7 @@ stop.addEventListener("click", () => {
   start.focus();
 });
 retry.addEventListener("click", begin);
+hold.addEventListener("click", toggleHold);
 for (const id of ["try-sample", "use-sample"]) {
   byId(id, HTMLButtonElement).addEventListener("click", () => {
     choice.chooseSample();
@@ -48,6 +76,7 @@ mode.addEventListener("change", () => {
   if (live) live.mode = mode.value as Mode;
 });
 byId("controls", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+choice.acceptDrops(stage.box);
 
 if (params.source === "sample") choice.chooseSample();
 if (params.autostart) begin();
@@ -55,46 +84,118 @@ if (params.autostart) begin();
 /** Start: connection and source open side by side. */
 function begin(): void {
   end();
+  if (choice.lacksFiles) {
+    status.idle();
+    return void choice.pick();
+  }
+  if (choice.kind === "recording") return void beginReplay();
   const connection = connect(location.origin, { token: params.token, options: panels.changes() });
   live = new Live(connection, stage, (tracks, frame) => {
-    panels.take(tracks, frame);
-    if (!status.isLive) status.live();
-    tell("lkstream:tracks", tracks);
+    tools.edits.result(tracks);
+    shown(tracks, frame);
   });
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
   connection.on("error", (error) => console.warn(error.message));
   panels.follow(live);
+  tools.edits.attach(connection);
   void useSource();
+}
+
+/** A recording over its video. */
+async function beginReplay(): Promise<void> {
+  const run = runs;
+  stop.disabled = false;
+  status.connecting("Reading the recording…");
+  try {
+    const opened = await Replay.open(choice.files, stage, shown);
+    if (run !== runs) return opened.close();
+    replay = opened;
+    showHold();
+  } catch (error) {
+    if (run === runs) fail(sourceProblem(error));
+  }
 }
 
 /** Stop, or something that ends the run. */
 function end(): void {
+  runs++;
+  void recorder.stop();
   panels.leave();
+  tools.edits.attach(undefined);
   live?.close();
-  live = undefined;
+  replay?.close();
+  live = replay = undefined;
   stop.disabled = true;
+  showHold();
 }
 
 /** Opens the chosen source, at the start or in exchange for another. */
 async function useSource(): Promise<void> {
+  if (replay) return begin();
   const run = live;
   if (!run) return;
-  status.connecting(choice.isSample ? "Connecting…" : "Waiting for the camera: please allow it");
-  run.maxSide = choice.maxSide;
+  status.connecting(
+    choice.kind === "camera" ? "Waiting for the camera: please allow it" : "Connecting…",
+  );
+  tools.edits.forget();
+  applyLimits();
   try {
     const source = await run.use(() => choice.open());
     if (!source) return;
     source.onEnded(() => {
-      if (run.source === source) fail(cameraGone(source.label));
+      if (run.source === source) fail(sourceGone(source.label));
     });
     panels.govern(run.capture!, run.connection);
     run.capture?.on("error", (error) => console.warn(error.message));
     status.connecting("Waiting for the first points…");
   } catch (error) {
-    if (run === live) fail(cameraProblem(error));
+    if (run === live) fail(sourceProblem(error));
   }
+  showHold();
+}
+
+/** A result, whoever it came from, and its frame to look at meanwhile. */
+function shown(tracks: Tracks, frame: ImageBitmap | null): void {
+  panels.take(tracks, frame);
+  recorder.result(tracks);
+  if (!status.isLive) status.live();
+  tell("lkstream:tracks", tracks);
+}
+
+function applyLimits(): void {
+  if (!live) return;
+  live.limit(choice);
+  if (live.capture) panels.govern(live.capture, live.connection); // from these limits on
+  if (live.source instanceof Images) live.source.rate = choice.maxRate;
+}
+
+function source(): Source | undefined {
+  return live?.source ?? replay?.source;
+}
+
+function recorded() {
+  const { label } = source() ?? {};
+  if (label === undefined || !stage.shown) return undefined;
+  // A file's frames have their place in it as their time; others begin with what is shown now.
+  return { label, origin: source() instanceof VideoFile ? 0 : stage.shown.timestamp };
+}
+
+/** Plays or pauses what can be held. */
+function toggleHold(): void {
+  const held = source();
+  if (!held || !isPlayable(held)) return;
+  if (held.playing) held.pause();
+  else held.play();
+  showHold();
+}
+
+function showHold(): void {
+  const held = source();
+  const playable = held !== undefined && isPlayable(held);
+  hold.hidden = !playable;
+  if (playable) setText(hold, held.playing ? "Pause" : "Play");
 }
 
 function connectionState(state: ConnectionState): void {
@@ -109,15 +210,18 @@ function fail(problem: Problem): void {
   if (hadFocus) retry.focus();
 }
 
-function cameraGone(label: string): Problem {
+function sourceGone(label: string): Problem {
+  if (choice.kind !== "camera") {
+    return { title: "The source ended", text: `“${label}” shows nothing any more.` };
+  }
   return {
     title: "The camera is gone",
     text: `“${label}” was unplugged or taken by the system. Connect it again, or choose another.`,
   };
 }
 
-function cameraProblem(error: unknown): Problem {
-  if (error instanceof CameraError) return { title: error.message, text: error.remedy };
+function sourceProblem(error: unknown): Problem {
+  if (error instanceof SourceError) return { title: error.message, text: error.remedy };
   return { title: "The source cannot be opened", text: String(error) };
 }
 

@@ -9,19 +9,18 @@ const REACH = 12;
  * The point that is looked at: the nearest one to the pointer, or one chosen by
  * {@linkcode Picked.choose}. Its place is told by the event `lkstream:hover` on
  * the document, again on every frame that it lives on, and null when there is
- * none any more. The frame in it is a copy that is closed after the event.
+ * none any more.
  */
 export class Picked {
   #id: number | null = null;
   #chosen = false;
-  #frame: ImageBitmap | null = null;
 
   constructor(readonly stage: Stage) {
     stage.box.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") this.#point(event.clientX, event.clientY);
     });
     stage.box.addEventListener("pointerleave", () => this.#chosen || this.#pick(null));
-    stage.onPainted((frame) => this.#painted(frame));
+    stage.onPainted(() => this.#id !== null && this.#tell());
   }
 
   /** Looks at this point wherever the pointer is, until it moves over the stage; null at none. */
@@ -32,21 +31,14 @@ export class Picked {
 
   #point(clientX: number, clientY: number): void {
     this.#chosen = false;
-    this.#pick(this.stage.nearest(clientX, clientY, REACH));
+    const place = this.stage.view?.toFrame(...this.stage.fromWindow(clientX, clientY));
+    this.#pick(place ? this.stage.nearestTo(place, REACH) : null);
   }
 
   #pick(id: number | null): void {
     if (id === this.#id) return;
     this.#id = id;
-    this.stage.wantFrames(id !== null);
     this.#tell();
-  }
-
-  /** Every painted frame, with a copy of it if it was wanted. */
-  #painted(frame: ImageBitmap | null): void {
-    this.#frame?.close();
-    this.#frame = frame;
-    if (this.#id !== null) this.#tell();
   }
 
   #tell(): void {
@@ -54,9 +46,8 @@ export class Picked {
     if (!at && this.#id !== null) {
       this.#id = null;
       this.#chosen = false;
-      this.stage.wantFrames(false);
     }
-    tell("lkstream:hover", at && { id: this.#id!, x: at[0], y: at[1], frame: this.#frame });
+    tell("lkstream:hover", at && { id: this.#id!, x: at[0], y: at[1] });
   }
 }
 

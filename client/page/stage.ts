@@ -20,7 +20,7 @@ const LOOKS = ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)
 export class Stage {
   readonly box = byId("stage", HTMLDivElement);
   readonly #worker = new Worker(new URL("./stage-worker.js", import.meta.url), { type: "module" });
-  readonly #painted = new Set<(frame: ImageBitmap | null) => void>();
+  readonly #painted = new Set<() => void>();
   #picture: Picture | undefined;
   #drawing = DRAWING;
   #ratio = "";
@@ -49,6 +49,11 @@ export class Stage {
     this.#tell({ type: "drawing", drawing });
   }
 
+  /** What lies under the canvas. */
+  get picture(): Picture | undefined {
+    return this.#picture;
+  }
+
   /** The result that is on the canvas. */
   get shown(): Tracks | undefined {
     return this.#shown;
@@ -66,22 +71,16 @@ export class Stage {
     return [clientX - left - this.box.clientLeft, clientY - top - this.box.clientTop];
   }
 
-  /** The id of the nearest shown point, if one is within `reach` CSS pixels of the place in the window. */
-  nearest(clientX: number, clientY: number, reach: number): number | null {
+  /** The id of the shown point nearest to a place in the frame, if within `reach` CSS pixels. */
+  nearestTo([x, y]: [x: number, y: number], reach: number): number | null {
     const { view } = this;
-    if (!view) return null;
-    const [x, y] = view.toFrame(...this.fromWindow(clientX, clientY));
-    return nearestPoint(this.#shown!.points, x, y, reach / view.scale);
+    return view ? nearestPoint(this.#shown!.points, x, y, reach / view.scale) : null;
   }
 
-  /** Calls back when a result was painted, with a copy of its frame, the callee's own, where wanted. */
-  onPainted(callback: (frame: ImageBitmap | null) => void): void {
+  /** Calls back whenever a result was painted, until the returned function is called. */
+  onPainted(callback: () => void): () => void {
     this.#painted.add(callback);
-  }
-
-  /** Whether copies of the frames are wanted; they cost time. */
-  wantFrames(wanted: boolean): void {
-    this.#tell({ type: "frames", wanted });
+    return () => void this.#painted.delete(callback);
   }
 
   /** Puts a source's picture under the canvas; it is seen until the first result. */
@@ -110,13 +109,13 @@ export class Stage {
     this.#tell({ type: "result", tracks, frame, at: clock() }, ...frame ? [frame] : []);
   }
 
-  #hasPainted({ seq, at, frame }: Painted): void {
+  #hasPainted({ seq, at }: Painted): void {
     const i = this.#coming.findIndex((tracks) => tracks.seq === seq);
-    if (i < 0) return frame?.close(); // cleared meanwhile
+    if (i < 0) return; // cleared meanwhile
     this.#shown = this.#coming[i];
     this.#coming.splice(0, i + 1);
     tell("lkstream:painted", { seq, ms: at.painted - at.result });
-    for (const callback of this.#painted) callback(frame);
+    for (const callback of this.#painted) callback();
   }
 
   #look(): void {

@@ -18,8 +18,6 @@ export type StageMessage =
   | { type: "drawing"; drawing: Drawing }
   /** Nothing to show but the idle art, or nothing at all so that the picture is seen. */
   | { type: "clear"; idle: boolean }
-  /** Whether copies of painted frames are to come back. */
-  | { type: "frames"; wanted: boolean }
   /** `at` is when it arrived, by the shared clock. */
   | { type: "result"; tracks: Tracks; frame: ImageBitmap | null; at: number };
 
@@ -28,8 +26,6 @@ export interface Painted {
   seq: number;
   /** When the result arrived and when it was painted, by the shared clock. */
   at: { result: number; painted: number };
-  /** A copy of its frame, where it is wanted. */
-  frame: ImageBitmap | null;
 }
 
 type Result = Extract<StageMessage, { type: "result" }>;
@@ -47,10 +43,9 @@ export class StagePainter {
   #idleColour = 0;
   #still = false;
   #drawing = DRAWING;
-  #wantsFrames = false;
   #handle = 0;
 
-  /** @param painted called with each result that was painted; the frame is the callee's */
+  /** @param painted called with each result that was painted */
   constructor(canvas: OffscreenCanvas, readonly painted: (painted: Painted) => void) {
     this.#canvas = canvas;
     this.#surface = openSurface(canvas);
@@ -73,9 +68,6 @@ export class StagePainter {
       case "clear":
         this.#clear(message.idle);
         break;
-      case "frames":
-        this.#wantsFrames = message.wanted;
-        return;
       case "result":
         // Only the newest result is painted, but every one belongs to the trails.
         this.#trails.update(message.tracks, performance.now());
@@ -107,7 +99,8 @@ export class StagePainter {
       if (this.#idle) drawIdle(this.#strokes, this.#canvas, this.#unit, this.#idleColour);
       this.#surface.paint(null, null, this.#strokes);
     }
-    if (fresh) void this.#report(fresh);
+    if (!fresh) return;
+    this.painted({ seq: fresh.tracks.seq, at: { result: fresh.at, painted: clock() } });
   }
 
   #paintResult({ tracks, frame }: Result): void {
@@ -121,11 +114,5 @@ export class StagePainter {
       maxSegments: this.#surface.maxSegments,
     });
     this.#surface.paint(frame, view, this.#strokes);
-  }
-
-  async #report({ tracks: { seq }, frame, at }: Result): Promise<void> {
-    const times = { result: at, painted: clock() };
-    const copy = frame && this.#wantsFrames ? await createImageBitmap(frame) : null;
-    this.painted({ seq, at: times, frame: copy });
   }
 }

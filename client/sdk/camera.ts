@@ -1,4 +1,5 @@
 import { CameraError } from "./camera_error.ts";
+import { playStream, stopStream } from "./stream.ts";
 import type { Source } from "./source.ts";
 
 /** Which camera {@linkcode openCamera} opens, and how. Sizes are wishes: the nearest one is taken. */
@@ -21,15 +22,9 @@ export async function openCamera(options: CameraOptions = {}): Promise<Camera> {
   let stream: MediaStream | undefined;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: wishes(options) });
-    const video = Object.assign(document.createElement("video"), {
-      muted: true,
-      playsInline: true, // else an iPhone shows it full screen
-      srcObject: stream,
-    });
-    await video.play();
-    return new Camera(video, stream);
+    return new Camera(await playStream(stream), stream);
   } catch (error) {
-    stop(stream);
+    if (stream) stopStream(stream);
     throw CameraError.from(error);
   }
 }
@@ -63,7 +58,7 @@ export class Camera implements Source {
 
   close(): void {
     document.removeEventListener("visibilitychange", this.#resume);
-    stop(this.stream);
+    stopStream(this.stream);
     this.picture.srcObject = null;
     this.picture.remove();
   }
@@ -86,8 +81,4 @@ function wishes(options: CameraOptions): MediaTrackConstraints {
     height: height === undefined ? undefined : { ideal: height },
     frameRate: { ideal: frameRate },
   };
-}
-
-function stop(stream: MediaStream | undefined): void {
-  for (const track of stream?.getTracks() ?? []) track.stop();
 }

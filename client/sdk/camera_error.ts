@@ -1,8 +1,4 @@
-/** What is wrong, in a few words, and what helps. */
-interface Explanation {
-  message: string;
-  remedy: string;
-}
+import { type Explanation, named, SourceError } from "./source_error.ts";
 
 /** The names that `getUserMedia` fails with. */
 const EXPLANATIONS: Record<string, Explanation> = {
@@ -44,23 +40,12 @@ const EXPLANATIONS: Record<string, Explanation> = {
 };
 
 /** A camera that could not be opened; `message` says why and `remedy` what helps. */
-export class CameraError extends Error {
+export class CameraError extends SourceError {
   override readonly name = "CameraError";
-  constructor(
-    /** The error's name in the browser (`NotAllowedError`, …), or `InsecureContext`. */
-    readonly reason: string,
-    { message, remedy }: Explanation,
-    cause?: unknown,
-  ) {
-    super(message, { cause });
-    this.remedy = remedy;
-  }
-  readonly remedy: string;
 
   /** The explanation of what `getUserMedia` threw. */
   static from(error: unknown): CameraError {
-    // Not every browser's OverconstrainedError is an Error.
-    const { name = "unknown", message = String(error) } = Object(error) as Partial<Error>;
+    const { name, message } = named(error);
     const known = EXPLANATIONS[name] ?? {
       message: `The camera cannot be opened: ${message}`,
       remedy: "Try again, or choose another camera.",

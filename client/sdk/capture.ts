@@ -76,6 +76,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   #size: CaptureMeasured["size"] = null;
   #lastShown = -Infinity;
   #lastSeen = -Infinity;
+  #lastTimestamp = -Infinity;
   /** The next frame is no successor of the one before it. */
   #reset = true;
   #firstSeq: number | null = null;
@@ -96,7 +97,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     this.keepFrames = keepFrames;
     this.#connection = connection;
     this.#opening = this.#openEncoder();
-    this.#frames = watchFrames(source, (now) => this.#seen(now));
+    this.#frames = watchFrames(source, (now, timestamp) => this.#seen(now, timestamp));
   }
 
   /**
@@ -140,9 +141,11 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     if (this.#closed) this.#encoder[Symbol.dispose]();
   }
 
-  #seen(now: number): void {
-    if (now - this.#lastShown > SCENE_MS) this.#reset = true;
+  #seen(now: number, timestamp: number): void {
+    const jumpsBack = timestamp < this.#lastTimestamp; // as a video that begins again
+    if (jumpsBack || now - this.#lastShown > SCENE_MS) this.#reset = true;
     this.#lastShown = now;
+    this.#lastTimestamp = timestamp;
     if (now - this.#lastSeen < 1000 / this.maxRate - EARLY_MS) return;
     this.#lastSeen = now;
     this.#rate.mark(now);
@@ -152,7 +155,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
       return;
     }
     this.#busy = true;
-    this.#send(now)
+    this.#send(timestamp)
       .catch((error) => this.#closed || this.emit("error", error))
       .finally(() => this.#busy = false);
   }

@@ -1,6 +1,9 @@
 import { TrackReader } from "./track_reader.ts";
 
-/** What a page shows: frames are taken from it. */
+/**
+ * What a page shows: frames are taken from it. A canvas is taken to change at every
+ * repaint, unless it numbers its frames in `data-frame`: then each of them is taken once.
+ */
 export type Picture = HTMLVideoElement | HTMLCanvasElement;
 
 /**
@@ -8,6 +11,12 @@ export type Picture = HTMLVideoElement | HTMLCanvasElement;
  * where the browser has `MediaStreamTrackProcessor` there.
  */
 export type Attachable = Picture | OffscreenCanvas | MediaStreamTrack;
+
+/**
+ * Told of a frame: `now` by the page's clock, and `timestamp`, the frame's own time,
+ * which is its place in a video file and else `now`. Milliseconds.
+ */
+export type FrameCallback = (now: number, timestamp: number) => void;
 
 /** Frames as they are shown. Closing it leaves what it watches as it is. */
 export interface Frames extends Disposable {
@@ -18,13 +27,13 @@ export interface Frames extends Disposable {
 }
 
 /**
- * Calls back with the time when a new frame is shown: a video and a track say
- * when, a canvas may have changed at every repaint. Nothing is called for
- * canvases and videos while the page is hidden.
+ * Calls back when a new frame is shown: a video and a track say when, a canvas may
+ * have changed at every repaint. Nothing is called for canvases and videos while
+ * the page is hidden.
  *
  * @throws {TypeError} for a track in a worker of a browser that cannot read it there.
  */
-export function watchFrames(source: Attachable, callback: (now: number) => void): Frames {
+export function watchFrames(source: Attachable, callback: FrameCallback): Frames {
   if ("getContext" in source) return new CanvasFrames(source, callback);
   if ("videoWidth" in source) return new VideoFrames(source, callback);
   if (TrackReader.isSupported) return new TrackReader(source, callback);
@@ -38,8 +47,14 @@ export function watchFrames(source: Attachable, callback: (now: number) => void)
 class CanvasFrames implements Frames {
   readonly #stop: () => void;
 
-  constructor(readonly canvas: HTMLCanvasElement | OffscreenCanvas, callback: Callback) {
-    this.#stop = atEveryRepaint(callback);
+  constructor(readonly canvas: HTMLCanvasElement | OffscreenCanvas, callback: FrameCallback) {
+    let latest: string | undefined;
+    this.#stop = atEveryRepaint((now) => {
+      const frame = "dataset" in canvas ? canvas.dataset.frame : undefined;
+      if (frame !== undefined && frame === latest) return;
+      latest = frame;
+      callback(now, now);
+    });
   }
 
   image() {
@@ -58,10 +73,10 @@ class CanvasFrames implements Frames {
 class VideoFrames implements Frames {
   readonly #stop: () => void;
 
-  constructor(readonly video: HTMLVideoElement, callback: Callback) {
+  constructor(readonly video: HTMLVideoElement, callback: FrameCallback) {
     this.#stop = "requestVideoFrameCallback" in video
       ? atEveryFrame(video, callback)
-      : atEveryRepaint(callback);
+      : atEveryRepaint((now) => callback(now, timestampOf(this.video, now)));
   }
 
   image() {
@@ -79,7 +94,7 @@ class VideoFrames implements Frames {
 
 /** A track where only a video element can read it. */
 class PlayedTrack extends VideoFrames {
-  constructor(track: MediaStreamTrack, callback: Callback) {
+  constructor(track: MediaStreamTrack, callback: FrameCallback) {
     const video = document.createElement("video");
     video.muted = video.playsInline = true; // else no browser plays it by itself
     video.srcObject = new MediaStream([track]);
@@ -93,17 +108,20 @@ class PlayedTrack extends VideoFrames {
   }
 }
 
-type Callback = (now: number) => void;
-
-function atEveryFrame(video: HTMLVideoElement, callback: Callback): () => void {
-  let handle = video.requestVideoFrameCallback(function seen(now) {
+function atEveryFrame(video: HTMLVideoElement, callback: FrameCallback): () => void {
+  let handle = video.requestVideoFrameCallback(function seen(now, { mediaTime }) {
     handle = video.requestVideoFrameCallback(seen);
-    callback(now);
+    callback(now, timestampOf(video, now, mediaTime));
   });
   return () => video.cancelVideoFrameCallback(handle);
 }
 
-function atEveryRepaint(callback: Callback): () => void {
+/** @param place in a video file, in seconds */
+function timestampOf(video: HTMLVideoElement, now: number, place = video.currentTime): number {
+  return video.srcObject ? now : 1000 * place;
+}
+
+function atEveryRepaint(callback: (now: number) => void): () => void {
   let handle = requestAnimationFrame(function repaint(now) {
     handle = requestAnimationFrame(repaint);
     callback(now);

@@ -22,11 +22,15 @@ export * from "./connection.ts";
 export * from "./errors.ts";
 export type { Measured } from "./flight.ts";
 export type { FrameTimes, Spent } from "./frame_times.ts";
-export type { Attachable, Picture } from "./frames.ts";
+export { type Attachable, type Frames, type Picture, watchFrames } from "./frames.ts";
 export * from "./governor.ts";
 export type { Spread } from "./meter.ts";
+export * from "./images.ts";
 export * from "./sample.ts";
-export type { Source } from "./source.ts";
+export * from "./screen.ts";
+export * from "./source.ts";
+export { SourceError } from "./source_error.ts";
+export * from "./video_file.ts";
 export {
   type About,
   defaultOptions,
@@ -45,4 +49,7 @@ export {
   type Stats,
   type Timing,
   type Tracks,
+  tracksFromJson,
+  type TracksJson,
+  tracksToJson,
 } from "../../protocol/mod.ts";

@@ -1,6 +1,6 @@
 import type { Picture } from "./frames.ts";
 
-/** Where pictures come from: a camera, the sample. Closing it stops its tracks and its drawing. */
+/** Where pictures come from: a camera, a screen, a file, the sample. Closing it stops its tracks and its drawing. */
 export interface Source extends Disposable {
   /** For people: the camera's name, for example. */
   readonly label: string;
@@ -10,4 +10,16 @@ export interface Source extends Disposable {
   onEnded(callback: () => void): void;
   /** Idempotent. */
   close(): void;
+}
+
+/** A source that can be held and goes on where it stood. */
+export interface Playable extends Source {
+  readonly playing: boolean;
+  play(): void;
+  pause(): void;
+}
+
+/** True for a source that can be held. */
+export function isPlayable(source: Source): source is Playable {
+  return "pause" in source;
 }

@@ -1,4 +1,4 @@
-import type { Frames } from "./frames.ts";
+import type { FrameCallback, Frames } from "./frames.ts";
 
 /** Safari has it in workers, Chromium everywhere; the platform's types do not know it yet. */
 declare const MediaStreamTrackProcessor: {
@@ -11,18 +11,19 @@ export class TrackReader implements Frames {
   readonly #reader: ReadableStreamDefaultReader<VideoFrame>;
   #latest: VideoFrame | null = null;
 
-  constructor(track: MediaStreamTrack, callback: (now: number) => void) {
+  constructor(track: MediaStreamTrack, callback: FrameCallback) {
     this.#reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
     this.#read(callback);
   }
 
-  async #read(callback: (now: number) => void): Promise<void> {
+  async #read(callback: FrameCallback): Promise<void> {
     for (;;) {
       const { value, done } = await this.#reader.read();
       if (done) return;
       this.#latest?.close();
       this.#latest = value;
-      callback(performance.now());
+      const now = performance.now();
+      callback(now, now);
     }
   }
 

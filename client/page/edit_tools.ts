@@ -1,0 +1,28 @@
+import { Edits } from "./edits.ts";
+import { byId } from "./elements.ts";
+import type { Stage } from "./stage.ts";
+import { StageKeys } from "./stage_keys.ts";
+import { Touch } from "./touch.ts";
+
+/** The buttons that edit the tracking, with what the picture itself takes by mouse, finger and key. */
+export class EditTools {
+  readonly edits: Edits = new Edits(() => this.#changed());
+  readonly #touch: Touch;
+  readonly #undo = byId("undo", HTMLButtonElement);
+  readonly #clearRegions = byId("clear-regions", HTMLButtonElement);
+
+  /** @param hold plays or pauses what can be held */
+  constructor(stage: Stage, hold: () => void) {
+    this.#touch = new Touch(stage, this.edits);
+    new StageKeys(stage, this.#touch, this.edits, hold);
+    this.#undo.addEventListener("click", () => void this.edits.undo());
+    this.#clearRegions.addEventListener("click", () => this.edits.clearRegions());
+    byId("clear-points", HTMLButtonElement).addEventListener("click", () => this.edits.clear());
+  }
+
+  #changed(): void {
+    this.#undo.disabled = !this.edits.canUndo;
+    this.#clearRegions.disabled = this.edits.regions.length === 0;
+    this.#touch.draw();
+  }
+}

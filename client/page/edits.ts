@@ -1,0 +1,129 @@
+import type { Connection, Tracks } from "../sdk/mod.ts";
+import { announce } from "./announce.ts";
+import type { Size } from "./frame_view.ts";
+
+export type Place = [x: number, y: number];
+export type Polygon = Place[];
+
+/**
+ * What the user does to the tracking, and undoing it. Places are frame pixels;
+ * regions keep their place in the picture when the frames' size changes.
+ */
+export class Edits {
+  /** Tracking is kept inside these; even-odd where they overlap, as on the wire. */
+  regions: Polygon[] = [];
+  #connection: Connection | undefined;
+  #size: Size | undefined;
+  #undo: (() => void | Promise<void>)[] = [];
+
+  /** @param changed called when the regions changed */
+  constructor(readonly changed: () => void) {}
+
+  get canUndo(): boolean {
+    return this.#undo.length > 0;
+  }
+
+  /** Edits go over this connection, from nothing; without one nothing can be edited. */
+  attach(connection: Connection | undefined): void {
+    this.#connection = connection;
+    this.forget();
+  }
+
+  /** Another scene: regions and what could be undone belong to the one before. */
+  forget(): void {
+    this.#undo = [];
+    this.#size = undefined;
+    if (this.regions.length > 0) this.#setRegions([]);
+    this.changed();
+  }
+
+  /** Frames may come in another size. */
+  result({ width, height }: Tracks): void {
+    const before = this.#size;
+    this.#size = { width, height };
+    if (!before || before.width === width && before.height === height) return;
+    const sx = width / before.width, sy = height / before.height;
+    this.#undo = []; // its places are of the other size
+    if (this.regions.length === 0) return this.changed();
+    this.#setRegions(this.regions.map((polygon) => polygon.map(([x, y]) => [x * sx, y * sy])));
+  }
+
+  async add(place: Place): Promise<void> {
+    const ids = await this.#try("add the point", (connection) => connection.add([place]));
+    if (!ids) return;
+    announce(`Point added at ${spoken(place)}`);
+    this.#did(() => {
+      this.#connection?.remove(ids);
+      announce("Added point removed");
+    });
+  }
+
+  remove(id: number, place: Place): void {
+    this.#connection?.remove([id]);
+    announce(`Point removed at ${spoken(place)}`);
+    this.#did(async () => {
+      // A removed id never comes back; a new point at its place does.
+      const ids = await this.#try("bring the point back", (connection) => connection.add([place]));
+      if (ids) announce("Removed point added again");
+    });
+  }
+
+  addRegion(polygon: Polygon): void {
+    this.#changeRegions([...this.regions, polygon]);
+    announce(`Region of ${polygon.length} corners: points are kept inside`);
+  }
+
+  clearRegions(): void {
+    if (this.regions.length === 0) return announce("There are no regions");
+    this.#changeRegions([]);
+    announce("Regions removed: points are kept everywhere");
+  }
+
+  /** Ends all points and finds new ones. It cannot be undone. */
+  clear(): void {
+    this.#connection?.clear();
+    announce("All points cleared");
+  }
+
+  async undo(): Promise<void> {
+    const last = this.#undo.pop();
+    if (!last) return announce("There is nothing to undo");
+    await last();
+    this.changed();
+  }
+
+  #did(undo: () => void | Promise<void>): void {
+    this.#undo.push(undo);
+    this.changed();
+  }
+
+  #changeRegions(regions: Polygon[]): void {
+    const before = this.regions;
+    this.#setRegions(regions);
+    this.#did(() => {
+      this.#setRegions(before);
+      announce(before.length === 0 ? "No region any more" : `${before.length} regions again`);
+    });
+  }
+
+  #setRegions(regions: Polygon[]): void {
+    this.regions = regions;
+    void this.#try("set the regions", (connection) => connection.mask(regions));
+    this.changed();
+  }
+
+  async #try<T>(what: string, ask: (connection: Connection) => Promise<T>): Promise<T | undefined> {
+    const connection = this.#connection;
+    if (!connection) return undefined;
+    try {
+      return await ask(connection);
+    } catch (error) {
+      if (connection === this.#connection) announce(`Cannot ${what}: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+}
+
+export function spoken([x, y]: Place): string {
+  return `${Math.round(x)}, ${Math.round(y)}`;
+}

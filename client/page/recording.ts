@@ -1,0 +1,85 @@
+import { SourceError, type Tracks, tracksFromJson } from "../sdk/mod.ts";
+
+/** A file of recorded tracks: NDJSON, this header and then tracks messages in the JSON form of the wire. */
+export interface Header {
+  type: "recording";
+  version: 1;
+  /** Label of the source. */
+  source: string;
+  /** Timestamp of the results, in ms, at which the video that belongs to them begins. */
+  origin: number;
+  /** When it was recorded, ISO 8601. */
+  date: string;
+}
+export const HEADER_TYPE = "recording";
+
+/** Recorded results in the order of their timestamps. */
+export interface Recording {
+  header: Header;
+  results: Tracks[];
+}
+
+/**
+ * Reads a recording.
+ *
+ * @throws {SourceError} that names the line that is wrong.
+ */
+export async function readRecording(file: Blob): Promise<Recording> {
+  let header: Header | undefined;
+  const results: Tracks[] = [];
+  let number = 0;
+  for await (const line of linesOf(file)) {
+    number++;
+    if (line.trim() === "") continue;
+    try {
+      const value = JSON.parse(line);
+      if (header) results.push(tracksFromJson(value));
+      else header = checked(value);
+    } catch (error) {
+      throw unreadable(`Line ${number}: ${(error as Error).message}.`, error);
+    }
+  }
+  if (!header || results.length === 0) throw unreadable("It has no results.");
+  results.sort((a, b) => a.timestamp - b.timestamp);
+  return { header, results };
+}
+
+function checked(value: Partial<Header> | null): Header {
+  if (value?.type === HEADER_TYPE && value.version === 1 && Number.isFinite(value.origin)) {
+    return value as Header;
+  }
+  throw new Error("it is not the header of a recording of version 1");
+}
+
+/** The index of the result for this moment, the nearest within `tolerance` ms; −1 if there is none. */
+export function resultAt(results: Tracks[], timestamp: number, tolerance: number): number {
+  let low = 0, high = results.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (results[middle].timestamp < timestamp) low = middle + 1;
+    else high = middle;
+  }
+  const off = (i: number) => Math.abs((results[i]?.timestamp ?? Infinity) - timestamp);
+  const nearest = off(low - 1) < off(low) ? low - 1 : low;
+  return off(nearest) <= tolerance ? nearest : -1;
+}
+
+async function* linesOf(file: Blob): AsyncGenerator<string> {
+  const reader = file.stream().pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    const lines = (rest + (value ?? "")).split("\n");
+    rest = done ? "" : lines.pop()!;
+    yield* lines;
+    if (done) return;
+  }
+}
+
+function unreadable(remedy: string, cause?: unknown): SourceError {
+  return new SourceError(
+    "BadRecording",
+    { message: "The recording cannot be read", remedy },
+    cause,
+  );
+}

@@ -1,0 +1,73 @@
+import { type Tracks, tracksToJson } from "../sdk/mod.ts";
+import { type Header, HEADER_TYPE } from "./recording.ts";
+
+/** A recording's columns may take so much memory: nine minutes of 500 points at 30 frames a second. */
+export const MAX_BYTES = 256 * 2 ** 20;
+const HEADER_BYTES = 64, POINT_BYTES = 32, LOST_BYTES = 5;
+/** Lines made without a pause for other things. */
+const CHUNK = 100;
+
+/** Keeps results as they came, up to {@linkcode MAX_BYTES}; text is made of them only at the end. */
+export class TracksRecorder {
+  readonly #results: Tracks[] = [];
+  readonly #header: Header;
+  #bytes = 0;
+
+  /**
+   * @param source its label
+   * @param origin the results' timestamp at which the video that belongs to them begins
+   */
+  constructor(source: string, origin: number) {
+    const date = new Date().toISOString();
+    this.#header = { type: HEADER_TYPE, version: 1, source, origin, date };
+  }
+
+  get frames(): number {
+    return this.#results.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** False where there is no more room, and the result was not taken. */
+  add(tracks: Tracks): boolean {
+    const { points, lost } = tracks;
+    const bytes = HEADER_BYTES + POINT_BYTES * points.id.length + LOST_BYTES * lost.id.length;
+    if (this.#bytes + bytes > MAX_BYTES) return false;
+    this.#bytes += bytes;
+    this.#results.push(tracks);
+    return true;
+  }
+
+  /** A line for the header and one for each result, in the JSON form of the wire. */
+  ndjson(): Promise<Blob> {
+    const line = (tracks: Tracks) => JSON.stringify(tracksToJson(tracks));
+    return this.#write(JSON.stringify(this.#header), line, "application/x-ndjson");
+  }
+
+  /** A row for each point of each frame, and for each point lost on it. */
+  csv(): Promise<Blob> {
+    return this.#write("seq,timestamp,id,x,y,dx,dy,error,fb,age,lost", csvRows, "text/csv");
+  }
+
+  async #write(head: string, lines: (tracks: Tracks) => string, type: string): Promise<Blob> {
+    const parts: BlobPart[] = [`${head}\n`];
+    for (let i = 0; i < this.#results.length; i += CHUNK) {
+      const text = this.#results.slice(i, i + CHUNK).map(lines).filter(Boolean).join("\n");
+      if (text) parts.push(new Blob([text, "\n"])); // which may live on the disk
+      await new Promise((done) => setTimeout(done));
+    }
+    return new Blob(parts, { type });
+  }
+}
+
+function csvRows(tracks: Tracks): string {
+  const { seq, timestamp, points, lost } = tracksToJson(tracks);
+  const { id, x, y, dx, dy, error, fb, age } = points;
+  const live = id.map((id, i) =>
+    [seq, timestamp, id, x[i], y[i], dx[i], dy[i], error[i], fb[i], age[i], ""].join()
+  );
+  const gone = lost.id.map((id, i) => `${seq},${timestamp},${id},,,,,,,,${lost.reason[i]}`);
+  return [...live, ...gone].join("\n");
+}
