@@ -1,48 +1,119 @@
 import assert from "node:assert/strict";
-import type {} from "../client/page/events.ts"; // the types of its events
-import { DESKTOP, inPage, pointsAbove, server } from "./lib/page.ts";
+import type { Page } from "playwright-core";
+import type { PointColumns } from "../client/sdk/mod.ts";
+import type {} from "../client/page/events.ts";
+import { LOST_REASONS } from "../protocol/mod.ts";
+import {
+  DESKTOP,
+  inPage,
+  isLive,
+  pointsAbove,
+  seenSoFar,
+  seenTracks,
+  server,
+  watchTracks,
+} from "./lib/page.ts";
 
-interface Hover {
-  id: number;
-  x: number;
-  y: number;
-  /** Width of the frame that came with it. */
-  frame: number | null;
+declare global {
+  var hovers: ({ id: number; x: number; y: number } | null)[];
+  var painted: number;
+  /** Points of the latest result. */
+  var points: PointColumns;
+  var video: Blob;
+}
+
+/** Follows the sample, with the points of the latest result at hand. */
+async function followSample(page: Page): Promise<void> {
+  await page.goto(`${server.url}/?source=sample&autostart=1`);
+  await watchTracks(page);
+  await keepPoints(page);
+  await pointsAbove(page, 20, 10_000);
+}
+
+function keepPoints(page: Page): Promise<void> {
+  return page.evaluate(() =>
+    document.addEventListener("lkstream:tracks", ({ detail }) => {
+      globalThis.points = detail.points;
+    })
+  );
+}
+
+/** The place in the window of one in a frame of 640 × 480. */
+function inWindow(page: Page, x: number, y: number): Promise<{ x: number; y: number }> {
+  return page.evaluate(([x, y]) => {
+    const { left, top, width, height } = document.querySelector("#touch")!.getBoundingClientRect();
+    const scale = Math.min(width / 640, height / 480);
+    return {
+      x: left + width / 2 + (x + 0.5 - 320) * scale,
+      y: top + height / 2 + (y + 0.5 - 240) * scale,
+    };
+  }, [x, y]);
+}
+
+async function clickAt(page: Page, x: number, y: number): Promise<void> {
+  const at = await inWindow(page, x, y);
+  await page.mouse.click(at.x, at.y);
+}
+
+async function drag(page: Page, from: number[], to: number[]): Promise<void> {
+  const start = await inWindow(page, from[0], from[1]), end = await inWindow(page, to[0], to[1]);
+  await page.mouse.move(start.x, start.y);
+  await page.mouse.down();
+  await page.mouse.move((start.x + end.x) / 2, (start.y + end.y) / 2);
+  await page.mouse.move(end.x, end.y);
+  await page.mouse.up();
+}
+
+/** Turns automatic detection off and ends all points: those to come are the test's own. */
+async function emptyStage(page: Page): Promise<void> {
+  await page.evaluate(() => document.querySelector<HTMLDetailsElement>("#options")!.open = true);
+  await page.getByLabel("enabled", { exact: true }).uncheck();
+  await page.click("#clear-points");
+  await page.waitForFunction(() => points.id.length === 0);
+}
+
+function announced(page: Page, text: RegExp): Promise<unknown> {
+  return page.waitForFunction(
+    (source) => new RegExp(source).test(document.querySelector("#announcer")!.textContent!),
+    text.source,
+  );
+}
+
+/** Whether all live points lie in this box, give or take a pixel of movement. */
+function allIn(page: Page, box: [x0: number, y0: number, x1: number, y1: number]) {
+  return page.waitForFunction(([x0, y0, x1, y1]) => {
+    const { id, xy } = points;
+    return id.length > 0 && id.every((_, i) =>
+      xy[2 * i] >= x0 - 1 && xy[2 * i] <= x1 + 1 &&
+      xy[2 * i + 1] >= y0 - 1 && xy[2 * i + 1] <= y1 + 1
+    );
+  }, box);
 }
 
 inPage(
   "the point under the pointer is told on every frame, and that none is",
   DESKTOP,
   async (page) => {
-    await page.goto(`${server.url}/?source=sample&autostart=1`);
+    await followSample(page);
     await page.evaluate(() => {
-      const hovers: (Hover | null)[] = [];
-      Object.assign(globalThis, { hovers, painted: 0 });
-      document.addEventListener("lkstream:hover", (event) => {
-        const { detail } = event as CustomEvent;
-        hovers.push(detail && { ...detail, frame: detail.frame?.width ?? null });
+      globalThis.hovers = [];
+      globalThis.painted = 0;
+      document.addEventListener("lkstream:hover", ({ detail }) => {
+        hovers.push(detail);
       });
-      document.addEventListener(
-        "lkstream:tracks",
-        ({ detail }) => Object.assign(globalThis, { last: detail.points }),
-      );
-      document.addEventListener("lkstream:painted", ({ detail }) => {
-        if (detail.ms >= 0 && detail.ms < 5000) painted++;
+      document.addEventListener("lkstream:painted", ({ detail: { ms } }) => {
+        if (ms >= 0 && ms < 5000) globalThis.painted++;
       });
     });
-    await pointsAbove(page, 20, 10_000);
     await page.waitForFunction(() => painted > 2);
     await page.waitForFunction(() => {
-      const { left, top, width } = document.querySelector("#overlay")!.getBoundingClientRect();
-      const scale = width / 640;
-      const at = {
-        clientX: left + (last.xy[0] + 0.5) * scale,
-        clientY: top + (last.xy[1] + 0.5) * scale,
-      };
-      document.querySelector("#stage")!.dispatchEvent(
-        new PointerEvent("pointermove", { ...at, bubbles: true }),
-      );
-      return hovers.filter((hover) => hover?.frame === 640).length > 3;
+      const stage = document.querySelector("#touch")!;
+      const { left, top, width, height } = stage.getBoundingClientRect();
+      const scale = Math.min(width / 640, height / 480);
+      const clientX = left + width / 2 + (points.xy[0] + 0.5 - 320) * scale;
+      const clientY = top + height / 2 + (points.xy[1] + 0.5 - 240) * scale;
+      stage.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+      return hovers.filter((hover) => hover !== null).length > 3;
     });
     const found = await page.evaluate(() => hovers.filter((hover) => hover !== null));
     assert.ok(found.every(({ x, y }) => x >= 0 && x < 640 && y >= 0 && y < 480));
@@ -52,6 +123,278 @@ inPage(
     await page.waitForFunction(() => hovers.at(-1) === null);
   },
 );
-declare const hovers: (Hover | null)[];
-declare let painted: number;
-declare const last: { xy: Float32Array };
+
+for (const mirrored of [false, true]) {
+  inPage(
+    `a click adds a point where it is, and Alt-click removes it${mirrored ? ", mirrored too" : ""}`,
+    DESKTOP,
+    async (page) => {
+      await followSample(page);
+      await emptyStage(page);
+      if (mirrored) {
+        await page.getByRole("heading", { name: "Drawing" }).click();
+        await page.check("#draw-mirrored");
+      }
+      const added = page.evaluate(() =>
+        new Promise<number[]>((done) =>
+          document.addEventListener("lkstream:tracks", function look({ detail: { points } }) {
+            if (points.id.length !== 1) return;
+            document.removeEventListener("lkstream:tracks", look);
+            done([...points.xy]);
+          })
+        )
+      );
+      await clickAt(page, 200, 120);
+      const [x, y] = await added;
+      // It was added to the frame before the first one that shows it.
+      assert.ok(Math.abs(x - (mirrored ? 439 : 200)) < 12, `x is ${x}`);
+      assert.ok(Math.abs(y - 120) < 12, `y is ${y}`);
+      const place = await page.evaluate(() => [...points.xy]);
+      const at = await inWindow(page, mirrored ? 639 - place[0] : place[0], place[1]);
+      await page.keyboard.down("Alt");
+      await page.mouse.click(at.x, at.y);
+      await page.keyboard.up("Alt");
+      await page.waitForFunction(() => points.id.length === 0);
+      const frames = await page.evaluate(() => seen);
+      const reasons = frames.flatMap(({ lost }) => lost.reasons).map((code) =>
+        LOST_REASONS[code - 1]
+      );
+      assert.ok(reasons.includes("removed"));
+      await page.click("#undo"); // of the removal
+      await page.waitForFunction(() => points.id.length === 1);
+      await page.click("#undo"); // of the first add: its point is long gone
+      assert.equal(await page.isDisabled("#undo"), true);
+    },
+  );
+}
+
+inPage(
+  "a drag keeps points in its box, a polygon in its corners, and undo lifts both",
+  DESKTOP,
+  async (page) => {
+    await followSample(page);
+    await drag(page, [100, 100], [300, 260]);
+    await allIn(page, [100, 100, 300, 260]);
+    await page.click("#undo");
+    await page.waitForFunction(() => points.xy.some((x, i) => i % 2 === 0 && x > 320));
+    assert.equal(await page.isDisabled("#clear-regions"), true);
+    await page.click("#polygon");
+    for (const [x, y] of [[320, 40], [600, 40], [600, 440], [320, 440]]) await clickAt(page, x, y);
+    await clickAt(page, 320, 440);
+    await allIn(page, [320, 40, 600, 440]);
+    await page.click("#clear-regions");
+    await page.waitForFunction(() => points.xy.some((x, i) => i % 2 === 0 && x < 300));
+  },
+);
+
+inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
+  await followSample(page);
+  await emptyStage(page);
+  await page.focus("#touch");
+  for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Shift+ArrowUp");
+  await announced(page, /^280, 239/);
+  await page.keyboard.press("Enter");
+  await announced(page, /Point added at 280, 239/);
+  await page.waitForFunction(() => points.id.length === 1);
+  await page.keyboard.press("Control+z");
+  await page.waitForFunction(() => points.id.length === 0);
+  await announced(page, /Added point removed/);
+  await page.getByLabel("enabled", { exact: true }).check();
+  await page.focus("#touch");
+  await page.keyboard.press("m");
+  await announced(page, /Region begins at 320, 240/);
+  for (let i = 0; i < 20; i++) await page.keyboard.press("ArrowRight");
+  for (let i = 0; i < 20; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("m");
+  await announced(page, /Region of 4 corners/);
+  await allIn(page, [320, 240, 480, 400]);
+  await page.keyboard.press("r");
+  await announced(page, /Regions removed/);
+  await page.keyboard.press("Delete");
+  await announced(page, /Point removed|No point is near/);
+  await page.keyboard.press("c");
+  await announced(page, /All points cleared/);
+  await page.keyboard.press("?");
+  await page.waitForSelector("#help[open]");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("#help", { state: "hidden" });
+});
+
+/** Makes a video of the sample in the page, `seconds` long, and keeps it as `video`. */
+function makeVideo(page: Page, seconds: number): Promise<void> {
+  return page.evaluate(async (seconds) => {
+    const { openSample } = await import(`${location.origin}/lkstream.js`);
+    const sample = openSample({ width: 320, height: 240 });
+    const recorder = new MediaRecorder(sample.picture.captureStream(), { mimeType: "video/webm" });
+    const chunks: Blob[] = [];
+    recorder.ondataavailable = ({ data }) => chunks.push(data);
+    recorder.start();
+    await new Promise((done) => setTimeout(done, 1000 * seconds));
+    await new Promise((done) => {
+      recorder.onstop = done;
+      recorder.stop();
+    });
+    sample.close();
+    globalThis.video = new Blob(chunks, { type: "video/webm" });
+  }, seconds);
+}
+
+/** Chooses a kind of files and, in the dialog, these: texts or the `video`, by their names. */
+async function choose(page: Page, kind: string, files: Record<string, string | null>) {
+  page.once("filechooser", () => {}); // or it is closed at once
+  await page.selectOption("#source", kind);
+  await page.waitForSelector("#file-input", { state: "attached" });
+  await page.evaluate((files) => {
+    const chosen = new DataTransfer();
+    for (const [name, text] of Object.entries(files)) {
+      chosen.items.add(new File([text ?? video], name, { type: text === null ? video.type : "" }));
+    }
+    const input = document.querySelector<HTMLInputElement>("#file-input")!;
+    input.files = chosen.files;
+    input.dispatchEvent(new Event("change"));
+  }, files);
+}
+
+inPage("a video file plays, is held, and begins anew at its end", DESKTOP, async (page) => {
+  await page.goto(server.url);
+  await watchTracks(page);
+  await keepPoints(page);
+  await makeVideo(page, 1.5);
+  await choose(page, "video", { "clip.webm": null });
+  await isLive(page);
+  await pointsAbove(page, 10, 10_000);
+  await page.waitForFunction(() => seen.filter(({ reset }) => reset).length >= 3); // two rounds
+  await page.click("#hold");
+  await page.waitForTimeout(500); // what is under way comes to its end
+  const before = await seenSoFar(page);
+  await page.waitForTimeout(700);
+  assert.equal(await seenSoFar(page), before);
+  await page.click("#hold");
+  await seenTracks(page, 3, before);
+  await page.click("#stop");
+  assert.equal(await page.locator("#stage video").count(), 0);
+});
+
+inPage("what is no video is explained, with what helps", DESKTOP, async (page) => {
+  await page.goto(server.url);
+  await choose(page, "video", { "no.webm": "this is text" });
+  await page.waitForSelector("#state[data-state=error]");
+});
+
+inPage(
+  "images play at the rate, in the order of their numbers, each sent once",
+  DESKTOP,
+  async (page) => {
+    await page.goto(server.url);
+    await watchTracks(page);
+    await page.selectOption("#rate", "5");
+    await page.evaluate(async () => {
+      const { openSample } = await import(`${location.origin}/lkstream.js`);
+      const sample = openSample({ width: 320, height: 240 });
+      const dropped = new DataTransfer();
+      for (const number of [10, 9, 1, 2]) {
+        sample.draw(number / 20);
+        const png = await new Promise<Blob>((done) => sample.picture.toBlob(done));
+        dropped.items.add(new File([png], `frame-${number}.png`, { type: "image/png" }));
+      }
+      dropped.items.add(new File(["text"], "read-me.txt", { type: "text/plain" }));
+      sample.close();
+      const drop = new DragEvent("drop", {
+        dataTransfer: dropped,
+        bubbles: true,
+        cancelable: true,
+      });
+      document.querySelector("#stage")!.dispatchEvent(drop);
+    });
+    await isLive(page);
+    const started = performance.now();
+    const before = await seenSoFar(page);
+    await seenTracks(page, 10, before);
+    const seconds = (performance.now() - started) / 1000;
+    assert.ok(seconds > 1.5, `10 images at 5 a second took ${seconds} s`);
+    assert.match((await page.textContent("#size"))!, /320 × 240/);
+  },
+);
+
+inPage("the screen is shared, its end is told, and so is why it is not", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getDisplayMedia = async () => {
+      const { openSample } = await import(`${location.origin}/lkstream.js`);
+      const stream: MediaStream = openSample().picture.captureStream();
+      Object.assign(globalThis, { stream });
+      return stream;
+    };
+  });
+  await page.goto(server.url);
+  await page.selectOption("#source", "screen");
+  await page.click("#start");
+  await pointsAbove(page, 10, 10_000);
+  await page.evaluate(() => {
+    const { stream } = globalThis as unknown as { stream: MediaStream };
+    stream.getTracks()[0].dispatchEvent(new Event("ended"));
+    navigator.mediaDevices.getDisplayMedia = () =>
+      Promise.reject(new DOMException("denied", "NotAllowedError"));
+  });
+  await page.waitForSelector("#state[data-state=error]");
+  assert.match((await page.textContent("#notice-title"))!, /ended/);
+  await page.click("#retry");
+  await page.waitForFunction(() =>
+    /not shared/.test(document.querySelector("#notice-title")!.textContent!)
+  );
+});
+
+/** The text of the file that a link in the record panel offers. */
+async function offered(page: Page, extension: string): Promise<string> {
+  const link = page.locator(`#record-files a[download$="${extension}"]`);
+  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  return await Deno.readTextFile(await download.path());
+}
+
+inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTOP, async (page) => {
+  await page.goto(server.url);
+  await watchTracks(page);
+  await keepPoints(page);
+  await makeVideo(page, 2);
+  await choose(page, "video", { "clip.webm": null });
+  await pointsAbove(page, 10, 10_000);
+  await page.getByRole("heading", { name: "Record" }).click();
+  await page.click("#record");
+  const before = await seenSoFar(page);
+  const during = await seenTracks(page, 40, before);
+  await page.click("#record");
+  await page.waitForSelector('#record-files a[download$=".csv"]');
+  const ndjson = await offered(page, ".ndjson");
+  const [header, ...results] = ndjson.trim().split("\n").map((line) => JSON.parse(line));
+  assert.equal(header.type, "recording");
+  assert.equal(header.origin, 0);
+  assert.ok(results.length >= 40);
+  assert.deepEqual(results[0].points.id, during.find(({ seq }) => seq === results[0].seq)!.ids);
+  assert.ok(results.every(({ timestamp }) => timestamp >= 0 && timestamp < 3000)); // in the video
+  const [names, ...rows] = (await offered(page, ".csv")).trim().split("\n");
+  assert.equal(names, "seq,timestamp,id,x,y,dx,dy,error,fb,age,lost");
+  const live = rows.map((row) => row.split(",")).filter((row) => row[10] === "");
+  assert.equal(live.length, results.reduce((sum, { points }) => sum + points.id.length, 0));
+  assert.equal(Number(live[0][3]), results[0].points.x[0]);
+  const plays = await page.evaluate(async () => {
+    const link = document.querySelector<HTMLAnchorElement>('#record-files a[download$=".webm"]')!;
+    const video = Object.assign(document.createElement("video"), { src: link.href, muted: true });
+    await video.play();
+    return video.videoWidth;
+  });
+  assert.ok(plays > 200);
+
+  await page.click("#stop");
+  const at = await seenSoFar(page);
+  await choose(page, "recording", { "tracks.ndjson": ndjson, "clip.webm": null });
+  const replayed = await seenTracks(page, 10, at);
+  const byId = new Map(results.map(({ seq, points }) => [seq, points.id]));
+  for (const { seq, ids } of replayed) assert.deepEqual(ids, byId.get(seq));
+  await page.click("#stop");
+  await choose(page, "recording", {
+    "tracks.ndjson": `${JSON.stringify(header)}\n{"type":"x"}\n`,
+    "clip.webm": null,
+  });
+  await page.waitForSelector("#state[data-state=error]");
+  assert.match((await page.textContent("#notice-text"))!, /Line 2/);
+});
