@@ -5,6 +5,7 @@ import { INSECURE_HOST, screenshotPath } from "./lib/browser.ts";
 import {
   browser,
   DESKTOP,
+  GOVERNOR_OFF,
   inPage,
   isLive,
   PHONE,
@@ -235,7 +236,7 @@ for (const renderer of ["graphics card", "software"]) {
     async (page) => {
       await nameRenderer(page, renderer);
       await page.addInitScript(installCoded);
-      await page.goto(server.url);
+      await page.goto(server.url + GOVERNOR_OFF);
       await page.evaluate(() => coded.holds = true);
       await page.click("#start");
       const drawn: Drawn[] = [];
@@ -256,7 +257,7 @@ inPage(
   DESKTOP,
   async (page) => {
     await page.addInitScript(installCoded);
-    await page.goto(server.url);
+    await page.goto(server.url + GOVERNOR_OFF);
     await watchTracks(page);
     await page.click("#start");
     for (const [width, height] of [[640, 480], [480, 640], [640, 480]]) {
@@ -279,7 +280,7 @@ inPage(
   DESKTOP,
   async (page) => {
     await page.addInitScript(installCoded);
-    await page.goto(`${server.url}/?source=sample&autostart=1`);
+    await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
     await watchTracks(page);
     await isLive(page);
     await pointsAbove(page, 20, 10_000);

@@ -5,6 +5,7 @@ import type {} from "../client/page/events.ts";
 import { LOST_REASONS } from "../protocol/mod.ts";
 import {
   DESKTOP,
+  GOVERNOR_OFF,
   inPage,
   isLive,
   pointsAbove,
@@ -24,10 +25,38 @@ declare global {
 
 /** Follows the sample, with the points of the latest result at hand. */
 async function followSample(page: Page): Promise<void> {
-  await page.goto(`${server.url}/?source=sample&autostart=1`);
+  await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
   await watchTracks(page);
   await keepPoints(page);
   await pointsAbove(page, 20, 10_000);
+}
+
+/** Drops what the sample shows at these seconds, as images by these numbers, on the stage. */
+function dropImages(page: Page, images: Record<number, number>, width = 320): Promise<void> {
+  return page.evaluate(async ([images, width]) => {
+    const { openSample } = await import(`${location.origin}/lkstream.js`);
+    const sample = openSample({ width, height: width * 3 / 4 });
+    const dropped = new DataTransfer();
+    for (const [number, seconds] of Object.entries(images)) {
+      sample.draw(seconds);
+      const png = await new Promise<Blob>((done) => sample.picture.toBlob(done));
+      dropped.items.add(new File([png], `frame-${number}.png`, { type: "image/png" }));
+    }
+    dropped.items.add(new File(["text"], "read-me.txt", { type: "text/plain" }));
+    sample.close();
+    const drop = new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true });
+    document.querySelector("#stage")!.dispatchEvent(drop);
+  }, [images, width] as const);
+}
+
+/** Follows a still, where what is added stays where it is; the place of a corner in it. */
+async function followStill(page: Page): Promise<number[]> {
+  await page.goto(server.url + GOVERNOR_OFF);
+  await watchTracks(page);
+  await keepPoints(page);
+  await dropImages(page, { 1: 3 }, 640);
+  await pointsAbove(page, 20, 10_000);
+  return await page.evaluate(() => [...points.xy]);
 }
 
 function keepPoints(page: Page): Promise<void> {
@@ -41,7 +70,9 @@ function keepPoints(page: Page): Promise<void> {
 /** The place in the window of one in a frame of 640 × 480. */
 function inWindow(page: Page, x: number, y: number): Promise<{ x: number; y: number }> {
   return page.evaluate(([x, y]) => {
-    const { left, top, width, height } = document.querySelector("#touch")!.getBoundingClientRect();
+    const touch = document.querySelector("#touch")!;
+    touch.scrollIntoView({ block: "center", behavior: "instant" });
+    const { left, top, width, height } = touch.getBoundingClientRect();
     const scale = Math.min(width / 640, height / 480);
     return {
       x: left + width / 2 + (x + 0.5 - 320) * scale,
@@ -129,41 +160,30 @@ for (const mirrored of [false, true]) {
     `a click adds a point where it is, and Alt-click removes it${mirrored ? ", mirrored too" : ""}`,
     DESKTOP,
     async (page) => {
-      await followSample(page);
+      const [x, y] = await followStill(page);
       await emptyStage(page);
       if (mirrored) {
         await page.getByRole("heading", { name: "Drawing" }).click();
         await page.check("#draw-mirrored");
       }
-      const added = page.evaluate(() =>
-        new Promise<number[]>((done) =>
-          document.addEventListener("lkstream:tracks", function look({ detail: { points } }) {
-            if (points.id.length !== 1) return;
-            document.removeEventListener("lkstream:tracks", look);
-            done([...points.xy]);
-          })
-        )
-      );
-      await clickAt(page, 200, 120);
-      const [x, y] = await added;
-      // It was added to the frame before the first one that shows it.
-      assert.ok(Math.abs(x - (mirrored ? 439 : 200)) < 12, `x is ${x}`);
-      assert.ok(Math.abs(y - 120) < 12, `y is ${y}`);
-      const place = await page.evaluate(() => [...points.xy]);
-      const at = await inWindow(page, mirrored ? 639 - place[0] : place[0], place[1]);
+      const seenX = mirrored ? 639 - x : x;
+      await clickAt(page, seenX, y);
+      await page.waitForFunction(() => points.id.length === 1);
+      const added = await page.evaluate(() => [...points.xy]);
+      assert.ok(Math.hypot(added[0] - x, added[1] - y) < 1, `${added} was added at ${[x, y]}`);
       await page.keyboard.down("Alt");
-      await page.mouse.click(at.x, at.y);
+      await clickAt(page, seenX + 3, y + 3);
       await page.keyboard.up("Alt");
       await page.waitForFunction(() => points.id.length === 0);
       const frames = await page.evaluate(() => seen);
-      const reasons = frames.flatMap(({ lost }) => lost.reasons).map((code) =>
-        LOST_REASONS[code - 1]
-      );
-      assert.ok(reasons.includes("removed"));
+      const codes = frames.flatMap(({ lost }) => lost.reasons);
+      assert.ok(codes.some((code) => LOST_REASONS[code - 1] === "removed"));
       await page.click("#undo"); // of the removal
       await page.waitForFunction(() => points.id.length === 1);
-      await page.click("#undo"); // of the first add: its point is long gone
-      assert.equal(await page.isDisabled("#undo"), true);
+      await page.click("#undo"); // of the addition: its point has another id by now
+      await page.waitForFunction(() =>
+        document.querySelector<HTMLButtonElement>("#undo")!.disabled
+      );
     },
   );
 }
@@ -187,19 +207,41 @@ inPage(
   },
 );
 
+inPage(
+  "a region stays where it is in the picture when frames change their size",
+  DESKTOP,
+  async (page) => {
+    await followStill(page);
+    await drag(page, [100, 100], [500, 380]);
+    await allIn(page, [100, 100, 500, 380]);
+    await page.selectOption("#resolution", { label: "320 × 240" });
+    await page.waitForFunction(() => seen.at(-1)!.size.join() === "320,240");
+    await allIn(page, [50, 50, 250, 190]);
+    await page.waitForFunction(() => points.id.length > 20);
+  },
+);
+
 inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
-  await followSample(page);
+  const [x, y] = await followStill(page);
   await emptyStage(page);
   await page.focus("#touch");
-  for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowLeft");
-  await page.keyboard.press("Shift+ArrowUp");
-  await announced(page, /^280, 239/);
+  // The crosshair begins in the middle, and moves by 8 pixels, with Shift by one.
+  const [across, down] = [Math.round(x) - 320, Math.round(y) - 240];
+  for (
+    const [by, less, more] of [[across, "ArrowLeft", "ArrowRight"], [down, "ArrowUp", "ArrowDown"]]
+  ) {
+    const key = Number(by) < 0 ? less : more, steps = Math.abs(Number(by));
+    for (let i = 0; i < steps >> 3; i++) await page.keyboard.press(`${key}`);
+    for (let i = 0; i < steps % 8; i++) await page.keyboard.press(`Shift+${key}`);
+  }
+  await announced(page, new RegExp(`^${Math.round(x)}, ${Math.round(y)}`));
   await page.keyboard.press("Enter");
-  await announced(page, /Point added at 280, 239/);
+  await announced(page, new RegExp(`Point added at ${Math.round(x)}, ${Math.round(y)}`));
   await page.waitForFunction(() => points.id.length === 1);
   await page.keyboard.press("Control+z");
   await page.waitForFunction(() => points.id.length === 0);
   await announced(page, /Added point removed/);
+  await page.keyboard.press("Escape");
   await page.getByLabel("enabled", { exact: true }).check();
   await page.focus("#touch");
   await page.keyboard.press("m");
@@ -257,7 +299,7 @@ async function choose(page: Page, kind: string, files: Record<string, string | n
 }
 
 inPage("a video file plays, is held, and begins anew at its end", DESKTOP, async (page) => {
-  await page.goto(server.url);
+  await page.goto(server.url + GOVERNOR_OFF);
   await watchTracks(page);
   await keepPoints(page);
   await makeVideo(page, 1.5);
@@ -277,7 +319,7 @@ inPage("a video file plays, is held, and begins anew at its end", DESKTOP, async
 });
 
 inPage("what is no video is explained, with what helps", DESKTOP, async (page) => {
-  await page.goto(server.url);
+  await page.goto(server.url + GOVERNOR_OFF);
   await choose(page, "video", { "no.webm": "this is text" });
   await page.waitForSelector("#state[data-state=error]");
 });
@@ -286,27 +328,10 @@ inPage(
   "images play at the rate, in the order of their numbers, each sent once",
   DESKTOP,
   async (page) => {
-    await page.goto(server.url);
+    await page.goto(server.url + GOVERNOR_OFF);
     await watchTracks(page);
     await page.selectOption("#rate", "5");
-    await page.evaluate(async () => {
-      const { openSample } = await import(`${location.origin}/lkstream.js`);
-      const sample = openSample({ width: 320, height: 240 });
-      const dropped = new DataTransfer();
-      for (const number of [10, 9, 1, 2]) {
-        sample.draw(number / 20);
-        const png = await new Promise<Blob>((done) => sample.picture.toBlob(done));
-        dropped.items.add(new File([png], `frame-${number}.png`, { type: "image/png" }));
-      }
-      dropped.items.add(new File(["text"], "read-me.txt", { type: "text/plain" }));
-      sample.close();
-      const drop = new DragEvent("drop", {
-        dataTransfer: dropped,
-        bubbles: true,
-        cancelable: true,
-      });
-      document.querySelector("#stage")!.dispatchEvent(drop);
-    });
+    await dropImages(page, { 10: 0.5, 9: 0.45, 1: 0.05, 2: 0.1 });
     await isLive(page);
     const started = performance.now();
     const before = await seenSoFar(page);
@@ -314,6 +339,17 @@ inPage(
     const seconds = (performance.now() - started) / 1000;
     assert.ok(seconds > 1.5, `10 images at 5 a second took ${seconds} s`);
     assert.match((await page.textContent("#size"))!, /320 × 240/);
+    const order = await page.evaluate(async () => {
+      const { openImages } = await import(`${location.origin}/lkstream.js`);
+      const canvas = new OffscreenCanvas(8, 8);
+      canvas.getContext("2d");
+      const png = await canvas.convertToBlob();
+      const names = ["a10.png", "a9.png", "a1.png"];
+      const images = await openImages(names.map((name) => new File([png], name, png)));
+      images.close();
+      return images.files.map(({ name }: File) => name);
+    });
+    assert.deepEqual(order, ["a1.png", "a9.png", "a10.png"]);
   },
 );
 
@@ -326,7 +362,7 @@ inPage("the screen is shared, its end is told, and so is why it is not", DESKTOP
       return stream;
     };
   });
-  await page.goto(server.url);
+  await page.goto(server.url + GOVERNOR_OFF);
   await page.selectOption("#source", "screen");
   await page.click("#start");
   await pointsAbove(page, 10, 10_000);
@@ -352,7 +388,7 @@ async function offered(page: Page, extension: string): Promise<string> {
 }
 
 inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTOP, async (page) => {
-  await page.goto(server.url);
+  await page.goto(server.url + GOVERNOR_OFF);
   await watchTracks(page);
   await keepPoints(page);
   await makeVideo(page, 2);

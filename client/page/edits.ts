@@ -15,6 +15,8 @@ export class Edits {
   #connection: Connection | undefined;
   #size: Size | undefined;
   #undo: (() => void | Promise<void>)[] = [];
+  /** Ids of points that came back, by those they had before. */
+  #returned = new Map<number, number>();
 
   /** @param changed called when the regions changed */
   constructor(readonly changed: () => void) {}
@@ -32,6 +34,7 @@ export class Edits {
   /** Another scene: regions and what could be undone belong to the one before. */
   forget(): void {
     this.#undo = [];
+    this.#returned.clear();
     this.#size = undefined;
     if (this.regions.length > 0) this.#setRegions([]);
     this.changed();
@@ -53,7 +56,7 @@ export class Edits {
     if (!ids) return;
     announce(`Point added at ${spoken(place)}`);
     this.#did(() => {
-      this.#connection?.remove(ids);
+      this.#connection?.remove(ids.map((id) => this.#returned.get(id) ?? id));
       announce("Added point removed");
     });
   }
@@ -64,7 +67,9 @@ export class Edits {
     this.#did(async () => {
       // A removed id never comes back; a new point at its place does.
       const ids = await this.#try("bring the point back", (connection) => connection.add([place]));
-      if (ids) announce("Removed point added again");
+      if (!ids) return;
+      this.#returned.set(id, ids[0]);
+      announce("Removed point added again");
     });
   }
 

@@ -10,6 +10,9 @@ export const PHONE = {
   isMobile: true,
 };
 
+/** The page's address where nothing is to change the size of the frames behind a test's back. */
+export const GOVERNOR_OFF = "/?governor=off";
+
 /** One of each for all tests of a file that imports this. */
 export let browser: Browser;
 export let server: Running;
