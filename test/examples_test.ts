@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { tracksToJson } from "../protocol/mod.ts";
+import { DEFAULT_LIMITS } from "../server/limits.ts";
 import { serve } from "../server/http.ts";
 import { emptyTracks } from "./lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
@@ -61,8 +62,7 @@ async function withClient(
       { move: (x, y) => [x + 1.5, y], error: [0, 2.25] },
       { move: (x, y) => [x + 1.5, y], status: [0, 1] },
     ]),
-    limits: { maxFrameBytes: 10_000, maxFramePixels: 10_000, maxPoints: 100 },
-    maxSessions: 10,
+    limits: { ...DEFAULT_LIMITS, maxFramePixels: 10_000 },
     token: "s3cret",
     allowOrigins: [],
     log: () => {},
