@@ -192,7 +192,8 @@ export class Session {
       } else {
         await this.#processFrame(next);
       }
-      if (performance.now() - turn > TURN_MS) { // other sessions have theirs
+      // other sessions have their turn, but a frame is not made to give way to the next for that
+      if (performance.now() - turn > TURN_MS && !this.#inbox.isFrameNext) {
         await new Promise((others) => setImmediate(others));
         turn = performance.now();
       }
