@@ -61,6 +61,10 @@ const FLAGS = {
     value: "N",
     text: "sessions at once of one address (default 16, this machine's own not counted)",
   },
+  "max-connections": {
+    value: "N",
+    text: "TCP connections at once, those of sessions among them (default 512 more than sessions)",
+  },
   "max-frame-bytes": { value: "N", fallback: `${D.maxFrameBytes}`, text: "bytes of one message" },
   "max-frame-pixels": { value: "N", fallback: `${D.maxFramePixels}`, text: "pixels of one frame" },
   "max-frame-rate": {
@@ -162,9 +166,8 @@ function readLimits(flags: Read): ServerLimits {
     maxFramePixels: flags.whole("max-frame-pixels", 256, 65535 * 65535),
     maxPoints: flags.whole("max-points", 1, 10_000),
     maxSessions: flags.whole("max-sessions", 1, 100_000),
-    maxSessionsPerAddress: flags.given("max-sessions-per-address") === undefined
-      ? null
-      : flags.whole("max-sessions-per-address", 1, 100_000),
+    maxSessionsPerAddress: optional(flags, "max-sessions-per-address"),
+    maxConnections: optional(flags, "max-connections"),
     maxFrameRate: flags.whole("max-frame-rate", 1, 100_000),
     maxControlRate: flags.whole("max-control-rate", 1, 100_000),
     maxMaskPolygons: flags.whole("max-mask-polygons", 1, 10_000),
@@ -174,6 +177,10 @@ function readLimits(flags: Read): ServerLimits {
     messageMs: 1000 * flags.whole("message-timeout", 1, 3600),
     idleMs: 1000 * flags.whole("idle-timeout", 1, 7 * 24 * 3600),
   };
+}
+
+function optional(flags: Read, name: "max-sessions-per-address" | "max-connections") {
+  return flags.given(name) === undefined ? null : flags.whole(name, 1, 100_000);
 }
 
 /** An empty one is refused: a variable that was set wrong must not let everybody in. */

@@ -26,6 +26,8 @@ const FINISH_MS = 2500;
 /** A client that does not answer the close frame within this is cut off. */
 const CLOSE_MS = 1500;
 const PING_MS = 25_000;
+/** For pages, and for requests that are yet to become sessions. */
+const SPARE_CONNECTIONS = 512;
 
 export interface ServeOptions extends Access {
   /** 0 picks a free one. */
@@ -257,7 +259,10 @@ function createListener({ tls, limits }: ServeOptions, listener: RequestListener
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
       headers.upgrade?.toLowerCase() === "websocket",
   };
-  return tls ? createSecureServer(options, listener) : createServer(options, listener);
+  const server = tls ? createSecureServer(options, listener) : createServer(options, listener);
+  // a process without file descriptors would never accept again
+  server.maxConnections = limits.maxConnections ?? limits.maxSessions + SPARE_CONNECTIONS;
+  return server;
 }
 
 function closed(ws: WebSocket): Promise<void> {

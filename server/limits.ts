@@ -6,6 +6,8 @@ export interface ServerLimits extends Limits {
   maxSessions: number;
   /** Sessions at once of one address; null: 16, but any number of this machine's own. */
   maxSessionsPerAddress: number | null;
+  /** TCP connections at once, those of sessions among them; null: 512 more than sessions. */
+  maxConnections: number | null;
   /** Frames a second that are worked on for one session; more wait, and give way to newer ones. */
   maxFrameRate: number;
   /** Control messages a second of one session. */
@@ -29,6 +31,7 @@ export const DEFAULT_LIMITS: Readonly<ServerLimits> = {
   maxPoints: 10_000,
   maxSessions: 64,
   maxSessionsPerAddress: null,
+  maxConnections: null,
   maxFrameRate: 240,
   maxControlRate: 200,
   maxMaskPolygons: 100,

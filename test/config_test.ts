@@ -49,6 +49,7 @@ Deno.test("config: every limit is a flag with a range", () => {
     ["max-points", 7, (limits) => limits.maxPoints],
     ["max-sessions", 7, (limits) => limits.maxSessions],
     ["max-sessions-per-address", 7, (limits) => limits.maxSessionsPerAddress],
+    ["max-connections", 7, (limits) => limits.maxConnections],
     ["max-frame-rate", 7, (limits) => limits.maxFrameRate],
     ["max-control-rate", 7, (limits) => limits.maxControlRate],
     ["max-mask-polygons", 7, (limits) => limits.maxMaskPolygons],

@@ -299,6 +299,32 @@ Deno.test("limits: a request's header may take so long and be so large", () =>
     assert.match(await raw(url, large(65536)), /^HTTP\/1\.1 431 [\s\S]*header_too_large/);
   }));
 
+Deno.test("limits: connections, whatever they are for; those that end make room", () =>
+  withServer({ limits: { maxConnections: 3 } }, async (url) => {
+    const session = await Client.connect(url);
+    const idle = await Promise.all([0, 1].map(() => open(url)));
+    const further = await open(url);
+    await new Promise((ended) => further.on("close", ended)); // cut at once
+    assert.ok(session.isOpen);
+    for (const socket of idle) socket.destroy();
+    let status = 0;
+    while (status !== 200) {
+      status = await fetch(`${url}/healthz`).then(
+        (r) => r.text().then(() => r.status),
+        () => pause(10).then(() => 0),
+      );
+    }
+    await session.close();
+  }));
+
+function open(url: string): Promise<Socket> {
+  return new Promise((opened) => {
+    const socket = connectTcp(Number(new URL(url).port), "127.0.0.1", () => opened(socket));
+    socket.on("error", () => {});
+    socket.resume();
+  });
+}
+
 Deno.test("limits: past them all, memory stays flat", async () => {
   const server = await start({ args: ["--engine", "wasm", "--max-frame-bytes", "1000000"] });
   const resident = async () => {
