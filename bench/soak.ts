@@ -5,7 +5,7 @@ import { ServerProcess } from "./server_process.ts";
 import { pause } from "./soak/visit.ts";
 import { VISITORS } from "./soak/visitors.ts";
 
-const HELP = `Usage: deno run -A bench/soak.ts [flags]
+const HELP = `Usage: deno run -A bench/soak.ts [flags] [-- flags of the server]
 
 Starts a server and sends it clients that film, change options and sizes, misbehave, and go. Exits
 with 1 where the server ends, does not answer a camera, or keeps something: memory in the last
@@ -39,9 +39,18 @@ const REST_MS = 8000;
 const FEW_HANDLES = 3;
 
 async function main(): Promise<void> {
-  const { values: flags } = parseArgs({ args: Deno.args, options: FLAGS });
+  const { values: flags, positionals } = parseArgs({
+    args: Deno.args,
+    options: FLAGS,
+    allowPositionals: true,
+  });
   if (flags.help) return console.log(HELP);
-  const server = await ServerProcess.start(["--engine", flags.engine, ...SERVER_FLAGS]);
+  const server = await ServerProcess.start([
+    "--engine",
+    flags.engine,
+    ...SERVER_FLAGS,
+    ...positionals,
+  ]);
   const soak = new Soak(server, Number(flags.minutes) * MINUTE_MS);
   const failure = await soak.run(Number(flags.visitors), Number(flags.seed))
     .catch((error) => error as Error);
