@@ -167,7 +167,7 @@ inPage(
     await page.click("#next-point");
     await page.waitForFunction(
       (before) => !document.querySelector("#inspected")!.textContent!.startsWith(before),
-      before.split(",")[0],
+      `${before.split(",")[0]},`,
     );
     await page.waitForFunction(() =>
       document.querySelector("#err-here")!.textContent!.includes("Mean")
@@ -218,6 +218,28 @@ inPage("the point under the pointer is the one that is seen from near", DESKTOP,
     document.querySelector("#inspected")!.textContent!
       .startsWith(`Point ${document.body.dataset.hovered},`)
   );
+  const off = await page.evaluate(() =>
+    new Promise<number>((done) => {
+      document.addEventListener("lkstream:tracks", (event) => {
+        const { points, width, height } = (event as CustomEvent<Tracks>).detail;
+        const i = points.id.indexOf(Number(document.body.dataset.hovered));
+        const ring = document.querySelector(".point-mark")!.getBoundingClientRect();
+        const stage = document.querySelector("#overlay")!.getBoundingClientRect();
+        // The frame is as large as it fits, in the middle.
+        const scale = Math.min(stage.width / width, stage.height / height);
+        const centred = (at: number, length: number, of: number) =>
+          of / 2 + (at - length / 2) * scale;
+        done(Math.hypot(
+          stage.x + centred(points.xy[2 * i] + 0.5, width, stage.width) - (ring.x + ring.width / 2),
+          stage.y + centred(points.xy[2 * i + 1] + 0.5, height, stage.height) -
+            (ring.y + ring.height / 2),
+        ));
+      }, { once: true });
+    })
+  );
+  assert.ok(off < 1, `the ring is ${off} px off the point`);
+  await page.click("#understand > summary");
+  await page.waitForSelector(".point-mark", { state: "hidden" });
 });
 
 inPage("each stage of the latency is told and plotted", DESKTOP, async (page) => {

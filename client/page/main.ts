@@ -28,7 +28,7 @@ import { type Problem, Status } from "./status.ts";
 
 const params = takeParams();
 const stage = new Stage();
-const picked = new Picked(stage);
+new Picked(stage);
 new DrawingPanel((drawing) => stage.drawing = drawing);
 const tools = new EditTools(stage, toggleHold);
 const recorder = new RecordPanel(stage, recorded);
@@ -51,7 +51,7 @@ let replay: Replay | undefined;
 let runs = 0;
 const panels = new Panels({
   configure: (change) => live?.connection.configure(change),
-  choose: (id) => picked.choose(id),
+  place: (x, y) => stage.view && [stage.view.x(x), stage.view.y(y)],
   governor: params.governor,
 });
 

@@ -4,6 +4,7 @@ import { FlowPanel } from "./flow_panel.ts";
 import { GovernorPanel } from "./governor_panel.ts";
 import { changesOf } from "./option_link.ts";
 import { OptionsPanel } from "./options_panel.ts";
+import type { Place } from "./point_mark.ts";
 import { Readout } from "./readout.ts";
 import { TimePanel } from "./time_panel.ts";
 import { TrackingOptions } from "./tracking_options.ts";
@@ -13,8 +14,7 @@ import { UnderstandPanel } from "./understand_panel.ts";
 interface PageSide {
   /** Sends a change to the server; undefined where there is none to send it to. */
   configure(change: PartialOptions): Promise<Options> | undefined;
-  /** Marks a point on the stage. */
-  choose(id: number): void;
+  place: Place;
   /** Whether the latency governor is on to begin with. */
   governor: boolean;
 }
@@ -29,10 +29,10 @@ export class Panels {
   readonly #understand: UnderstandPanel;
   #unfollow = () => {};
 
-  constructor({ configure, choose, governor }: PageSide) {
+  constructor({ configure, place, governor }: PageSide) {
     this.#options = new TrackingOptions(configure);
     this.#governor = new GovernorPanel(governor);
-    this.#understand = new UnderstandPanel(this.#options, choose);
+    this.#understand = new UnderstandPanel(this.#options, place);
     new OptionsPanel(this.#options);
   }
 
@@ -54,6 +54,7 @@ export class Panels {
   leave(): void {
     this.#unfollow();
     this.#governor.release();
+    this.#understand.leave();
   }
 
   /** Governs this capture, from the limits that it has now on; an earlier one is let go. */

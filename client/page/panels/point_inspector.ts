@@ -3,6 +3,7 @@ import { byId, make, setText } from "../elements.ts";
 import { type Check, checksOf, holds } from "./checks.ts";
 import { meanDifference, minEigenvalue, type Patch, type Size, windowAt } from "./patch.ts";
 import { PatchReader } from "./patch_reader.ts";
+import type { PointMark } from "./point_mark.ts";
 import type { TrackingOptions } from "./tracking_options.ts";
 
 /** Numbers stand still long enough to be read. */
@@ -31,8 +32,7 @@ export class PointInspector {
   #latest: Tracks | undefined;
   #shownAt = -Infinity;
 
-  /** @param choose marks a point on the stage */
-  constructor(readonly options: TrackingOptions, readonly choose: (id: number) => void) {
+  constructor(readonly options: TrackingOptions, readonly mark: PointMark) {
     byId("previous-point", HTMLButtonElement).addEventListener("click", () => this.#step(-1));
     byId("next-point", HTMLButtonElement).addEventListener("click", () => this.#step(1));
     byId("largest-error", HTMLButtonElement).addEventListener("click", () => {
@@ -59,6 +59,7 @@ export class PointInspector {
     const winSize = this.options.inForce.flow.winSize;
     const before = this.#before;
     const [x, y] = tracks.points.xy.subarray(2 * i);
+    this.mark.show(x, y);
     const patch = frame && this.#reader.read(frame, x, y, winSize);
     this.#before = patch ? { id: this.#id, winSize: String(winSize), patch } : undefined;
     const isSame = before?.id === this.#id && before.winSize === String(winSize);
@@ -95,6 +96,7 @@ export class PointInspector {
 
   /** The last sight of it stays, with the reason. */
   #lost({ lost }: Tracks): void {
+    this.mark.hide();
     const i = lost.id.indexOf(this.#id!);
     if (i >= 0) setText(this.#verdict, `Lost: ${LOST_REASONS[lost.reason[i] - 1]}.`);
   }
@@ -119,9 +121,7 @@ export class PointInspector {
   }
 
   #lookAt(i: number): void {
-    const id = this.#latest!.points.id[i];
-    this.look(id);
-    this.choose(id);
+    this.look(this.#latest!.points.id[i]);
   }
 }
 

@@ -1,6 +1,7 @@
 import { LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
 import { byId, setText } from "../elements.ts";
 import { PointInspector } from "./point_inspector.ts";
+import { type Place, PointMark } from "./point_mark.ts";
 import { Threshold } from "./threshold.ts";
 import type { TrackingOptions } from "./tracking_options.ts";
 
@@ -14,15 +15,16 @@ const LATELY_MS = 3000;
 export class UnderstandPanel {
   readonly #panel = byId("understand", HTMLDetailsElement);
   readonly #lostText = byId("lost-lately", HTMLElement);
+  readonly #mark: PointMark;
   readonly #inspector: PointInspector;
   readonly #error: Threshold;
   readonly #distance: Threshold;
   #lost: { at: number; reason: number }[] = [];
   #shownAt = -Infinity;
 
-  /** @param choose marks a point on the stage */
-  constructor(options: TrackingOptions, choose: (id: number) => void) {
-    this.#inspector = new PointInspector(options, choose);
+  constructor(options: TrackingOptions, place: Place) {
+    this.#mark = new PointMark(place);
+    this.#inspector = new PointInspector(options, this.#mark);
     this.#error = new Threshold({
       path: "filter.maxError",
       title: "err",
@@ -36,9 +38,15 @@ export class UnderstandPanel {
       ticks: [0, 0.01, 0.1, 1, 5, 20],
     }, options);
     byId("thresholds", HTMLElement).append(this.#error.element, this.#distance.element);
+    this.#panel.addEventListener("toggle", () => this.#mark.hide());
     document.addEventListener("lkstream:hover", ({ detail }) => {
       if (detail && this.#panel.open) this.#inspector.look(detail.id);
     });
+  }
+
+  /** The run has ended: what was seen last stays to be read. */
+  leave(): void {
+    this.#mark.hide();
   }
 
   /** Takes a result, and its frame where there is one; the frame stays the caller's. */
