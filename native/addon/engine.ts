@@ -17,6 +17,7 @@ import {
   FrameError,
   type Mask,
 } from "../../server/engines/engine.ts";
+import { LEAST_QUALITY } from "../../server/engines/native.ts";
 import type { Engine, LkstreamError, Sequence } from "./index.d.ts";
 
 /** What `require` of `lkstream.node` gives. */
@@ -101,8 +102,9 @@ class AddonSequence implements FlowSequence {
   }
 
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
+    const qualityLevel = Math.max(LEAST_QUALITY, options.qualityLevel);
     const { corners, detectMs } = await this.#native
-      .detect(options, avoid, mask).catch(rethrowTyped);
+      .detect({ ...options, qualityLevel }, avoid, mask).catch(rethrowTyped);
     return { xy: corners, detectMs };
   }
 

@@ -21,8 +21,8 @@ import {
   unwrap,
 } from "./ffi.ts";
 
-/** The library takes no less; of what clients may ask for, single precision makes 0. */
-const LEAST_QUALITY = 1e-30;
+/** The library takes no less: smaller ones, which clients may ask for, are 0 in single precision. */
+export const LEAST_QUALITY = 1e-30;
 
 export interface NativeEngineOptions {
   /** The library's file. */
