@@ -300,7 +300,7 @@ Deno.test("limits: a request's header may take so long and be so large", () =>
   }));
 
 Deno.test("limits: connections, whatever they are for; those that end make room", () =>
-  withServer({ limits: { maxConnections: 3 } }, async (url) => {
+  withServer({ limits: { maxConnections: 3, handshakeMs: 600_000 } }, async (url) => {
     const session = await Client.connect(url);
     const idle = await Promise.all([0, 1].map(() => open(url)));
     const further = await open(url);
