@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { tracksToJson } from "../protocol/mod.ts";
-import { DEFAULT_LIMITS } from "../server/limits.ts";
-import { serve } from "../server/http.ts";
 import { emptyTracks } from "./lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
-import { ScriptedEngine } from "./lib/scripted.ts";
+import { withServer } from "./lib/serving.ts";
 
 const FOLDER = new URL("../examples/python/", import.meta.url).pathname;
 
@@ -54,25 +52,20 @@ async function withClient(
 ): Promise<void> {
   const python = await findPython("websockets");
   if (!python) return;
-  const server = await serve({
-    host: "127.0.0.1",
-    port: 0,
-    engine: new ScriptedEngine(() => [
+  await withServer(
+    { token: "s3cret" },
+    (server) => {
+      const url = `${server.replace("http", "ws")}/v1/stream`;
+      return body((args, input) =>
+        run(python, ["lkstream_client.py", ...args, "--url", url], input)
+      );
+    },
+    [
       { corners: [[10, 10], [30, 40]] },
       { move: (x, y) => [x + 1.5, y], error: [0, 2.25] },
       { move: (x, y) => [x + 1.5, y], status: [0, 1] },
-    ]),
-    limits: { ...DEFAULT_LIMITS, maxFramePixels: 10_000 },
-    token: "s3cret",
-    allowOrigins: [],
-    log: () => {},
-  });
-  const url = `${server.url.replace("http", "ws")}/v1/stream`;
-  try {
-    await body((args, input) => run(python, ["lkstream_client.py", ...args, "--url", url], input));
-  } finally {
-    await server.close();
-  }
+    ],
+  );
 }
 
 const POINTS = `0 1 10.00 10.00 0.00 0.00 0.00 0

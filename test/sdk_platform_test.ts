@@ -1,27 +1,10 @@
 import assert from "node:assert/strict";
 import { WebSocket as WsSocket } from "ws";
 import { connect, type Connection, type Tracks } from "../client/sdk/mod.ts";
-import { DEFAULT_LIMITS } from "../server/limits.ts";
-import { serve } from "../server/http.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
-import { ScriptedEngine } from "./lib/scripted.ts";
+import { withServer } from "./lib/serving.ts";
 
-async function withServer(use: (url: string) => Promise<void>): Promise<void> {
-  const server = await serve({
-    host: "127.0.0.1",
-    port: 0,
-    engine: new ScriptedEngine(() => [{ corners: [[10, 10], [30, 40]] }]),
-    limits: { ...DEFAULT_LIMITS, maxFrameBytes: 10_000, maxFramePixels: 10_000, maxPoints: 100 },
-    token: null,
-    allowOrigins: [],
-    log: () => {},
-  });
-  try {
-    await use(server.url);
-  } finally {
-    await server.close();
-  }
-}
+const CORNERS = [{ corners: [[10, 10], [30, 40]] as [number, number][] }];
 
 /** Sends one frame once the connection is open. */
 function trackOne(connection: Connection): Promise<Tracks> {
@@ -44,14 +27,14 @@ function watchedWs() {
 }
 
 Deno.test("sdk: with the class of another package the connection is the same", () =>
-  withServer(async (url) => {
+  withServer({}, async (url) => {
     const { Watched, closed } = watchedWs();
     const connection = connect(url, { WebSocket: Watched });
     const { points } = await trackOne(connection);
     assert.deepEqual([...points.xy], [10, 10, 30, 40]);
     connection.close();
     await Promise.all(closed);
-  }));
+  }, CORNERS));
 
 Deno.test("sdk: a class that throws unheard errors does not end the program", async () => {
   const { Watched, closed } = watchedWs();
@@ -68,7 +51,7 @@ Deno.test("sdk: a class that throws unheard errors does not end the program", as
 });
 
 Deno.test("sdk: columns of points are views of one buffer, the message", () =>
-  withServer(async (url) => {
+  withServer({}, async (url) => {
     const { Watched, closed } = watchedWs();
     const connection = connect(url, { WebSocket: Watched });
     const { points, lost } = await trackOne(connection);
@@ -79,7 +62,7 @@ Deno.test("sdk: columns of points are views of one buffer, the message", () =>
     }
     connection.close();
     await Promise.all(closed);
-  }));
+  }, CORNERS));
 
 Deno.test("sdk: where there is no WebSocket, that is said", () => {
   const native = globalThis.WebSocket;

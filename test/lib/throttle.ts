@@ -39,25 +39,29 @@ export class Throttle {
     await closed;
   }
 
-  /** Bytes leave one after the other at the link's rate, and arrive after its delay. */
+  /** Bytes leave one after the other at the link's rate, and arrive after its delay, in order. */
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from);
     let free = 0;
-    from.on("data", (bytes) => {
-      const now = performance.now();
-      free = Math.max(free, now) + bytes.length / this.link.bytesPerMs;
-      this.#after(free + this.link.delayMs - now, () => to.write(bytes));
-    });
-    from.on("end", () => this.#after(Math.max(0, free - performance.now()), () => to.end()));
+    let arrived = Promise.resolve();
+    const arrive = (bytes: number, then: () => void) => {
+      free = Math.max(free, performance.now()) + bytes / this.link.bytesPerMs;
+      const at = free + this.link.delayMs;
+      arrived = arrived.then(() => this.#until(at)).then(then);
+    };
+    from.on("data", (bytes) => arrive(bytes.length, () => void to.write(bytes)));
+    from.on("end", () => arrive(0, () => void to.end()));
     from.on("error", () => to.destroy());
     from.on("close", () => this.#sockets.delete(from));
   }
 
-  #after(ms: number, then: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      then();
-    }, ms);
-    this.#timers.add(timer);
+  #until(time: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        resolve();
+      }, time - performance.now());
+      this.#timers.add(timer);
+    });
   }
 }
