@@ -108,6 +108,18 @@ Deno.test("governor: where only distance makes it slow, it gives up and tries se
   assert.ok(simulation.changes().length > 4, "it never tried again");
 });
 
+Deno.test("governor: a link that becomes far slower is not given up", () => {
+  const simulation = new Simulation();
+  simulation.run(20, { delayMs: 10, bytesPerMs: 900 });
+  simulation.run(60, { delayMs: 10, bytesPerMs: 60 });
+  const { quality, size } = simulation.policy.level;
+  assert.deepEqual([quality, size], [0.5, 0.5]);
+  assert.ok(
+    simulation.log.at(-1)!.roundTrip < 120,
+    "as short as it can be, if not under the target",
+  );
+});
+
 Deno.test("governor: single slow frames change nothing", () => {
   const policy = new GovernorPolicy(TARGET);
   for (let i = 0; i < 600; i++) assert.equal(policy.observe(i % 10 ? 20 : 300, i * 33), null);

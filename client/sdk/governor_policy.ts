@@ -71,6 +71,8 @@ export class GovernorPolicy {
   /** The round trip at the best level, when it was left. */
   #atBest = Infinity;
   #restUntil = -Infinity;
+  /** The round trip at the least level, when it gave up. */
+  #atLeast = 0;
 
   constructor(targetMs: number) {
     this.#targetMs = targetMs;
@@ -100,8 +102,11 @@ export class GovernorPolicy {
     if (this.#changedAt === -Infinity) this.#changedAt = now;
     this.#recent.push(roundTrip);
     if (this.#recent.length > MOST_FRAMES) this.#recent.shift();
-    if (this.#recent.length < FEWEST_FRAMES || now < this.#restUntil) return null;
+    if (this.#recent.length < FEWEST_FRAMES) return null;
     const mostly = upperQuartile(this.#recent);
+    // The link may have changed since its best level was left: lowering did help, then.
+    if (now < this.#restUntil && HELPED * mostly <= this.#atLeast) return null;
+    this.#restUntil = -Infinity;
     if (mostly > this.targetMs) return this.#tooSlow(mostly, now);
     return this.#hasRoom(mostly, now) ? this.#raise(mostly, now) : null;
   }
@@ -137,6 +142,7 @@ export class GovernorPolicy {
 
   #giveUp(roundTrip: number, now: number): Decision {
     this.#restUntil = now + REST_MS;
+    this.#atLeast = roundTrip;
     this.#raised = undefined;
     return this.#change("gaveUp", 0, roundTrip, now);
   }

@@ -1,15 +1,17 @@
 /**
- * The lkstream SDK: a connection to an lkstream server, and a capture that sends
- * it what a video or canvas shows. The connection runs in pages, workers, Deno
- * and Node 22; capture and sources need a page.
+ * The lkstream SDK: a connection to an lkstream server, a capture that sends it
+ * what a video, canvas or track shows, and a governor that keeps the round trip
+ * short. The connection runs in pages, workers, Deno and Node 22, captures in
+ * pages and workers; cameras and other sources need a page.
  *
  * ```ts
- * import { capture, connect, openCamera } from "http://localhost:8000/lkstream.js";
+ * import { connect, govern, openCamera } from "http://localhost:8000/lkstream.js";
  *
  * const camera = await openCamera({ facing: "environment" });
  * document.body.append(camera.picture);
  * const connection = connect("http://localhost:8000");
- * const capturing = capture(camera.picture, connection);
+ * const capturing = connection.attach(camera.picture);
+ * const governor = govern(capturing, connection, { targetMs: 80 });
  * connection.on("tracks", ({ seq, points }) => console.log(seq, points.id.length));
  * ```
  *

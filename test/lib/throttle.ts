@@ -60,7 +60,7 @@ export class Throttle {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
         resolve();
-      }, time - performance.now());
+      }, Math.max(0, time - performance.now()));
       this.#timers.add(timer);
     });
   }
