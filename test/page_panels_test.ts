@@ -309,6 +309,20 @@ inPage(
   },
 );
 
+inPage(
+  "the governor stays below a limit that is changed while it governs",
+  DESKTOP,
+  async (page) => {
+    await page.goto(`${server.url}${LIVE}`);
+    await isLive(page);
+    await page.click("#governor > summary");
+    await page.selectOption("#rate", { label: "10 / s" });
+    assert.equal(await text(page, "#governor-rate"), "10 / s");
+    await page.getByRole("switch", { name: "On" }).uncheck();
+    assert.equal(await text(page, "#governor-rate"), "10 / s");
+  },
+);
+
 inPage("the address can begin with the governor off", DESKTOP, async (page) => {
   await page.goto(`${server.url}${LIVE}&governor=off`);
   await isLive(page);

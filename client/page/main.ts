@@ -166,8 +166,9 @@ function shown(tracks: Tracks, frame: ImageBitmap | null): void {
 
 function applyLimits(): void {
   if (!live) return;
+  panels.release();
   live.limit(choice);
-  if (live.capture) panels.govern(live.capture, live.connection); // from these limits on
+  if (live.capture) panels.govern(live.capture, live.connection);
   if (live.source instanceof Images) live.source.rate = choice.maxRate;
 }
 

@@ -53,11 +53,16 @@ export class Panels {
 
   leave(): void {
     this.#unfollow();
-    this.#governor.release();
+    this.release();
     this.#understand.leave();
   }
 
-  /** Governs this capture, from the limits that it has now on; an earlier one is let go. */
+  /** Lets the capture go: it has its best again, and can be given other limits. */
+  release(): void {
+    this.#governor.release();
+  }
+
+  /** Governs this capture below the limits that it has now; an earlier one is let go. */
   govern(capture: Capture, connection: Connection): void {
     this.#governor.govern(capture, connection);
   }
