@@ -19,7 +19,10 @@ await using server = {
 await using browser: Browser = await startBrowser();
 
 async function inPage(body: (page: Page) => Promise<void>): Promise<void> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const page = await browser.newPage({
+    viewport: { width: 1280, height: 800 },
+    permissions: ["camera"],
+  });
   try {
     await body(page);
   } finally {
@@ -28,11 +31,13 @@ async function inPage(body: (page: Page) => Promise<void>): Promise<void> {
 }
 
 await inPage(async (page) => {
-  const { firstPaint, firstPoints, perFrame, frames } = await mainThread(page, server.url);
+  const { firstPaint, firstPoints, perFrame, frames, points } = await mainThread(page, server.url);
   console.log(`first paint           ${firstPaint.toFixed(0)} ms`);
   console.log(`first points          ${firstPoints.toFixed(0)} ms after Start`);
   console.log(
-    `main thread a frame   ${perFrame.toFixed(2)} ms (640 × 480, 500 points, ${frames} frames)`,
+    `main thread a frame   ${
+      perFrame.toFixed(2)
+    } ms (640 × 480, ${points} points, ${frames} frames)`,
   );
 });
 for (const surface of ["webgl", "2d"] as const) {
