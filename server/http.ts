@@ -254,6 +254,7 @@ function createListener({ tls, limits }: ServeOptions, listener: RequestListener
     ...tls,
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.handshakeMs,
+    requestTimeout: limits.handshakeMs, // nothing here reads a body
     connectionsCheckingInterval: Math.min(1000, limits.handshakeMs / 4),
     // any other upgrade, such as h2c, may be passed over, and is answered as plain HTTP
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
