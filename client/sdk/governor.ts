@@ -36,7 +36,8 @@ export interface Governed {
 
 /** A smaller picture has too little left to track. */
 const LEAST_SIDE = 160;
-const LEAST_RATE = 2;
+/** Between fewer frames points move too far to be followed. */
+const LEAST_RATE = 5;
 
 /**
  * Keeps the round trip of the frames under a target: lowers the capture's JPEG

@@ -30,9 +30,9 @@ export interface Decision {
 
 /** After a change, frames that were under way or being encoded say nothing about it. */
 const FRAMES_UNDER_WAY = 3;
-/** So many frames make a decision, the latest ones. */
+/** The frames of this time make a decision, and never fewer than so many. */
+const WINDOW_MS = 1000;
 const FEWEST_FRAMES = 6;
-const MOST_FRAMES = 30;
 /** The round trip has room for more when it is under this share of the target… */
 const ROOM = 0.75;
 /** …and for a larger picture, of about twice the bytes, under this one. */
@@ -60,7 +60,7 @@ const REST_MS = 60_000;
 export class GovernorPolicy {
   #level = 0;
   #targetMs: number;
-  #recent: number[] = [];
+  #recent: { at: number; roundTrip: number }[] = [];
   #ignore = 0;
   #patienceMs = FIRST_PATIENCE_MS;
   #changedAt = -Infinity;
@@ -100,10 +100,11 @@ export class GovernorPolicy {
       return null;
     }
     if (this.#changedAt === -Infinity) this.#changedAt = now;
-    this.#recent.push(roundTrip);
-    if (this.#recent.length > MOST_FRAMES) this.#recent.shift();
-    if (this.#recent.length < FEWEST_FRAMES) return null;
-    const mostly = upperQuartile(this.#recent);
+    const recent = this.#recent;
+    recent.push({ at: now, roundTrip });
+    while (recent.length > FEWEST_FRAMES && now - recent[0].at > WINDOW_MS) recent.shift();
+    if (recent.length < FEWEST_FRAMES) return null;
+    const mostly = upperQuartile(recent.map(({ roundTrip }) => roundTrip));
     // The link may have changed since its best level was left: lowering did help, then.
     if (now < this.#restUntil && HELPED * mostly <= this.#atLeast) return null;
     this.#restUntil = -Infinity;
