@@ -32,7 +32,7 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
     return {
       url: server.url,
       engine: engine.info,
-      metrics: server.metrics,
+      metrics: () => server.metrics(),
       close: () => server.close(),
     };
   } catch (error) {
