@@ -28,6 +28,8 @@ export class PointInspector {
   readonly #computed = byId("err-here", HTMLElement);
   readonly #reader = new PatchReader();
   #id: number | undefined;
+  /** Whose windows and checks are seen. */
+  #shownId: number | undefined;
   #before: Before | undefined;
   #latest: Tracks | undefined;
   #shownAt = -Infinity;
@@ -77,6 +79,7 @@ export class PointInspector {
     winSize: Size,
   ): void {
     const { id, xy, dxy, age } = tracks.points;
+    this.#shownId = id[i];
     const x = xy[2 * i], y = xy[2 * i + 1];
     const fromX = x - dxy[2 * i], fromY = y - dxy[2 * i + 1];
     const then = before && age[i] > 0 ? windowAt(before, fromX, fromY, winSize) : undefined;
@@ -94,9 +97,16 @@ export class PointInspector {
     setText(this.#computed, then && now ? hereText(meanDifference(then, now)) : noWindow(patch));
   }
 
-  /** The last sight of it stays, with the reason. */
+  /** The last sight of it stays, with the reason; of one lost before it was seen there is none. */
   #lost({ lost }: Tracks): void {
     this.mark.hide();
+    if (this.#shownId !== this.#id) {
+      this.#draw(undefined, undefined, this.options.inForce.flow.winSize);
+      this.#checks.replaceChildren();
+      setText(this.#title, `Point ${this.#id}`);
+      setText(this.#computed, "");
+      this.#shownId = this.#id;
+    }
     const i = lost.id.indexOf(this.#id!);
     if (i >= 0) setText(this.#verdict, `Lost: ${LOST_REASONS[lost.reason[i] - 1]}.`);
   }
