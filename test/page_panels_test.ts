@@ -211,42 +211,48 @@ inPage("the point under the pointer is the one that is seen from near", DESKTOP,
   await page.evaluate(() => {
     document.addEventListener("lkstream:hover", (event) => {
       const { detail } = event as CustomEvent<{ id: number } | null>;
-      if (detail) document.body.dataset.hovered = `${detail.id}`;
+      document.body.dataset.hovered = `${detail?.id ?? ""}`;
     });
   });
   const { x, y, width, height } = (await page.locator("#overlay").boundingBox())!;
-  for (let i = 1; await page.evaluate(() => !document.body.dataset.hovered); i++) {
-    assert.ok(i < 40, "no point is under the pointer anywhere");
-    await page.mouse.move(x + width * i / 40, y + height * (0.3 + i % 5 / 10));
-    await page.waitForTimeout(50);
+  let off: number | null = null;
+  for (let i = 1; off === null; i++) {
+    assert.ok(i < 200, "no point is under the pointer anywhere");
+    await page.mouse.move(x + width * (i % 40) / 40, y + height * (0.3 + i % 5 / 10));
+    await page.waitForTimeout(30);
+    if (!await page.getAttribute("body", "data-hovered")) continue;
+    await page.waitForTimeout(300); // for the panel to show it
+    off = await ringOff(page);
   }
-  await page.waitForFunction(() =>
-    document.querySelector("#inspected")!.textContent!
-      .startsWith(`Point ${document.body.dataset.hovered},`)
-  );
-  const off = await page.evaluate(() =>
-    new Promise<number>((done) => {
-      document.addEventListener("lkstream:tracks", (event) => {
-        const { points, width, height } = (event as CustomEvent<Tracks>).detail;
-        const i = points.id.indexOf(Number(document.body.dataset.hovered));
-        const ring = document.querySelector(".point-mark")!.getBoundingClientRect();
-        const stage = document.querySelector("#overlay")!.getBoundingClientRect();
-        // The frame is as large as it fits, in the middle.
-        const scale = Math.min(stage.width / width, stage.height / height);
-        const centred = (at: number, length: number, of: number) =>
-          of / 2 + (at - length / 2) * scale;
-        done(Math.hypot(
-          stage.x + centred(points.xy[2 * i] + 0.5, width, stage.width) - (ring.x + ring.width / 2),
-          stage.y + centred(points.xy[2 * i + 1] + 0.5, height, stage.height) -
-            (ring.y + ring.height / 2),
-        ));
-      }, { once: true });
-    })
-  );
   assert.ok(off < 1, `the ring is ${off} px off the point`);
   await page.click("#understand > summary");
   await page.waitForSelector(".point-mark", { state: "hidden" });
 });
+
+/** How far the ring is from the hovered point, in CSS pixels; null where there is none, or not in the panel. */
+function ringOff(page: Page): Promise<number | null> {
+  return page.evaluate(() =>
+    new Promise<number | null>((done) => {
+      document.addEventListener("lkstream:tracks", (event) => {
+        const { points, width, height } = (event as CustomEvent<Tracks>).detail;
+        const id = document.body.dataset.hovered;
+        const i = points.id.indexOf(Number(id));
+        const title = document.querySelector("#inspected")!.textContent!;
+        if (i < 0 || !title.startsWith(`Point ${id},`)) return done(null);
+        const ring = document.querySelector(".point-mark")!.getBoundingClientRect();
+        const stage = document.querySelector("#overlay")!.getBoundingClientRect();
+        // The frame is as large as it fits, in the middle.
+        const scale = Math.min(stage.width / width, stage.height / height);
+        const right = (points.xy[2 * i] + 0.5 - width / 2) * scale;
+        const down = (points.xy[2 * i + 1] + 0.5 - height / 2) * scale;
+        done(Math.hypot(
+          stage.x + stage.width / 2 + right - (ring.x + ring.width / 2),
+          stage.y + stage.height / 2 + down - (ring.y + ring.height / 2),
+        ));
+      }, { once: true });
+    })
+  );
+}
 
 inPage("each stage of the latency is told and plotted", DESKTOP, async (page) => {
   await openLive(page);
