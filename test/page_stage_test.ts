@@ -188,6 +188,26 @@ for (const mirrored of [false, true]) {
   );
 }
 
+inPage("a finger adds a point, and pressed long it removes the nearest", {
+  ...DESKTOP,
+  hasTouch: true,
+}, async (page) => {
+  const [x, y] = await followStill(page);
+  await emptyStage(page);
+  const at = await inWindow(page, x, y);
+  const client = await page.context().newCDPSession(page);
+  const touch = async (ms: number) => {
+    await client.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [at] });
+    await page.waitForTimeout(ms);
+    await client.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  };
+  await touch(50);
+  await page.waitForFunction(() => points.id.length === 1);
+  await touch(900);
+  await page.waitForFunction(() => points.id.length === 0);
+  await announced(page, /Point removed/);
+});
+
 inPage(
   "a drag keeps points in its box, a polygon in its corners, and undo lifts both",
   DESKTOP,
@@ -425,6 +445,7 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   await choose(page, "recording", { "tracks.ndjson": ndjson, "clip.webm": null });
   const replayed = await seenTracks(page, 10, at);
   const byId = new Map(results.map(({ seq, points }) => [seq, points.id]));
+  assert.equal(await page.textContent("#state"), "Replay");
   for (const { seq, ids } of replayed) assert.deepEqual(ids, byId.get(seq));
   await page.click("#stop");
   await choose(page, "recording", {

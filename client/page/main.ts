@@ -140,6 +140,7 @@ async function useSource(): Promise<void> {
     choice.kind === "camera" ? "Waiting for the camera: please allow it" : "Connecting…",
   );
   tools.edits.forget();
+  void recorder.stop("The source was changed"); // its frames are on another clock
   applyLimits();
   try {
     const source = await run.use(() => choice.open());
@@ -160,7 +161,7 @@ async function useSource(): Promise<void> {
 function shown(tracks: Tracks, frame: ImageBitmap | null): void {
   panels.take(tracks, frame);
   recorder.result(tracks);
-  if (!status.isLive) status.live();
+  if (!status.isLive) status.live(live ? "Live" : "Replay");
   tell("lkstream:tracks", tracks);
 }
 

@@ -35,8 +35,9 @@ export class Status {
     this.#enter("connecting", "Connecting", this.#waiting);
   }
 
-  live(): void {
-    this.#enter("live", "Live");
+  /** Results come; `text` says where from. */
+  live(text: "Live" | "Replay"): void {
+    this.#enter("live", text);
   }
 
   /** The picture stays; a banner says why nothing moves and counts down. */

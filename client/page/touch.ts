@@ -56,8 +56,10 @@ export class Touch {
 
   /** Draws regions, draft and crosshair where they are now. */
   draw(): void {
-    const { draft, cursor } = this;
-    this.#layer.draw({ regions: this.edits.regions, draft, cursor }, this.stage.view);
+    const { draft, cursor, edits: { regions } } = this;
+    // Asking where the frame lies costs a layout, at every frame.
+    const isEmpty = regions.length === 0 && draft.length === 0 && !cursor;
+    this.#layer.draw({ regions, draft, cursor }, isEmpty ? undefined : this.stage.view);
   }
 
   /** Gives up what is being drawn. */
