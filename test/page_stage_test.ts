@@ -359,6 +359,11 @@ inPage(
     const seconds = (performance.now() - started) / 1000;
     assert.ok(seconds > 1.5, `10 images at 5 a second took ${seconds} s`);
     assert.match((await page.textContent("#size"))!, /320 × 240/);
+    await page.click("#hold"); // a canvas that changes no more is not sent again
+    await page.waitForTimeout(500);
+    const held = await seenSoFar(page);
+    await page.waitForTimeout(700);
+    assert.equal(await seenSoFar(page), held);
     const order = await page.evaluate(async () => {
       const { openImages } = await import(`${location.origin}/lkstream.js`);
       const canvas = new OffscreenCanvas(8, 8);
