@@ -7,6 +7,7 @@
 import type { Browser, Page } from "playwright-core";
 import { startBrowser } from "../test/lib/browser.ts";
 import { start } from "../test/lib/running.ts";
+import { composing } from "./page_composing.ts";
 import { mainThread } from "./page_main_thread.ts";
 import { paintedPerSecond } from "./page_painting.ts";
 
@@ -40,6 +41,13 @@ await inPage(async (page) => {
     } ms (640 × 480, ${points} points, ${frames} frames)`,
   );
 });
+for (const points of POINTS) {
+  const composed = composing(points);
+  console.log(
+    `composing       ${String(points).padStart(6)} points, trails of 12: ` +
+      `${composed.at(0.5).toFixed(2)} ms a frame, p95 ${composed.at(0.95).toFixed(2)} ms`,
+  );
+}
 for (const surface of ["webgl", "2d"] as const) {
   for (const points of POINTS) {
     await inPage(async (page) => {
