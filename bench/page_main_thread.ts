@@ -14,7 +14,7 @@ interface PageCosts {
 }
 
 /**
- * Follows Chromium's fake camera, and has Chromium count how long the CPU was at
+ * Follows what the browser's camera shows, and has Chromium count how long the CPU was at
  * the page's main thread for some seconds: scripts, styles, layout and the tasks
  * around them. Most of it is the browser's copying of pictures.
  */
