@@ -63,18 +63,18 @@ async function main(): Promise<void> {
     url: flags.url.replace(/\/$/, ""),
     token: flags.token ?? null,
     sessions: whole("sessions", flags.sessions),
-    fps: Number(flags.fps),
+    fps: positive("fps", flags.fps),
     options: JSON.parse(flags.options),
     jpegs: frames.jpegs,
-    warmUpSeconds: Number(flags["warm-up"]),
-    seconds: Number(flags.seconds),
+    warmUpSeconds: positive("warm-up", flags["warm-up"]),
+    seconds: positive("seconds", flags.seconds),
     workers: whole("workers", flags.workers),
     pid: flags.pid === undefined ? null : whole("pid", flags.pid),
   };
   const print = flags.json ? printJson : printRow;
   if (!flags.json) printHead(frames, load);
   if (!flags.find) return print(await runLoad(load, import.meta.url));
-  const found = await find(load, Number(flags.bound), print);
+  const found = await find(load, positive("bound", flags.bound), print);
   console.log(flags.json ? JSON.stringify(found) : sentence(found, load.fps));
 }
 
@@ -82,6 +82,12 @@ function whole(name: string, text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
   throw new Error(`Cannot set --${name} to "${text}": allowed are whole numbers from 1`);
+}
+
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (number > 0) return number;
+  throw new Error(`Cannot set --${name} to "${text}": allowed are numbers above 0`);
 }
 
 interface Found {

@@ -13,7 +13,7 @@ minute more than 5 % above that of minute 5 (or of the middle, if that is sooner
 handle when all are gone.
 
   --engine NAME       the server's (default auto)
-  --minutes N         (default 30)
+  --minutes N         from 2 (default 30)
   --visitors N        at once (default 8)
   --seed N            (default 1)
   --help              this text`;
@@ -31,7 +31,7 @@ const SAMPLE_MS = 5000;
 const MINUTE_MS = 60_000;
 const COMPARED_MINUTE = 5;
 const MAX_GROWTH = 1.05;
-/** Every camera has about this share of all visits. */
+/** So many visits are cameras; of the others, all kinds come equally often. */
 const CAMERAS = 0.4;
 /** Connections of HTTP that are kept alive end within this. */
 const REST_MS = 8000;
@@ -45,13 +45,17 @@ async function main(): Promise<void> {
     allowPositionals: true,
   });
   if (flags.help) return console.log(HELP);
+  const minutes = Number(flags.minutes);
+  if (!(minutes >= 2)) {
+    throw new Error(`Cannot set --minutes to "${flags.minutes}": allowed are numbers from 2`);
+  }
   const server = await ServerProcess.start([
     "--engine",
     flags.engine,
     ...SERVER_FLAGS,
     ...positionals,
   ]);
-  const soak = new Soak(server, Number(flags.minutes) * MINUTE_MS);
+  const soak = new Soak(server, minutes * MINUTE_MS);
   const failure = await soak.run(Number(flags.visitors), Number(flags.seed))
     .catch((error) => error as Error);
   const code = await server.stop();
