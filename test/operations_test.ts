@@ -102,9 +102,9 @@ for (const program of ["nginx", "haproxy"] as const) {
       const proxy = await startProxy(program, server.url);
       let logged = "";
       try {
-        // what a client claims of its address does not count
-        const headers = { "X-Forwarded-For": "203.0.113.7" };
         const { ca, url } = proxy;
+        // a page of the proxy's own origin; what it claims of its address does not count
+        const headers = { Origin: url, "X-Forwarded-For": "203.0.113.7" };
         const client = await Client.connect(url, { ca, headers, query: "?token=secret" });
         await useSession(client);
         await assert.rejects(
