@@ -233,6 +233,17 @@ void row(const char* name, const char* opencv, const char* goal, const char* for
   std::fflush(stdout);
 }
 
+// Of the JPEGs since it was asked last, in percent.
+double share_of_nvjpeg(const lk_engine* engine) {
+  static lk_counters before{};
+  lk_counters now{};
+  must(lk_engine_counters(engine, &now, sizeof now), "counters");
+  const double gpu = double(now.jpegs_on_gpu - before.jpegs_on_gpu),
+               cpu = double(now.jpegs_on_cpu - before.jpegs_on_cpu);
+  before = now;
+  return 100 * gpu / (gpu + cpu);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -294,10 +305,12 @@ int main(int argc, char** argv) {
   r = follow(cuda, clip, kA, 0, Input::kJpeg, 1, 1);
   row("JPEG to luma (and pyramid), one image, median", "nvJPEG 520 us", "520 us", "%.0f us", r.p50,
       r.p50 <= 520);
+  share_of_nvjpeg(cuda);
   r = follow(cuda, clip, kB, 1000, Input::kJpeg, 64, 3);
   row("JPEG to luma, tracking B on top, 64 sequences", "", "12000/s", "%.0f/s", r.per_second,
       r.per_second >= 12000);
   row("  latency there, p99", "", "", "%.0f us", r.p99, true);
+  row("  decoded by nvJPEG", "", "", "%.0f %%", share_of_nvjpeg(cuda), true);
   r = follow(cuda, clip, kB, 1000, Input::kJpeg, 16, 2);
   row("JPEG to luma, tracking B on top, 16 sequences", "", "", "%.0f/s", r.per_second, true);
   row("  latency there, p99", "", "", "%.0f us", r.p99, true);

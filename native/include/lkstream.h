@@ -156,6 +156,22 @@ LK_API const char *lk_engine_name(const lk_engine *engine);
 LK_API const char *lk_engine_device(const lk_engine *engine);
 LK_API const char *lk_engine_variant(const lk_engine *engine);
 
+/* What an engine has done since it was created, and what is left of it. 32 bytes,
+ * offsets in brackets. Later versions may add to the end. */
+typedef struct lk_counters {
+  uint64_t jpegs_on_gpu;   /* [0]  decoded by nvJPEG */
+  uint64_t jpegs_on_cpu;   /* [8]  decoded by libjpeg-turbo */
+  uint64_t jpegs_refused;  /* [16] of these, tried by nvJPEG before, in vain */
+  uint32_t devices;        /* [24] GPUs; 0 for the CPU engine */
+  uint32_t failed_devices; /* [28] of these, given up after an error that CUDA
+                                   does not recover from: their sequences are
+                                   lost, new ones go to the others */
+} lk_counters;
+
+/* Writes the first `bytes` bytes of the counters: sizeof(lk_counters) as the
+ * caller knows it. What this library does not have is left as it is. */
+LK_API int32_t lk_engine_counters(const lk_engine *engine, lk_counters *counters, uint32_t bytes);
+
 /* ---- Sequence: the frames of one video -------------------------------------- */
 
 /* The current frame and what the next one needs of it. After the first frames

@@ -1,6 +1,8 @@
 // The C interface: checks arguments, calls the engine, and turns what is thrown
 // into a status and a text.
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
@@ -143,6 +145,15 @@ const char* lk_engine_device(const lk_engine* engine) {
 
 const char* lk_engine_variant(const lk_engine* engine) {
   return engine ? engine->impl->variant.c_str() : "";
+}
+
+int32_t lk_engine_counters(const lk_engine* engine, lk_counters* counters, uint32_t bytes) {
+  if (!engine || !counters) return LK_INVALID_ARGUMENT;
+  const lk::Engine& e = *engine->impl;
+  const lk_counters all{e.jpegs.on_gpu, e.jpegs.on_cpu, e.jpegs.refused, e.devices(),
+                        e.failed_devices()};
+  std::memcpy(counters, &all, std::min<size_t>(bytes, sizeof all));
+  return LK_OK;
 }
 
 int32_t lk_sequence_create(lk_engine* engine, uint32_t max_pixels, lk_sequence** sequence,

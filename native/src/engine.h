@@ -2,6 +2,7 @@
 // the work is done. Arguments arrive checked; failures are thrown as Error.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,6 +46,11 @@ class Sequence {
   virtual int height() const = 0;
 };
 
+// Decoded frames; of both lk_counters tells the meaning.
+struct JpegCounters {
+  std::atomic<uint64_t> on_gpu{0}, on_cpu{0}, refused{0};
+};
+
 // Used by any number of threads at once.
 class Engine {
  public:
@@ -53,7 +59,11 @@ class Engine {
   virtual void optical_flow(const Image& prev, const Image& next, const FlowRequest&) const = 0;
   virtual void good_features(const Image&, const DetectRequest&) const = 0;
 
+  virtual uint32_t devices() const { return 0; }
+  virtual uint32_t failed_devices() const { return 0; }
+
   std::string name, device, variant;
+  mutable JpegCounters jpegs;  // counted by its sequences, which it outlives
 };
 
 std::shared_ptr<Engine> create_cpu_engine(const std::string& variant);

@@ -22,12 +22,14 @@ architectures=${ARCHITECTURES:-$capability-real}
 
 cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DLKSTREAM_CUDA=ON \
   -DLKSTREAM_CUDA_ARCHITECTURES="$architectures" >"$out/build.log" 2>&1 &&
-  cmake --build $build --parallel "$(nproc)" --target lkstream cuda_test cuda_bench >>"$out/build.log" 2>&1 ||
+  cmake --build $build --parallel "$(nproc)" --target lkstream cuda_test cuda_failure_test cuda_bench >>"$out/build.log" 2>&1 ||
   { tail -40 "$out/build.log"; exit 1; }
 
 if [ "$what" != bench ]; then
   echo "== cuda_test"
   timeout 200 $build/cuda_test 2>&1 | tee "$out/cuda_test.log" | tail -30
+  [ "${PIPESTATUS[0]}" = 0 ] || exit 1
+  timeout 60 $build/cuda_failure_test 2>&1 | tee "$out/cuda_failure_test.log"
   [ "${PIPESTATUS[0]}" = 0 ] || exit 1
 fi
 if [ "$what" != check ]; then

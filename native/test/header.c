@@ -12,6 +12,8 @@ _Static_assert(offsetof(lk_detect_options, block_size) == 12, "offset");
 _Static_assert(offsetof(lk_detect_options, k) == 24, "offset");
 _Static_assert(sizeof(lk_frame) == 20, "size");
 _Static_assert(offsetof(lk_frame, decode_ms) == 12, "offset");
+_Static_assert(sizeof(lk_counters) == 32, "size");
+_Static_assert(offsetof(lk_counters, failed_devices) == 28, "offset");
 
 uint32_t header_is_c(void);
 uint32_t header_is_c(void) { return lk_abi_version() == LK_ABI_VERSION; }

@@ -121,6 +121,31 @@ void test_engines() {
   lk_sequence_destroy(sequence);
 }
 
+lk_counters counters() {
+  lk_counters c{};
+  CHECK_EQUAL(lk_engine_counters(g_engine, &c, sizeof c), LK_OK);
+  return c;
+}
+
+void test_counters() {
+  const lk_counters before = counters();
+  CHECK_EQUAL(before.devices, 0u);
+  Sequence s;
+  Tracks none({});
+  const auto jpeg = jpeg_of(noise(64, 48, 1), Jpeg::kColour);
+  for (int i = 0; i < 3; ++i) CHECK_EQUAL(s.advance(jpeg, none), LK_OK);
+  CHECK_EQUAL(s.advance(std::vector<uint8_t>(jpeg.begin(), jpeg.begin() + 20), none), LK_BAD_FRAME);
+  CHECK_EQUAL(counters().jpegs_on_cpu, before.jpegs_on_cpu + 3);
+  CHECK_EQUAL(counters().jpegs_on_gpu, 0u);
+  // A caller with an older header is given what it knows.
+  lk_counters part{};
+  part.jpegs_on_cpu = 77;
+  CHECK_EQUAL(lk_engine_counters(g_engine, &part, sizeof part.jpegs_on_gpu), LK_OK);
+  CHECK_EQUAL(part.jpegs_on_cpu, 77u);
+  CHECK_EQUAL(lk_engine_counters(nullptr, &part, sizeof part), LK_INVALID_ARGUMENT);
+  CHECK_EQUAL(lk_engine_counters(g_engine, nullptr, sizeof part), LK_INVALID_ARGUMENT);
+}
+
 void test_tracking() {
   const Picture first = waves(240, 180), second = waves(240, 180, 3.4, -2.2);
   Sequence s;
@@ -394,6 +419,7 @@ int main() {
   std::printf("%s, %s\n", lk_engine_device(g_engine), lk_engine_variant(g_engine));
   test_versions();
   test_engines();
+  test_counters();
   test_tracking();
   test_reasons();
   test_bad_frames();

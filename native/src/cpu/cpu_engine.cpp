@@ -86,8 +86,8 @@ class Follower {
 
 class CpuSequence final : public Sequence {
  public:
-  CpuSequence(const Kernels& kernels, uint32_t max_pixels)
-      : kernels_(kernels), max_pixels_(max_pixels) {}
+  CpuSequence(const Kernels& kernels, JpegCounters& jpegs, uint32_t max_pixels)
+      : kernels_(kernels), jpegs_(jpegs), max_pixels_(max_pixels) {}
 
   void advance_jpeg(const uint8_t* jpeg, size_t bytes, const FlowRequest& request,
                     lk_frame& frame) override {
@@ -95,6 +95,7 @@ class CpuSequence final : public Sequence {
     const auto size = decoder_.open(jpeg, bytes, max_pixels_);
     incoming_.resize(int(size.width), int(size.height));
     decoder_.decode(incoming_.pixels(), size_t(incoming_.levels()[0].stride));
+    ++jpegs_.on_cpu;
     advance(request, watch.ms(), frame);
   }
 
@@ -125,6 +126,7 @@ class CpuSequence final : public Sequence {
   }
 
   const Kernels& kernels_;
+  JpegCounters& jpegs_;
   const uint32_t max_pixels_;
   bool has_frame_ = false;
   Pyramid current_, incoming_;
@@ -138,7 +140,7 @@ class CpuEngine final : public Engine {
   explicit CpuEngine(const Kernels& kernels) : kernels_(kernels) {}
 
   std::unique_ptr<Sequence> open(uint32_t max_pixels) const override {
-    return std::make_unique<CpuSequence>(kernels_, max_pixels);
+    return std::make_unique<CpuSequence>(kernels_, jpegs, max_pixels);
   }
 
   void optical_flow(const Image& prev, const Image& next,

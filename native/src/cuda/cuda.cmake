@@ -26,6 +26,7 @@ add_library(lkstream_cuda OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/corners.cpp
   ${CMAKE_CURRENT_LIST_DIR}/corners.cu
   ${CMAKE_CURRENT_LIST_DIR}/cuda_engine.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/device.cpp
   ${CMAKE_CURRENT_LIST_DIR}/follow.cu
   ${CMAKE_CURRENT_LIST_DIR}/nvjpeg.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pyramid.cu
@@ -51,6 +52,11 @@ if(LKSTREAM_TESTS)
   add_executable(cuda_test ${CMAKE_CURRENT_SOURCE_DIR}/test/cuda_test.cpp)
   target_link_libraries(cuda_test PRIVATE lkstream JPEG::JPEG Threads::Threads)
   add_test(NAME cuda_test COMMAND cuda_test)
+  add_executable(cuda_failure_test ${CMAKE_CURRENT_SOURCE_DIR}/test/cuda_failure_test.cu)
+  set_target_properties(cuda_failure_test PROPERTIES
+                        CUDA_ARCHITECTURES "${LKSTREAM_CUDA_ARCHITECTURES}" CUDA_STANDARD 17)
+  target_link_libraries(cuda_failure_test PRIVATE lkstream CUDA::cudart_static JPEG::JPEG)
+  add_test(NAME cuda_failure_test COMMAND cuda_failure_test)
 endif()
 if(LKSTREAM_BENCH)
   add_executable(cuda_bench ${CMAKE_CURRENT_SOURCE_DIR}/bench/cuda_bench.cpp)

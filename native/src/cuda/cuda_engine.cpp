@@ -1,7 +1,7 @@
 // The CUDA engine: sequences of two pyramids in device memory that change
 // places, on the least loaded device.
 #include <algorithm>
-#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -28,6 +28,14 @@ void check_sides(uint32_t width, uint32_t height) {
          height, kMaxSide);
 }
 
+// The status of a point that has not come back yet.
+constexpr uint32_t kPending = ~0u;
+
+bool is_there(const PointOut& p) {
+  return __atomic_load_n(&p.status, __ATOMIC_ACQUIRE) != kPending &&
+         __atomic_load_n(&p.same_status, __ATOMIC_ACQUIRE) != kPending;
+}
+
 bool is_pinned(const void* p) {
   cudaPointerAttributes attributes;
   return cudaPointerGetAttributes(&attributes, p) == cudaSuccess &&
@@ -36,8 +44,8 @@ bool is_pinned(const void* p) {
 
 class CudaSequence final : public Sequence {
  public:
-  CudaSequence(std::shared_ptr<Device> device, uint32_t max_pixels)
-      : device_(std::move(device)), max_pixels_(max_pixels) {
+  CudaSequence(std::shared_ptr<Device> device, JpegCounters& jpegs, uint32_t max_pixels)
+      : device_(std::move(device)), jpegs_(jpegs), max_pixels_(max_pixels) {
     ++device_->sequences;
     try {
       device_->run([&] { parts_.reset(new Parts); });
@@ -59,18 +67,17 @@ class CudaSequence final : public Sequence {
       const Stopwatch watch;
       const auto size = decoder_.open(jpeg, bytes, max_pixels_);
       check_sides(size.width, size.height);
-      Pyramid& incoming = parts_->incoming;
-      incoming.resize(int(size.width), int(size.height), parts_->stream);
-      NvJpeg::Lease lease;  // until the stream is through
-      if (NvJpeg* gpu = device_->nvjpeg()) {
-        if (NvJpeg::takes(jpeg, bytes)) lease = gpu->choose();
-        if (lease.on_gpu() && gpu->decode(lease, jpeg, bytes, incoming.levels()[0], parts_->stream)) {
-          advance(request, watch.ms(), frame);
-          return;
-        }
+      make_room(int(size.width), int(size.height));
+      NvJpeg* const nvjpeg = NvJpeg::takes(jpeg, bytes) ? device_->nvjpeg() : nullptr;
+      NvJpeg::Lease lease(nvjpeg);
+      if (lease.on_gpu() && nvjpeg->decode(lease, jpeg, bytes, landing_, parts_->stream)) {
+        ++jpegs_.on_gpu;
+      } else {
+        if (lease.on_gpu()) ++jpegs_.refused;
+        decode_here();
+        ++jpegs_.on_cpu;
+        lease.release();
       }
-      decode_here();
-      lease.release();
       advance(request, watch.ms(), frame);
     });
   }
@@ -79,7 +86,7 @@ class CudaSequence final : public Sequence {
     device_->run([&] {
       const Stopwatch watch;
       check_sides(uint32_t(image.width), uint32_t(image.height));
-      parts_->incoming.resize(image.width, image.height, parts_->stream);
+      make_room(image.width, image.height);
       upload(image);
       advance(request, watch.ms(), frame);
     });
@@ -102,19 +109,32 @@ class CudaSequence final : public Sequence {
   // What must be made and released with the device set.
   struct Parts {
     Pyramid current, incoming;
+    DeviceBuffer<uint8_t> landing;
     PinnedBuffer<uint8_t> staging;
     PinnedBuffer<PointIn> in;
     PinnedBuffer<PointOut> out;
     Stream stream;  // last: it ends before what it works on
   };
 
+  // For a frame of this size, which is to be put into the landing.
+  void make_room(int width, int height) {
+    Parts& p = *parts_;
+    p.incoming.resize(width, height, p.stream);
+    landing_ = {nullptr, width, height, (width + 127) & ~127};
+    const size_t bytes = size_t(landing_.pitch) * size_t(height), before = p.landing.capacity();
+    landing_.d_pixels = p.landing.reserve(bytes);
+    // What lies between rows is read with them, though it counts for nothing.
+    if (p.landing.capacity() != before)
+      check(cudaMemsetAsync(landing_.d_pixels, 0, p.landing.capacity(), p.stream),
+            "clear the landing");
+  }
+
   // Decodes what was opened on this thread, and queues its copy.
   void decode_here() {
-    const DeviceImage& level = parts_->incoming.levels()[0];
-    const size_t bytes = size_t(level.pitch) * size_t(level.height);
+    const size_t bytes = size_t(landing_.pitch) * size_t(landing_.height);
     uint8_t* staging = parts_->staging.reserve(bytes);
-    decoder_.decode(staging, size_t(level.pitch));
-    check(cudaMemcpyAsync(level.d_pixels, staging, bytes, cudaMemcpyHostToDevice, parts_->stream),
+    decoder_.decode(staging, size_t(landing_.pitch));
+    check(cudaMemcpyAsync(landing_.d_pixels, staging, bytes, cudaMemcpyHostToDevice, parts_->stream),
           "copy the frame");
   }
 
@@ -122,10 +142,15 @@ class CudaSequence final : public Sequence {
   // staging, piece by piece, so that one piece is copied while the one before
   // is on the bus.
   void upload(const Image& image) {
-    const DeviceImage& level = parts_->incoming.levels()[0];
-    const size_t pitch = size_t(level.pitch), width = size_t(image.width);
+    const size_t pitch = size_t(landing_.pitch), width = size_t(image.width);
+    if (is_pinned(image.data) && size_t(image.stride) == pitch && width == pitch) {
+      check(cudaMemcpyAsync(landing_.d_pixels, image.data, pitch * size_t(image.height),
+                            cudaMemcpyHostToDevice, parts_->stream),
+            "copy the frame");
+      return;
+    }
     if (is_pinned(image.data)) {
-      check(cudaMemcpy2DAsync(level.d_pixels, pitch, image.data, size_t(image.stride), width,
+      check(cudaMemcpy2DAsync(landing_.d_pixels, pitch, image.data, size_t(image.stride), width,
                               size_t(image.height), cudaMemcpyHostToDevice, parts_->stream),
             "copy the frame");
       return;
@@ -140,7 +165,7 @@ class CudaSequence final : public Sequence {
       } else {
         for (int i = y; i < end; ++i) std::memcpy(staging + size_t(i) * pitch, image.row(i), width);
       }
-      check(cudaMemcpyAsync(level.d_pixels + size_t(y) * pitch, staging + size_t(y) * pitch,
+      check(cudaMemcpyAsync(landing_.d_pixels + size_t(y) * pitch, staging + size_t(y) * pitch,
                             size_t(end - y) * pitch, cudaMemcpyHostToDevice, parts_->stream),
             "copy the frame");
     }
@@ -155,13 +180,20 @@ class CudaSequence final : public Sequence {
     const auto& o = request.options;
     const int top = usable_levels(p.incoming.width(), p.incoming.height(), int(o.win_width),
                                   int(o.win_height), int(o.max_level));
-    p.incoming.build(top, p.stream);
-    if (!reset && request.n > 0) {
-      p.current.build(top, p.stream);
+    const int window = int(std::max(o.win_width, o.win_height));
+    p.incoming.take(landing_, top, window, p.stream);
+    if (reset || request.n == 0) {
+      p.stream.wait(device_->pollers);
+    } else {
+      p.current.build(top, window, p.stream);
       follow(request, top);
+      const PointOut* next = p.out.data();
+      p.stream.wait(device_->pollers, [&, end = next + request.n] {
+        while (next < end && is_there(*next)) ++next;
+        return next == end;
+      });
+      hand_out(request);
     }
-    p.stream.wait(device_->pollers);
-    if (!reset) hand_out(request);
     std::swap(p.current, p.incoming);
     has_frame_ = true;
     frame = {uint32_t(p.current.width()), uint32_t(p.current.height()), reset, decode_ms,
@@ -173,9 +205,12 @@ class CudaSequence final : public Sequence {
     const auto& o = request.options;
     PointIn* in = p.in.reserve(request.n);
     const float* guesses = request.guesses ? request.guesses : request.points;
-    for (uint32_t i = 0; i < request.n; ++i)
+    PointOut* out = p.out.reserve(request.n);
+    for (uint32_t i = 0; i < request.n; ++i) {
       in[i] = {request.points[2 * i], request.points[2 * i + 1], guesses[2 * i],
                guesses[2 * i + 1]};
+      out[i].status = out[i].same_status = kPending;
+    }
     FollowTask task{{},
                     {},
                     top,
@@ -188,7 +223,7 @@ class CudaSequence final : public Sequence {
                     request.fb_distances != nullptr,
                     request.n,
                     in,
-                    p.out.reserve(request.n)};
+                    out};
     std::copy(p.current.levels(), p.current.levels() + kMaxLevels, task.prev);
     std::copy(p.incoming.levels(), p.incoming.levels() + kMaxLevels, task.next);
     launch_follow(task, p.stream);
@@ -207,10 +242,12 @@ class CudaSequence final : public Sequence {
   }
 
   const std::shared_ptr<Device> device_;
+  JpegCounters& jpegs_;
   const uint32_t max_pixels_;
   bool has_frame_ = false;
   std::unique_ptr<Parts> parts_;
   JpegDecoder decoder_;
+  DeviceImage landing_{};  // where the frame arrives, rows one after the other
 };
 
 class CudaEngine final : public Engine {
@@ -227,7 +264,7 @@ class CudaEngine final : public Engine {
   }
 
   std::unique_ptr<Sequence> open(uint32_t max_pixels) const override {
-    return std::make_unique<CudaSequence>(least_loaded(), max_pixels);
+    return std::make_unique<CudaSequence>(least_loaded(), jpegs, max_pixels);
   }
 
   void optical_flow(const Image& prev, const Image& next,
@@ -235,7 +272,7 @@ class CudaEngine final : public Engine {
     FlowRequest no_points = request;
     no_points.n = 0;
     lk_frame frame;
-    CudaSequence sequence(least_loaded(), LK_MAX_PIXELS);
+    CudaSequence sequence(least_loaded(), jpegs, LK_MAX_PIXELS);
     sequence.advance_grey(prev, no_points, frame);
     sequence.advance_grey(next, request, frame);
   }
@@ -244,9 +281,15 @@ class CudaEngine final : public Engine {
     FlowRequest no_points{};
     no_points.options = {21, 21, 0, 1, 0, 0, 0};
     lk_frame frame;
-    CudaSequence sequence(least_loaded(), LK_MAX_PIXELS);
+    CudaSequence sequence(least_loaded(), jpegs, LK_MAX_PIXELS);
     sequence.advance_grey(image, no_points, frame);
     sequence.detect(request);
+  }
+
+  uint32_t devices() const override { return uint32_t(devices_.size()); }
+  uint32_t failed_devices() const override {
+    return uint32_t(std::count_if(devices_.begin(), devices_.end(),
+                                  [](const auto& d) { return d->failed.load(); }));
   }
 
  private:
@@ -287,6 +330,10 @@ namespace lk {
 
 std::shared_ptr<Engine> create_cuda_engine(const std::string& variant) {
   using namespace cuda;
+  // Streams share hardware queues, 8 of them unless one asks for more, and wait for
+  // one another there: with 16 sequences a third of the frames a second is lost.
+  // CUDA reads this when it is first used.
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess || count == 0) unavailable(error);
@@ -302,7 +349,7 @@ std::shared_ptr<Engine> create_cuda_engine(const std::string& variant) {
                 ", and 7.5 is needed";
       continue;
     }
-    devices.push_back(std::make_shared<Device>(id, properties.name));
+    devices.push_back(Device::get(id, properties.name));
   }
   if (devices.empty() && !refused.empty())
     fail(LK_UNAVAILABLE, "Cannot use engine cuda: %s.", refused.c_str());

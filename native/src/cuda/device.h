@@ -15,14 +15,21 @@
 #include "cuda_check.h"
 #include "lkstream.h"
 #include "nvjpeg.h"
+#include "pool.h"
+#include "stream.h"
 
 namespace lk::cuda {
 
 class Device {
  public:
-  Device(int id, std::string name) : id(id), name(std::move(name)) {
-    pollers.most = int(std::max(1u, std::thread::hardware_concurrency() / 2));
-  }
+  // The one device of this number, shared by all engines of the process: what it has
+  // to give is there once.
+  static std::shared_ptr<Device> get(int id, const char* name);
+
+  Device(int id, std::string name)
+      : id(id),
+        name(std::move(name)),
+        pollers(int(std::max(1u, std::thread::hardware_concurrency() / 8))) {}
   ~Device() {
     if (cudaSetDevice(id) != cudaSuccess) return;
     detectors_.clear();
@@ -32,14 +39,18 @@ class Device {
   const int id;
   const std::string name;
   std::atomic<int> sequences{0};
+  // Few: the cores are wanted for what the frames come from and go to.
   Pollers pollers;
-  // After an error that CUDA does not recover from, nothing new comes here.
+  // After an error that CUDA does not recover from. Nothing new comes here.
   std::atomic<bool> failed{false};
 
   // Runs a body with this device set, and remembers if it fails for good.
   template <class Body>
   void run(const Body& body) {
     try {
+      if (failed)
+        fail(LK_ENGINE_FAILED, "Cannot go on: GPU %d (%s) has failed, and all its sequences with it.",
+             id, name.c_str());
       check(cudaSetDevice(id), "use the device");
       body();
     } catch (const Error& error) {

@@ -12,11 +12,13 @@ namespace lk::cuda {
 struct alignas(16) PointIn {
   float x, y, guess_x, guess_y;
 };
+// A half of 16 bytes arrives as a whole, with its status.
 struct alignas(32) PointOut {
   float x, y, error;
-  float fb_distance;
   uint32_t status;  // lk_point_status
-  uint32_t unused[3];
+  float fb_distance;
+  uint32_t unused[2];
+  uint32_t same_status;
 };
 
 struct FollowTask {

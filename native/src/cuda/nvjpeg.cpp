@@ -64,42 +64,16 @@ std::unique_ptr<NvJpeg> NvJpeg::load() {
   if (!result->library_->open()) return nullptr;
   if (result->library_->create(kBackendDefault, nullptr, nullptr, 0, &result->handle_) != kSuccess)
     return nullptr;
-  result->to_create_ = kStates;
-  result->processors_ = int(std::max(1u, std::thread::hardware_concurrency()));
+  for (int i = 0; i < kStates; ++i) result->places_.give({true, nullptr}, true);
+  // Half of the cores: others feed the GPU, and must not wait for one.
+  const int cores = std::max(1, int(std::thread::hardware_concurrency() / 2));
+  for (int i = 0; i < cores; ++i) result->places_.give({false, nullptr}, false);
   return result;
 }
 
 NvJpeg::~NvJpeg() {
-  for (void* state : free_) library_->state_destroy(state);
+  for (void* state : states_) library_->state_destroy(state);
   if (handle_) library_->destroy(handle_);
-}
-
-NvJpeg::Lease NvJpeg::choose() {
-  std::unique_lock lock(mutex_);
-  room_.wait(lock, [&] { return !free_.empty() || to_create_ > 0 || processors_ > 0; });
-  if (free_.empty() && to_create_ > 0) {
-    void* state = nullptr;
-    --to_create_;
-    if (library_->state_create(handle_, &state) == kSuccess) return {this, state, false};
-    to_create_ = 0;  // no memory for more of them
-    room_.wait(lock, [&] { return !free_.empty() || processors_ > 0; });
-  }
-  if (!free_.empty()) {
-    void* state = free_.back();
-    free_.pop_back();
-    return {this, state, false};
-  }
-  --processors_;
-  return {this, nullptr, true};
-}
-
-void NvJpeg::give_back(void* state, bool processor) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (state) free_.push_back(state);
-    if (processor) ++processors_;
-  }
-  room_.notify_one();
 }
 
 bool NvJpeg::takes(const uint8_t* jpeg, size_t bytes) {
@@ -133,10 +107,20 @@ bool NvJpeg::takes(const uint8_t* jpeg, size_t bytes) {
   return false;
 }
 
-bool NvJpeg::decode(const Lease& lease, const uint8_t* jpeg, size_t bytes,
-                    const DeviceImage& image, cudaStream_t stream) {
+bool NvJpeg::decode(Lease& lease, const uint8_t* jpeg, size_t bytes, const DeviceImage& image,
+                    cudaStream_t stream) {
+  void*& state = lease.place_.state;
+  if (!state) {
+    const std::lock_guard lock(mutex_);
+    if (library_->state_create(handle_, &state) != kSuccess) {
+      state = nullptr;
+      cudaGetLastError();
+      return false;
+    }
+    states_.push_back(state);
+  }
   NvImage target{{image.d_pixels}, {size_t(image.pitch)}};
-  if (library_->decode(handle_, lease.state(), jpeg, bytes, kOutputY, &target, stream) == kSuccess)
+  if (library_->decode(handle_, state, jpeg, bytes, kOutputY, &target, stream) == kSuccess)
     return true;
   cudaGetLastError();
   return false;

@@ -6,13 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "device_image.h"
+#include "pool.h"
 #include "stream.h"
 
 namespace lk::cuda {
@@ -23,36 +23,33 @@ class NvJpeg {
   static std::unique_ptr<NvJpeg> load();
   ~NvJpeg();
 
-  // A decoder's own memory. Leases of them are what limits the work in flight.
-  class Lease {
-   public:
-    Lease() = default;
-    Lease(NvJpeg* owner, void* state, bool processor)
-        : owner_(owner), state_(state), processor_(processor) {}
-    Lease(Lease&& other) noexcept { *this = std::move(other); }
-    Lease& operator=(Lease&& other) noexcept {
-      std::swap(owner_, other.owner_);
-      std::swap(state_, other.state_);
-      std::swap(processor_, other.processor_);
-      return *this;
-    }
-    ~Lease() { release(); }
-
-    void release() {
-      if (owner_) std::exchange(owner_, nullptr)->give_back(state_, processor_);
-    }
-    bool on_gpu() const { return state_; }
-    void* state() const { return state_; }
-
-   private:
-    NvJpeg* owner_ = nullptr;
-    void* state_ = nullptr;
-    bool processor_ = false;
+  // Where a frame is decoded: with a state of nvJPEG's, or on a core of the CPU.
+  struct Place {
+    bool on_gpu = false;
+    void* state = nullptr;  // made when it is first used
   };
 
-  // Where to decode the next frame: on the GPU while it has room; else on this
-  // thread, while there are cores for it; else wherever there is room first.
-  Lease choose();
+  // A place for the next frame: on the GPU while it has room; else on this thread,
+  // while there are cores for it; else wherever there is room first. Without a
+  // nvJPEG it is nowhere.
+  class Lease {
+   public:
+    explicit Lease(NvJpeg* owner) : owner_(owner) {
+      if (owner_) place_ = owner_->places_.take();
+    }
+    Lease(const Lease&) = delete;
+    ~Lease() { release(); }
+
+    bool on_gpu() const { return place_.on_gpu; }
+    void release() {
+      if (owner_) std::exchange(owner_, nullptr)->places_.give(place_, place_.on_gpu);
+    }
+
+   private:
+    friend class NvJpeg;
+    NvJpeg* owner_;
+    Place place_;
+  };
 
   // Whether it is a kind that nvJPEG is asked to decode: a baseline file, grey
   // or of luma and chroma, whose one scan ends where it should. All else is left
@@ -60,22 +57,19 @@ class NvJpeg {
   // luma of a file that is RGB.
   static bool takes(const uint8_t* jpeg, size_t bytes);
 
-  // Queues the decoding. False if nvJPEG refuses; the bytes must live until the
-  // stream is through.
-  bool decode(const Lease&, const uint8_t* jpeg, size_t bytes, const DeviceImage&, cudaStream_t);
+  // Queues the decoding at a place on the GPU. False if nvJPEG refuses; lease and
+  // bytes must live until the stream is through.
+  bool decode(Lease&, const uint8_t* jpeg, size_t bytes, const DeviceImage&, cudaStream_t);
 
  private:
   struct Library;
   NvJpeg() = default;
-  void give_back(void* state, bool processor);
 
   std::unique_ptr<Library> library_;
   void* handle_ = nullptr;
   std::mutex mutex_;
-  std::condition_variable room_;
-  std::vector<void*> free_;
-  int to_create_ = 0;
-  int processors_ = 0;  // free ones
+  std::vector<void*> states_;
+  Pool<Place> places_;
 };
 
 }  // namespace lk::cuda

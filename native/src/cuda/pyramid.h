@@ -1,5 +1,5 @@
-// An image and its halvings in device memory. Levels have no margins: kernels
-// mirror at the border themselves, where they have to.
+// An image and its halvings in device memory, with margins: what lies outside of
+// a level is there, mirrored, as far as windows reach.
 #pragma once
 
 #include "device_image.h"
@@ -9,18 +9,18 @@ namespace lk::cuda {
 
 constexpr int kMaxLevels = 9;
 
-// Computes levels[1 … count] from levels[0]; count is at most kFusedLevels.
-constexpr int kFusedLevels = 3;
-void launch_pyr_down(const DeviceImage* levels, int count, cudaStream_t);
-
 class Pyramid {
  public:
-  // Makes room for level 0; what it held is gone. Allocates if the size is new,
-  // so the device must be set.
+  // Makes room for an image. Allocates if the size is new, so the device must be
+  // set.
   void resize(int width, int height, cudaStream_t);
 
-  // Queues the levels up to top that are not there yet.
-  void build(int top, cudaStream_t);
+  // Queues taking over an image of that size, and its levels up to top, with
+  // margins for a window as large as this.
+  void take(const DeviceImage&, int top, int window, cudaStream_t);
+
+  // The same, of an image that has been taken, as far as it is not there yet.
+  void build(int top, int window, cudaStream_t);
 
   int width() const { return levels_[0].width; }
   int height() const { return levels_[0].height; }
@@ -29,7 +29,8 @@ class Pyramid {
  private:
   DeviceBuffer<uint8_t> memory_;
   DeviceImage levels_[kMaxLevels] = {};
-  int built_ = 0;  // the top level that is there
+  int built_ = 0;   // the top level that is there,
+  int margin_ = 0;  // with so many pixels around
 };
 
 // The coarsest level to use: levels not larger than the window are of no use.

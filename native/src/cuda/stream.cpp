@@ -1,9 +1,6 @@
 #include "stream.h"
 
-#include <sched.h>
-
 #include "../error.h"
-#include "../stopwatch.h"
 #include "lkstream.h"
 
 namespace lk::cuda {
@@ -33,17 +30,19 @@ Stream::~Stream() {
 }
 
 void Stream::wait(Pollers& pollers) {
-  constexpr float kPatienceMs = 0.7f;
   check(cudaEventRecord(done_, stream_), "record an event");
-  const bool poll = pollers.running.fetch_add(1) < pollers.most;
   cudaError_t state = cudaErrorNotReady;
-  for (const Stopwatch watch; poll && state == cudaErrorNotReady && watch.ms() < kPatienceMs;) {
+  const bool done = pollers.poll([&] {
     state = cudaEventQuery(done_);
-    if (state == cudaErrorNotReady) sched_yield();
-  }
-  --pollers.running;
-  if (state == cudaErrorNotReady) state = cudaEventSynchronize(done_);
+    return state != cudaErrorNotReady;
+  });
+  if (!done) state = cudaEventSynchronize(done_);
   check(state, "finish the work on the device");
+}
+
+void Stream::sleep() {
+  check(cudaEventRecord(done_, stream_), "record an event");
+  check(cudaEventSynchronize(done_), "finish the work on the device");
 }
 
 }  // namespace lk::cuda

@@ -1,16 +1,34 @@
 // A queue of device work, and how a thread waits for its end.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 
+#include "../stopwatch.h"
 #include "cuda_check.h"
 
 namespace lk::cuda {
 
-// How many threads may ask for the end of their work over and over.
-struct Pollers {
-  std::atomic<int> running{0};
-  int most = 1;
+// Threads that ask over and over whether their work is done. So many may.
+class Pollers {
+ public:
+  explicit Pollers(int most) : most_(most) {}
+
+  // False if it is not done in time, or there are too many already.
+  template <class Done>
+  bool poll(const Done& done) {
+    constexpr float kPatienceMs = 0.7f;
+    bool is_done = false;
+    if (running_.fetch_add(1) < most_)
+      for (const Stopwatch watch; !(is_done = done()) && watch.ms() < kPatienceMs;) sched_yield();
+    --running_;
+    return is_done;
+  }
+
+ private:
+  std::atomic<int> running_{0};
+  const int most_;
 };
 
 class Stream {
@@ -27,7 +45,15 @@ class Stream {
   // and again for a while, if not too many others do.
   void wait(Pollers&);
 
+  // The same, where the caller can see for itself that all is there.
+  template <class Done>
+  void wait(Pollers& pollers, const Done& done) {
+    if (!pollers.poll(done)) sleep();
+  }
+
  private:
+  void sleep();
+
   cudaStream_t stream_ = nullptr;
   cudaEvent_t done_ = nullptr;
 };

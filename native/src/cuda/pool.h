@@ -1,0 +1,58 @@
+// Things that threads take, use and give back. Who asks first is served first: a
+// thread that waits for one is not overtaken by those that come after it, so none
+// waits for long.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+namespace lk::cuda {
+
+template <class T>
+class Pool {
+ public:
+  // Makes one available. Preferred ones are taken first.
+  void give(T thing, bool preferred = true) {
+    const std::lock_guard lock(mutex_);
+    if (!waiting_.empty()) {
+      Waiter* waiter = waiting_.front();
+      waiting_.pop_front();
+      waiter->thing = std::move(thing);
+      waiter->served = true;
+      waiter->wake.notify_one();
+    } else if (preferred) {
+      free_.push_front(std::move(thing));
+    } else {
+      free_.push_back(std::move(thing));
+    }
+  }
+
+  // Waits until there is one.
+  T take() {
+    std::unique_lock lock(mutex_);
+    if (!free_.empty()) {
+      T thing = std::move(free_.front());
+      free_.pop_front();
+      return thing;
+    }
+    Waiter waiter;
+    waiting_.push_back(&waiter);
+    waiter.wake.wait(lock, [&] { return waiter.served; });
+    return std::move(waiter.thing);
+  }
+
+ private:
+  struct Waiter {
+    T thing{};
+    bool served = false;
+    std::condition_variable wake;
+  };
+
+  std::mutex mutex_;
+  std::deque<T> free_;
+  std::deque<Waiter*> waiting_;
+};
+
+}  // namespace lk::cuda
