@@ -283,6 +283,52 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   await page.waitForSelector("#help", { state: "hidden" });
 });
 
+/** The colours on the canvas, of pixels that are painted over and over. */
+function colours(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>("#overlay")!;
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d")!;
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    const counts = new Map<string, number>();
+    for (let i = 0; i < data.length; i += 4) {
+      if (data[i + 3] < 255) continue;
+      const colour = data.subarray(i, i + 3).join();
+      counts.set(colour, (counts.get(colour) ?? 0) + 1);
+    }
+    return [...counts].filter(([, count]) => count > 20).map(([colour]) => colour);
+  });
+}
+
+inPage(
+  "what is drawn, and in which colours, is chosen, and the legend tells it",
+  DESKTOP,
+  async (page) => {
+    await followSample(page);
+    await page.selectOption("#mode", "low-latency"); // points alone are on the canvas
+    await page.getByRole("heading", { name: "Drawing" }).click();
+    const shown = async (isRight: (colours: string[]) => boolean, what: string) => {
+      const until = performance.now() + 10_000;
+      while (!isRight(await colours(page))) {
+        assert.ok(performance.now() < until, `${what}: ${await colours(page)}`);
+      }
+    };
+    await shown((colours) => colours.length > 0, "points by age");
+    await page.selectOption("#draw-colour", "id");
+    await shown((colours) => colours.length > 15, "a colour for each id");
+    assert.match((await page.textContent("#legend"))!, /Each id its own colour/);
+    await page.selectOption("#draw-colour", "error");
+    assert.match((await page.textContent("#legend"))!, /Error, grey levels\s*0\s*24\+/);
+    await page.uncheck("#draw-points");
+    await page.uncheck("#draw-lost");
+    await page.fill("#draw-trail", "0");
+    await shown((colours) => colours.length === 0, "nothing");
+    assert.equal(await page.isHidden("#legend-lost"), true);
+    await page.fill("#draw-arrows", "20");
+    await shown((colours) => colours.length > 0, "arrows");
+  },
+);
+
 /** Makes a video of the sample in the page, `seconds` long, and keeps it as `video`. */
 function makeVideo(page: Page, seconds: number): Promise<void> {
   return page.evaluate(async (seconds) => {
@@ -420,13 +466,14 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   await choose(page, "video", { "clip.webm": null });
   await pointsAbove(page, 10, 10_000);
   await page.getByRole("heading", { name: "Record" }).click();
-  await page.click("#record");
   const before = await seenSoFar(page);
-  const during = await seenTracks(page, 40, before);
+  await page.click("#record");
+  await seenTracks(page, 45, before);
   await page.click("#record");
   await page.waitForSelector('#record-files a[download$=".csv"]');
   const ndjson = await offered(page, ".ndjson");
   const [header, ...results] = ndjson.trim().split("\n").map((line) => JSON.parse(line));
+  const during = await page.evaluate((before) => seen.slice(before), before);
   assert.equal(header.type, "recording");
   assert.equal(header.origin, 0);
   assert.ok(results.length >= 40);
@@ -444,6 +491,9 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
     return video.videoWidth;
   });
   assert.ok(plays > 200);
+  const [png] = await Promise.all([page.waitForEvent("download"), page.click("#save-png")]);
+  const signature = (await Deno.readFile(await png.path())).subarray(1, 4);
+  assert.equal(new TextDecoder().decode(signature), "PNG");
 
   await page.click("#stop");
   const at = await seenSoFar(page);
