@@ -6,31 +6,22 @@ import type { Stage } from "./stage.ts";
 const REACH = 12;
 
 /**
- * The point that is looked at: the nearest one to the pointer, or one chosen by
- * {@linkcode Picked.choose}. Its place is told by the event `lkstream:hover` on
- * the document, again on every frame that it lives on, and null when there is
- * none any more.
+ * The point nearest to the pointer. Its place is told by the event
+ * `lkstream:hover` on the document, again on every frame that it lives on, and
+ * null when there is none any more.
  */
 export class Picked {
   #id: number | null = null;
-  #chosen = false;
 
   constructor(readonly stage: Stage) {
     stage.box.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") this.#point(event.clientX, event.clientY);
     });
-    stage.box.addEventListener("pointerleave", () => this.#chosen || this.#pick(null));
+    stage.box.addEventListener("pointerleave", () => this.#pick(null));
     stage.onPainted(() => this.#id !== null && this.#tell());
   }
 
-  /** Looks at this point wherever the pointer is, until it moves over the stage; null at none. */
-  choose(id: number | null): void {
-    this.#chosen = id !== null;
-    this.#pick(id);
-  }
-
   #point(clientX: number, clientY: number): void {
-    this.#chosen = false;
     const place = this.stage.view?.toFrame(...this.stage.fromWindow(clientX, clientY));
     this.#pick(place ? this.stage.nearestTo(place, REACH) : null);
   }
@@ -43,10 +34,7 @@ export class Picked {
 
   #tell(): void {
     const at = this.#id === null ? null : placeOf(this.stage.shown, this.#id);
-    if (!at && this.#id !== null) {
-      this.#id = null;
-      this.#chosen = false;
-    }
+    if (!at) this.#id = null;
     tell("lkstream:hover", at && { id: this.#id!, x: at[0], y: at[1] });
   }
 }
