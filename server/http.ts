@@ -70,7 +70,7 @@ class Server implements RunningServer {
   readonly engineEvents: Sessions;
   readonly #options: ServeOptions;
   readonly #census: Census;
-  readonly #metrics = new Metrics();
+  readonly #metrics: Metrics;
   readonly #sessions: Sessions;
   readonly #sockets: WebSocketServer;
   #listener: ReturnType<typeof createListener> | undefined;
@@ -80,6 +80,7 @@ class Server implements RunningServer {
     const { engine, limits, pingMs = PING_MS, shared } = options;
     this.#options = options;
     this.#census = new Census(limits, shared?.census);
+    this.#metrics = new Metrics(() => engine.counters?.() ?? null);
     this.#metrics.engine(engine.info);
     this.#sessions = new Sessions({
       ...options,

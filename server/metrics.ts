@@ -7,8 +7,8 @@ import {
   type MetricObject,
   Registry,
 } from "prom-client";
-import { LOST_REASONS, type Tracks } from "../protocol/mod.ts";
-import type { EngineInfo } from "../protocol/mod.ts";
+import { type EngineInfo, LOST_REASONS, type Tracks } from "../protocol/mod.ts";
+import type { EngineCounters } from "./engines/engine.ts";
 
 /** Why a frame was dropped: a newer one came, while the engine, the reader or the rate held it up; or the session ended. */
 export type DropReason = "newer" | "slow_reader" | "rate" | "closed";
@@ -129,8 +129,38 @@ export class Metrics implements Disposable {
     ...this.#register,
   });
 
-  constructor() {
+  /** @param counters what the engine has counted, asked whenever the metrics are */
+  constructor(counters: () => EngineCounters | null = () => null) {
     this.#loop.enable();
+    new Gauge({
+      name: "lkstream_engine_jpegs",
+      help:
+        "JPEGs that the engine in use has decoded, by decoder; refused: given by nvJPEG to libjpeg",
+      labelNames: ["decoder"],
+      collect: collectInto((gauge) => {
+        gauge.reset();
+        const counted = counters();
+        if (!counted) return;
+        gauge.set({ decoder: "nvjpeg" }, counted.jpegsOnGpu);
+        gauge.set({ decoder: "libjpeg" }, counted.jpegsOnCpu);
+        gauge.set({ decoder: "refused" }, counted.jpegsRefused);
+      }),
+      ...this.#register,
+    });
+    new Gauge({
+      name: "lkstream_engine_devices",
+      help: "GPUs of the engine in use: those that work, and those given up",
+      labelNames: ["state"],
+      aggregator: "max",
+      collect: collectInto((gauge) => {
+        gauge.reset();
+        const counted = counters();
+        if (!counted) return;
+        gauge.set({ state: "working" }, counted.devices - counted.failedDevices);
+        gauge.set({ state: "failed" }, counted.failedDevices);
+      }),
+      ...this.#register,
+    });
     new Gauge({
       name: "lkstream_loop_delay_seconds",
       help: "99th percentile of the event loop's delay since the last look; the worst of all loops",

@@ -4,6 +4,7 @@ import { createNativeEngine } from "../server/engines/native.ts";
 import { builtLibrary, selectEngine } from "../server/engines/select.ts";
 import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./contract.ts";
 import { gridPoints, shift, Texture } from "./lib/images.ts";
+import { encodeJpeg } from "./lib/jpeg.ts";
 
 const library = await builtLibrary().catch((error) => {
   console.log(`The tests of the native engine are skipped: ${error.message}`);
@@ -54,6 +55,23 @@ nativeTest("every instruction set that runs here gives the same bits", async () 
   const [first, ...others] = Object.values(results);
   assert.ok(others.length >= 1, "more than one must run");
   for (const other of others) assert.deepEqual(other, first);
+});
+
+nativeTest("what it decodes is counted", async () => {
+  const engine = cpu();
+  assert.deepEqual(engine.counters!(), {
+    jpegsOnGpu: 0,
+    jpegsOnCpu: 0,
+    jpegsRefused: 0,
+    devices: 0,
+    failedDevices: 0,
+  });
+  const sequence = engine.open();
+  for (let i = 0; i < 3; i++) await sequence.advance(encodeJpeg(still), NO_POINTS, FLOW);
+  await sequence.advance(moved, NO_POINTS, FLOW); // grey already
+  assert.equal(engine.counters!()!.jpegsOnCpu, 3);
+  await engine.close();
+  assert.equal(engine.counters!(), null);
 });
 
 nativeTest("64 sequences at once give what one alone gives", async () => {

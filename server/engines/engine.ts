@@ -9,8 +9,21 @@ export interface FlowEngine {
   readonly info: EngineInfo;
   /** A new sequence: no frame yet. */
   open(): FlowSequence;
+  /** What it has done since it was opened; engines that count nothing have none. */
+  counters?(): EngineCounters | null;
   /** Ends all sequences and frees everything. Idempotent. */
   close(): Promise<void>;
+}
+
+/** What a native engine counts. */
+export interface EngineCounters {
+  /** Decoded by nvJPEG, and by libjpeg-turbo; of the latter, those that nvJPEG had refused. */
+  jpegsOnGpu: number;
+  jpegsOnCpu: number;
+  jpegsRefused: number;
+  /** GPUs, and of these the ones given up after an error that CUDA does not recover from. */
+  devices: number;
+  failedDevices: number;
 }
 
 /** Grey levels, row by row without padding: `data.length` is `width × height`. */

@@ -5,6 +5,7 @@ import {
   DeadlineError,
   type Detected,
   type DetectOptions,
+  type EngineCounters,
   EngineError,
   type FlowEngine,
   type FlowOptions,
@@ -116,6 +117,10 @@ export class FailoverEngine implements FlowEngine {
   /** False while no engine is in use. */
   get isReady(): boolean {
     return this.#serving !== null;
+  }
+
+  counters(): EngineCounters | null {
+    return this.#serving?.engine.counters?.() ?? null;
   }
 
   open(): FlowSequence {

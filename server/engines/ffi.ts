@@ -3,7 +3,7 @@
  * Nobody else knows a pointer. The prototypes are those of
  * `native/include/lkstream.h`; a test compares the two.
  */
-import { CallError, EngineError, FrameError } from "./engine.ts";
+import { CallError, type EngineCounters, EngineError, FrameError } from "./engine.ts";
 
 /** The header's LK_ABI_VERSION that the symbols below were written for. */
 export const ABI_VERSION = 1;
@@ -26,6 +26,8 @@ export const SYMBOLS = {
   lk_engine_name: { parameters: ["pointer"], result: "pointer" },
   lk_engine_device: { parameters: ["pointer"], result: "pointer" },
   lk_engine_variant: { parameters: ["pointer"], result: "pointer" },
+  // int32_t lk_engine_counters(engine, counters, bytes)
+  lk_engine_counters: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
   // int32_t lk_sequence_create(engine, max_pixels, sequence, error, error_capacity)
   lk_sequence_create: {
     parameters: ["pointer", "u32", "buffer", "buffer", "u32"],
@@ -102,6 +104,19 @@ function checkLayout(path: string, symbols: Symbols): void {
   expect("lk_flow_options", symbols.lk_sizeof_flow_options(), STRUCT_BYTES.flow_options);
   expect("lk_detect_options", symbols.lk_sizeof_detect_options(), STRUCT_BYTES.detect_options);
   expect("lk_frame", symbols.lk_sizeof_frame(), STRUCT_BYTES.frame);
+}
+
+/** lk_counters, at the offsets the header gives. */
+export function readCounters(symbols: Symbols, engine: Deno.PointerObject): EngineCounters {
+  const view = new DataView(new ArrayBuffer(32));
+  unwrap(symbols.lk_engine_counters(engine, view, view.byteLength), () => "");
+  return {
+    jpegsOnGpu: Number(view.getBigUint64(0, true)),
+    jpegsOnCpu: Number(view.getBigUint64(8, true)),
+    jpegsRefused: Number(view.getBigUint64(16, true)),
+    devices: view.getUint32(24, true),
+    failedDevices: view.getUint32(28, true),
+  };
 }
 
 /** A C string, for a `const char *` parameter. */

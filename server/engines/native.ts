@@ -4,6 +4,7 @@ import {
   checkGrey,
   type Detected,
   type DetectOptions,
+  type EngineCounters,
   EngineError,
   type FlowEngine,
   type FlowOptions,
@@ -15,6 +16,7 @@ import {
   cString,
   HandleOut,
   openLibrary,
+  readCounters,
   readCString,
   STRUCT_BYTES,
   type Symbols,
@@ -101,6 +103,10 @@ class NativeEngine implements FlowEngine {
     const sequence = new NativeSequence(symbols, handle, () => this.#open.delete(sequence));
     this.#open.add(sequence);
     return sequence;
+  }
+
+  counters(): EngineCounters | null {
+    return this.#handle && readCounters(this.#library.symbols, this.#handle);
   }
 
   close(): Promise<void> {
