@@ -58,9 +58,9 @@ export class CameraError extends SourceError {
     const port = location.port || "80";
     return new CameraError("InsecureContext", {
       message: "The browser gives cameras only to secure pages",
-      remedy: `On the server's own machine, open http://localhost:${port}. From another machine, ` +
-        `run ssh -L ${port}:localhost:${port} with the server's name and open the same address ` +
-        "here, or put HTTPS in front of the server.",
+      remedy: `On the server's own machine, open http://localhost:${port}. For other machines, ` +
+        "start the server with --tls self-signed, put HTTPS in front of it, or run " +
+        `ssh -L ${port}:localhost:${port} with the server's name and open that address here.`,
     });
   }
 }
