@@ -165,7 +165,8 @@ typedef struct lk_counters {
   uint32_t devices;        /* [24] GPUs; 0 for the CPU engine */
   uint32_t failed_devices; /* [28] of these, given up after an error that CUDA
                                    does not recover from: their sequences are
-                                   lost, new ones go to the others */
+                                   lost. After most such errors CUDA refuses
+                                   the other GPUs to this process too. */
 } lk_counters;
 
 /* Writes the first `bytes` bytes of the counters: sizeof(lk_counters) as the

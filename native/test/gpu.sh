@@ -48,6 +48,7 @@ if [ "$what" != bench ]; then
     # nvJPEG itself copies memory that it never wrote.
     LKSTREAM_NVJPEG=off timeout 100 compute-sanitizer --tool $tool --error-exitcode 9 $build/cuda_test $([ $tool = racecheck ] && echo --races || echo --quick) >"$out/$tool.log" 2>&1
     code=$?
+    grep -q '^cuda_test: ok' "$out/$tool.log" && ! grep -q '^skipped' "$out/$tool.log" || code=1
     [ $code = 0 ] || { failed=1; grep -A12 '=========' "$out/$tool.log" | head -40; }
     echo "== $tool: exit $code, $((SECONDS - start)) s: $(tail -1 "$out/$tool.log")"
   done

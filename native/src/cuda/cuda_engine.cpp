@@ -297,7 +297,9 @@ class CudaEngine final : public Engine {
     std::shared_ptr<Device> best;
     for (const auto& d : devices_)
       if (!d->failed && (!best || d->sequences < best->sequences)) best = d;
-    if (!best) fail(LK_ENGINE_FAILED, "Cannot go on: every GPU in use has failed.");
+    if (!best)
+      fail(LK_ENGINE_FAILED,
+           "Cannot go on: every GPU in use has failed, and CUDA needs a new process to use one.");
     return best;
   }
 
