@@ -34,7 +34,7 @@ const FLAGS = {
 
 /** Fuzzing is not held up by what keeps clients from asking for too much. */
 const SERVER_FLAGS = ["--max-control-rate", "100000", "--max-frame-rate", "1000"];
-/** Memory in the last fifth of the run against that in the second; on average, for garbage comes and goes. */
+/** Memory in the last fifth of the run against that in the middle one; on average, for garbage comes and goes. */
 const MAX_GROWTH = 1.1;
 /** A run of fewer ends before memory settles, and is not judged by it. */
 const LEAST_JOBS = 20_000;
@@ -174,10 +174,10 @@ class Run {
   async #judgeRest(): Promise<void> {
     const sessions = await this.#server.metric("lkstream_sessions");
     if (sessions !== 0) throw new Finding(`${sessions} sessions are left`);
-    const early = mean(this.#rssMiB.slice(LOOKS / 5, 2 * LOOKS / 5));
+    const early = mean(this.#rssMiB.slice(2 * LOOKS / 5, 3 * LOOKS / 5));
     const late = mean(this.#rssMiB.slice(4 * LOOKS / 5));
     console.log(
-      `On average ${early.toFixed(0)} MiB in the second fifth, ${late.toFixed(0)} in the last`,
+      `On average ${early.toFixed(0)} MiB in the middle fifth, ${late.toFixed(0)} in the last`,
     );
     if (this.#done >= LEAST_JOBS && late > MAX_GROWTH * early) throw new Finding("Memory grew");
   }
