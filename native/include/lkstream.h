@@ -24,7 +24,9 @@
  *                 it may be NULL, then the capacity must be 0).
  *   Threads       an engine may be used by any number of threads at once.
  *                 Calls on one sequence may come from different threads, but
- *                 never two at a time. Nothing is kept outside of handles.
+ *                 never two at a time. Nothing is kept outside of handles;
+ *                 what a GPU can do once for all is shared by the engines that
+ *                 use it.
  *   Boundary      no exception, no output, no exit, no signal crosses it.
  *   Ranges        lk_flow_options and lk_detect_options are checked on every
  *                 call; what lies outside is LK_INVALID_ARGUMENT.
@@ -143,6 +145,8 @@ typedef struct lk_engine lk_engine;
  *            asked for) elsewhere and on x86-64. All give bit-equal results.
  *            cuda: a device number, as "0".
  *   engine   receives the handle; NULL on failure.
+ * The first "cuda" sets CUDA_DEVICE_MAX_CONNECTIONS to 32 in the environment, if
+ * it is not set: with fewer, sequences wait for each other.
  * Fails with LK_UNAVAILABLE where the kind or the variant cannot run. */
 LK_API int32_t lk_engine_create(const char *kind, const char *variant, lk_engine **engine,
                                 char *error, uint32_t error_capacity);
