@@ -256,8 +256,8 @@ function isInside(x: number, y: number, width: number, height: number): boolean 
 }
 
 function medianFlow({ dxy, age }: PointColumns): [number, number] | null {
-  const n = age.length;
-  const dx = median(Float32Array.from({ length: n }, (_, i) => dxy[2 * i]));
-  const dy = median(Float32Array.from({ length: n }, (_, i) => dxy[2 * i + 1]));
-  return dx === null || dy === null ? null : [dx, dy];
+  const n = age.length, dx = new Float32Array(n), dy = new Float32Array(n);
+  for (let i = 0; i < n; i++) dx[i] = dxy[2 * i], dy[i] = dxy[2 * i + 1];
+  const x = median(dx), y = median(dy);
+  return x === null || y === null ? null : [x, y];
 }

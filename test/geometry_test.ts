@@ -92,3 +92,18 @@ Deno.test("median: of none, odd and even counts", () => {
   assert.equal(median(Float32Array.of(9, -1, 3)), 3);
   assert.equal(median(Float32Array.of(10, 9, 2, 1)), 5.5);
 });
+
+Deno.test("median: is what sorting gives, whatever the order and however many are equal", () => {
+  const next = random(5);
+  for (let n = 1; n < 200; n++) {
+    for (const levels of [2, 10, 1e6]) {
+      const values = Float32Array.from({ length: n }, () => Math.floor(levels * next()) - 1);
+      const sorted = values.toSorted();
+      const middle = n >> 1;
+      const expected = n % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+      for (const order of [values, sorted, sorted.toReversed()]) {
+        assert.equal(median(order), expected);
+      }
+    }
+  }
+});
