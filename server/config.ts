@@ -37,7 +37,10 @@ const FLAGS = {
   host: { value: "ADDRESS", fallback: "127.0.0.1", text: "address to listen on" },
   port: { value: "N", fallback: "8000", text: "port to listen on; 0 picks a free one" },
   tls: { value: "self-signed", text: "serve HTTPS by a certificate made at the start, for phones" },
-  cert: { value: "FILE", text: "serve HTTPS by this certificate (PEM, with its chain)" },
+  cert: {
+    value: "FILE",
+    text: "serve HTTPS by this certificate (PEM, with its chain), a file in this folder",
+  },
   key: { value: "FILE", text: "and its private key (PEM)" },
   engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
   library: { value: "FILE", text: "native library to use, not the one built here" },
@@ -48,7 +51,7 @@ const FLAGS = {
   },
   threads: { value: "N", fallback: "1", text: "event loops that share the port" },
   token: { value: "T", text: "clients must present it; LKSTREAM_TOKEN hides it better" },
-  "token-file": { value: "FILE", text: "the token is the first line of this file" },
+  "token-file": { value: "FILE", text: "the token is the first line of this file, in this folder" },
   open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
@@ -203,7 +206,9 @@ function firstLine(flags: Read, file: string, readFile: (path: string) => string
     throw flags.bad(
       "token-file",
       file,
-      `files that can be read, in this folder (${(error as Error).message})`,
+      `files in this folder, the only one that the server may read (${
+        (error as Error).message.split(",")[0]
+      })`,
     );
   }
 }

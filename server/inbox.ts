@@ -20,6 +20,10 @@ export class Inbox<Frame extends object> {
     return this.#waiting.length > 0 && typeof this.#waiting[0] !== "string";
   }
 
+  get isControlNext(): boolean {
+    return typeof this.#waiting[0] === "string";
+  }
+
   get hasFrame(): boolean {
     return this.#waiting.some((item) => typeof item !== "string");
   }

@@ -20,13 +20,26 @@ function config(): Config {
 function certificate({ tls, host }: Config): Promise<KeyPair> | KeyPair | undefined {
   if (tls === "off") return undefined;
   if (tls === "self-signed") return selfSigned(["localhost", "127.0.0.1", "::1", ...namesOf(host)]);
-  return { cert: Deno.readTextFileSync(tls.cert), key: Deno.readTextFileSync(tls.key) };
+  return { cert: readPem("cert", tls.cert), key: readPem("key", tls.key) };
+}
+
+function readPem(flag: string, file: string): string {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (error) {
+    const why = (error as Error).message.split(",")[0];
+    throw new Error(
+      `Cannot read --${flag} ${file} (${why}): allowed are files in this folder, the only one that ` +
+        "the server may read",
+    );
+  }
 }
 
 /** By what others reach a server that listens on `host`. */
 function namesOf(host: string): string[] {
-  const isAny = host === "0.0.0.0" || host === "::";
-  return isAny ? addresses() : isLoopback(host) ? [] : [host];
+  if (host === "::") return addresses();
+  if (host === "0.0.0.0") return addresses().filter((address) => !address.includes(":"));
+  return isLoopback(host) ? [] : [host];
 }
 
 /** Says how others reach the page: their cameras open over HTTPS alone. */

@@ -193,7 +193,7 @@ export class Session {
         await this.#processFrame(next);
       }
       // other sessions have their turn, but a frame is not made to give way to the next for that
-      if (performance.now() - turn > TURN_MS && !this.#inbox.isFrameNext) {
+      if (performance.now() - turn > TURN_MS && this.#inbox.isControlNext) {
         await new Promise((others) => setImmediate(others));
         turn = performance.now();
       }

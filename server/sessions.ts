@@ -14,6 +14,12 @@ const FINISH_MS = 2500;
 /** A client that does not answer the close frame within this is cut off. */
 const CLOSE_MS = 1500;
 
+/** `ws` closes by itself on these errors, and then tells 1006. */
+const CODES_OF_ERRORS: Record<string, number> = {
+  WS_ERR_INVALID_UTF8: CloseCode.notUtf8,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: CloseCode.messageTooLarge,
+};
+
 export interface SessionsOptions {
   /** Name and version, as told to clients. */
   server: string;
@@ -51,7 +57,11 @@ export class Sessions implements EngineEvents {
   begin({ ws, socket, from, results, leave }: Connected): void {
     const { engine, log, metrics } = this.#options;
     const id = crypto.randomUUID();
-    ws.on("error", (error) => log("session_error", { session: id, error: error.message }));
+    let broken: number | undefined;
+    ws.on("error", (error: NodeJS.ErrnoException) => {
+      broken = CODES_OF_ERRORS[error.code ?? ""];
+      log("session_error", { session: id, error: error.message });
+    });
     const sequence = this.#openSequence(ws, id);
     if (!sequence) return leave();
     this.#watch.add(ws, socket);
@@ -70,7 +80,7 @@ export class Sessions implements EngineEvents {
       if (isBinary) session.receiveBinary(data as Uint8Array);
       else session.receiveText(data.toString());
     });
-    ws.on("close", (code) => this.#ended(session, id, code, leave));
+    ws.on("close", (code) => this.#ended(session, id, broken ?? code, leave));
   }
 
   failed(name: string, why: string): void {

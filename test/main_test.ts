@@ -27,6 +27,37 @@ Deno.test("main: SIGTERM ends sessions with 1001 and exits with 0", async () => 
   assert.equal(code, 0);
 });
 
+const hasScript = await new Deno.Command("which", { args: ["script"], stdout: "null" }).output()
+  .then(({ success }) => success, () => false);
+if (!hasScript) console.log("main: a terminal is not tried, for there is no script(1)");
+
+Deno.test({
+  name: "main: in a terminal it asks nothing, and starts",
+  ignore: !hasScript,
+  async fn() {
+    const command = `${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
+    const child = new Deno.Command("script", {
+      args: ["-qec", command, "/dev/null"],
+      cwd: new URL("../", import.meta.url),
+      stdin: "piped", // at its end the terminal would be
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let output = "";
+    while (!/ listens on |Allow\?/.test(output)) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      output += value;
+    }
+    assert.match(output, / listens on /);
+    child.kill("SIGTERM");
+    await child.stdin.close();
+    while (!(await reader.read()).done);
+    await child.status;
+  },
+});
+
 Deno.test("main: variables count as flags do", async () => {
   const server = await start({ env: { LKSTREAM_TOKEN: "t", LKSTREAM_ENGINE: "wasm" } });
   try {

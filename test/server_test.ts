@@ -214,10 +214,14 @@ Deno.test("server: another path is refused", () =>
   }));
 
 Deno.test("server: a message over the limit is cut with 1009", () =>
-  withServer({}, async (url) => {
+  withServer({}, async (url, _engine, log) => {
     const client = await Client.connect(url);
     client.send(encodeFrame({ seq: 0, timestamp: 0, jpeg: new Uint8Array(LIMITS.maxFrameBytes) }));
     assert.equal((await client.closed).code, 1009);
+    while (!log.some((line) => line.startsWith("session_closed"))) {
+      await new Promise((later) => setTimeout(later, 1));
+    }
+    assert.match(log.at(-1)!, /"code":1009/);
   }));
 
 Deno.test("server: one endless fragmented message is cut at the limit", () =>
