@@ -32,7 +32,7 @@ export function textEntry(text: string): Entry {
   return { wide: 0, sign: () => [], text };
 }
 
-/** Lays entries out below a picture, as many to a row as fit. */
+/** Lays entries out below a picture, as many to a row as fit, with dots between them. */
 export function layOut(
   entries: Entry[],
   picture: { width: number; height: number },
@@ -44,12 +44,14 @@ export function layOut(
   for (const { wide, sign, text } of entries) {
     const space = wide > 0 ? wide + 6 * unit : 0;
     const width = space + text.length * CHARACTER_WIDTH * size;
+    const write = (text: string, x: number) =>
+      shapes.push({ kind: "text", x, y: y + 0.35 * size, size, text, colour: INK });
     if (x > margin && x + width + margin > picture.width) {
       x = margin;
       y += row;
-    }
+    } else if (x > margin) write("·", x - (gap + CHARACTER_WIDTH * size) / 2);
     shapes.push(...sign(x, y));
-    shapes.push({ kind: "text", x: x + space, y: y + 0.35 * size, size, text, colour: INK });
+    write(text, x + space);
     x += width + gap;
   }
   const bottom = y + row / 2 + margin / 2;

@@ -34,5 +34,5 @@ export const BACKGROUND: Colour = "#14171c";
 /** Text, and what stands still. */
 export const INK: Colour = "#e8eaed";
 
-/** Width of a character in the fixed-width fonts that both renderers use, in font sizes. */
-export const CHARACTER_WIDTH = 0.6;
+/** Room for a character of the fixed-width fonts that both renderers use, in font sizes. */
+export const CHARACTER_WIDTH = 0.64;
