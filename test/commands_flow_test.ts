@@ -131,6 +131,7 @@ Deno.test("flow: the SVG holds picture, arrows and legend", async () => {
     assert.ok(tips.some((tip) => Math.hypot(tip[0] - x, tip[1] - y) < 0.1), `point ${i}`);
   }
   assert.match(svg, /<text [^>]+>0 to [45]\.\d px<\/text>/);
+  assert.match(svg, /<text [^>]+>·<\/text>/);
   assert.match(svg, /<text [^>]+>arrows ×5<\/text>/);
 });
 
@@ -152,7 +153,7 @@ Deno.test("flow: exit codes, and nothing on standard output but data", async () 
   const [a, small, text] = [1, 2, 3].map((n) => `${folder.path}/${n}.jpg`);
   for (
     const [args, expected, named] of [
-      [[a], 2, /1 pictures: allowed are two/],
+      [[a], 2, /through 1 picture: allowed are two/],
       [[a, a, "-o", "out.gif"], 2, /out\.gif.*\.svg, \.png and \.jpg/],
       [[a, a, "--engine", "magic"], 2, /"magic".*auto, cuda, cpu, wasm/],
       [[a, a, "--colour", "red"], 2, /direction, speed/],

@@ -82,7 +82,8 @@ await runCommand({
   notes: OPTIONS_HELP,
   async run({ values, positionals }) {
     if (positionals.length !== 2) {
-      throw new UsageError(`Cannot take ${positionals.length} pictures: allowed are two`);
+      const given = positionals.length === 1 ? "1 picture" : `${positionals.length} pictures`;
+      throw new UsageError(`Cannot follow points through ${given}: allowed are two`);
     }
     const form = values.output === undefined ? null : formOf(values.output);
     const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);

@@ -40,7 +40,8 @@ export class Summary {
    */
   finish(damaged: number): void {
     const passedOver = this.#passedOver + damaged;
-    const andThose = passedOver > 0 ? `; ${passedOver} damaged ones were passed over` : "";
+    const those = passedOver === 1 ? "1 damaged one was" : `${passedOver} damaged ones were`;
+    const andThose = passedOver > 0 ? `; ${those} passed over` : "";
     if (this.#frames === 0) throw new Error(`Cannot track: there was no frame${andThose}`);
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const lost = Array.from(this.#lost, ([reason, n]) => `${n} ${reason.replaceAll("_", " ")}`);
