@@ -48,18 +48,18 @@ async function run(
 async function withClient(
   body: (
     client: (args: string[], input?: Uint8Array<ArrayBuffer>) => Promise<Result>,
+    server: string,
   ) => Promise<void>,
 ): Promise<void> {
   const python = await findPython("websockets");
   if (!python) return;
   await withServer(
     { token: "s3cret" },
-    (server) => {
-      const url = `${server.replace("http", "ws")}/v1/stream`;
-      return body((args, input) =>
-        run(python, ["lkstream_client.py", ...args, "--url", url], input)
-      );
-    },
+    (server) =>
+      body(
+        (args, input) => run(python, ["lkstream_client.py", "--url", server, ...args], input),
+        server,
+      ),
     [
       { corners: [[10, 10], [30, 40]] },
       { move: (x, y) => [x + 1.5, y], error: [0, 2.25] },
@@ -98,14 +98,26 @@ Deno.test("examples: the Python client takes MJPEG from a pipe", () =>
     assert.equal(out, POINTS, err);
   }));
 
+Deno.test("examples: the Python client takes a server's address in every form", () =>
+  withClient(async (client, server) => {
+    const ws = server.replace("http", "ws");
+    for (const url of [`${server}/`, `${server}/v1/stream`, ws, `${ws}/v1/stream`]) {
+      const { out, err } = await client(["-", "--url", url, "--token", "s3cret"], JPEG);
+      assert.equal(out, POINTS.slice(0, POINTS.indexOf("1 1 ")), `${url}: ${err}`);
+    }
+    const { code, err } = await client(["-", "--url", "ftp://host"]);
+    assert.equal(code, 1);
+    assert.match(err, /^Cannot track - by ftp:\/\/host: allowed are .*http:.*\n$/);
+  }));
+
 Deno.test("examples: the Python client says in a line why it cannot", () =>
   withClient(async (client) => {
     const { code, err } = await client(["-"]);
     assert.equal(code, 1);
-    assert.match(err, /^Cannot track - by ws:.*401\n$/);
+    assert.match(err, /^Cannot track - by http:.*401\n$/);
     const missing = await client(["nowhere", "--token", "s3cret"]);
     assert.equal(missing.code, 1);
-    assert.match(missing.err, /\nCannot track nowhere by ws:.*No such file.*\n$/);
+    assert.match(missing.err, /\nCannot track nowhere by http:.*No such file.*\n$/);
   }));
 
 Deno.test("examples: the publisher makes a message of every frame", async () => {

@@ -18,6 +18,7 @@ import sys
 import time
 from array import array
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import websockets
 
@@ -130,10 +131,19 @@ class Client:
         self.changed.set()
 
 
+def stream_address(url):
+    """The stream of the server at `url` (http, https, ws or wss, with or without the path)."""
+    scheme, host, path, query, _ = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+    if scheme not in ("ws", "wss") or not host:
+        raise ValueError("allowed are addresses such as http://host:8000 or wss://host/v1/stream")
+    return urlunsplit((scheme, host, "/v1/stream" if path in ("", "/") else path, query, ""))
+
+
 async def run(source, url, token):
     subprotocols = ["lkstream.v1.bin"] + ([f"bearer.{token}"] if token else [])
     async with websockets.connect(
-        url, subprotocols=subprotocols, max_size=None, compression=None
+        stream_address(url), subprotocols=subprotocols, max_size=None, compression=None
     ) as socket:
         client = Client(socket)
         await asyncio.gather(client.send_all(source), client.receive_all())
@@ -145,7 +155,11 @@ async def run(source, url, token):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", help="a folder of JPEGs, or - for MJPEG on standard input")
-    parser.add_argument("--url", default="ws://127.0.0.1:8000/v1/stream")
+    parser.add_argument(
+        "--url",
+        default="http://127.0.0.1:8000",
+        help="the server's address (http, https, ws or wss), %(default)s by default",
+    )
     parser.add_argument("--token", help="for a server that was started with one")
     args = parser.parse_args()
     try:
