@@ -31,6 +31,9 @@ export const CloseCode = {
 
 /** A value as it is quoted in an error message: short, on one line. */
 export function quote(value: unknown): string {
-  const text = typeof value === "number" ? `${value}` : JSON.stringify(value) ?? `${value}`;
+  const json = JSON.stringify(value, (_, part) => { // for which 1e999 in a list is null
+    return part === Infinity || part === -Infinity ? "a number that is not finite" : part;
+  });
+  const text = typeof value === "number" ? `${value}` : json ?? `${value}`;
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

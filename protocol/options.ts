@@ -225,7 +225,7 @@ export function mergeOptions(current: Options, change: Record<string, unknown>):
     }
     const schemas: Record<string, v.GenericSchema> = GROUPS[group as Group];
     if (typeof values !== "object" || values === null || Array.isArray(values)) {
-      throw badOption(group, values, `an object of ${Object.keys(schemas).join(", ")}`);
+      throw badOption(group, values, `objects with ${Object.keys(schemas).join(", ")}`);
     }
     for (const [name, value] of Object.entries(values)) {
       const path = `${group}.${name}`;

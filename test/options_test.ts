@@ -81,6 +81,10 @@ Deno.test("options: every edge of every range", () => {
 
 Deno.test("options: an error names path, value and what is allowed", () => {
   refuses({ flow: { maxLevel: 99 } }, /flow\.maxLevel/, /99/, /0 to 8/);
+  refuses(
+    { flow: { winSize: JSON.parse("[1e999,21]") } },
+    /to \["a number that is not finite",21\]/,
+  );
 });
 
 Deno.test("options: unknown paths and groups that are no objects are refused", () => {
@@ -88,7 +92,9 @@ Deno.test("options: unknown paths and groups that are no objects are refused", (
   refuses({ speed: 1 }, /speed/, /detect, flow, filter/);
   refuses({ toString: {} }, /toString/);
   refuses({ flow: { constructor: 1 } }, /flow\.constructor/);
-  for (const value of [null, 1, [], "x"]) refuses({ detect: value }, /detect/);
+  for (const value of [null, 1, [], "x"]) {
+    refuses({ detect: value }, /allowed are objects with enabled, /);
+  }
 });
 
 Deno.test("options: merging changes what is named, and only in the copy", () => {
