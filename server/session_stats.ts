@@ -1,4 +1,10 @@
-import { LOST_REASONS, type LostReason, type Stats, type Tracks } from "../protocol/mod.ts";
+import {
+  LOST_REASONS,
+  type LostReason,
+  type Percentiles,
+  type Stats,
+  type Tracks,
+} from "../protocol/mod.ts";
 import { Latency } from "./latency.ts";
 
 /** A session's counters since it began. */
@@ -37,7 +43,7 @@ export class SessionStats {
     return {
       type: "stats",
       session,
-      seconds: (performance.now() - this.#began) / 1000,
+      seconds: rounded((performance.now() - this.#began) / 1000),
       frames: {
         received: this.received,
         processed: this.processed,
@@ -46,12 +52,23 @@ export class SessionStats {
       },
       points: { live: points.live, found: points.found, lost: { ...this.#lost } },
       latency: {
-        queue: queue.percentiles(),
-        decode: decode.percentiles(),
-        track: track.percentiles(),
-        detect: detect.percentiles(),
-        server: server.percentiles(),
+        queue: percentiles(queue),
+        decode: percentiles(decode),
+        track: percentiles(track),
+        detect: percentiles(detect),
+        server: percentiles(server),
       },
     };
   }
+}
+
+/** In whole microseconds. */
+function percentiles(latency: Latency): Percentiles | null {
+  const found = latency.percentiles();
+  return found && { p50: rounded(found.p50), p95: rounded(found.p95), p99: rounded(found.p99) };
+}
+
+/** To three decimals. */
+function rounded(value: number): number {
+  return Math.round(1000 * value) / 1000;
 }
