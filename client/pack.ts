@@ -33,7 +33,7 @@ const BUNDLED = "valibot";
 await bundle();
 writeTypes();
 write("package.json", JSON.stringify(MANIFEST, null, 2) + "\n");
-copy("docs/sdk.md", "README.md");
+writeReadme();
 copy("LICENSE", "LICENSE");
 copy(`node_modules/${BUNDLED}/LICENSE.md`, `LICENSE-${BUNDLED}.md`);
 const { success, stdout } = await new Deno.Command("npm", {
@@ -86,6 +86,12 @@ function writeTypes(): void {
   // Projects for Node name neither library.
   const libraries = ["dom", "esnext.disposable"].map((lib) => `/// <reference lib="${lib}" />\n`);
   write("lkstream.d.ts", libraries.join("") + types);
+}
+
+/** The package has no other documents: of links to them only the text is left. */
+function writeReadme(): void {
+  const text = Deno.readTextFileSync(new URL("docs/sdk.md", ROOT));
+  write("README.md", text.replace(/\[([^\]]+)\]\((?!#|https?:)[^)]*\)/g, "$1"));
 }
 
 function write(name: string, text: string): void {

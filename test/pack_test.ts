@@ -85,6 +85,13 @@ Deno.test("pack: the package has what it needs, and nothing else", () => {
   assert.deepEqual(installed.filter((name) => !name.startsWith(".")), ["lkstream"]);
 });
 
+Deno.test("pack: every link of its README leads somewhere", async () => {
+  const text = await Deno.readTextFile(`${project}/node_modules/lkstream/README.md`);
+  const links = Array.from(text.matchAll(/\]\(([^)]*)\)/g), ([, to]) => to);
+  assert.ok(links.includes("#captures"));
+  assert.deepEqual(links.filter((to) => !/^#|^https?:/.test(to)), []);
+});
+
 Deno.test("pack: the types are complete, and wrong use is an error", async () => {
   await write(
     "use.ts",
