@@ -95,6 +95,8 @@ async function drag(page: Page, from: number[], to: number[]): Promise<void> {
   await page.mouse.up();
 }
 
+const EDITS = ["#polygon", "#undo", "#clear-regions", "#clear-points"];
+
 /** Turns automatic detection off and ends all points: those to come are the test's own. */
 async function emptyStage(page: Page): Promise<void> {
   await page.evaluate(() => document.querySelector<HTMLDetailsElement>("#options")!.open = true);
@@ -460,6 +462,7 @@ async function offered(page: Page, extension: string): Promise<string> {
 
 inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTOP, async (page) => {
   await page.goto(server.url + GOVERNOR_OFF);
+  for (const button of EDITS) assert.equal(await page.isDisabled(button), true, button);
   await watchTracks(page);
   await keepPoints(page);
   await makeVideo(page, 2);
@@ -502,6 +505,10 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   const byId = new Map(results.map(({ seq, points }) => [seq, points.id]));
   assert.equal(await page.textContent("#state"), "Replay");
   for (const { seq, ids } of replayed) assert.deepEqual(ids, byId.get(seq));
+  for (const button of EDITS) assert.equal(await page.isDisabled(button), true, button);
+  await page.focus("#touch");
+  await page.keyboard.press("c");
+  await announced(page, /Nothing can be edited/);
   await page.click("#stop");
   await choose(page, "recording", {
     "tracks.ndjson": `${JSON.stringify(header)}\n{"type":"x"}\n`,

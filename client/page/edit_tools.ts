@@ -8,6 +8,8 @@ import { Touch } from "./touch.ts";
 export class EditTools {
   readonly edits: Edits = new Edits(() => this.#changed());
   readonly #touch: Touch;
+  readonly #polygon = byId("polygon", HTMLButtonElement);
+  readonly #clear = byId("clear-points", HTMLButtonElement);
   readonly #undo = byId("undo", HTMLButtonElement);
   readonly #clearRegions = byId("clear-regions", HTMLButtonElement);
 
@@ -17,10 +19,13 @@ export class EditTools {
     new StageKeys(stage, this.#touch, this.edits, hold);
     this.#undo.addEventListener("click", () => void this.edits.undo());
     this.#clearRegions.addEventListener("click", () => this.edits.clearRegions());
-    byId("clear-points", HTMLButtonElement).addEventListener("click", () => this.edits.clear());
+    this.#clear.addEventListener("click", () => this.edits.clear());
   }
 
   #changed(): void {
+    const { arePossible } = this.edits;
+    this.#polygon.disabled = this.#clear.disabled = !arePossible;
+    if (!arePossible) this.#touch.polygon = false;
     this.#undo.disabled = !this.edits.canUndo;
     this.#clearRegions.disabled = this.edits.regions.length === 0;
     this.#touch.draw();

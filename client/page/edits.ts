@@ -21,6 +21,11 @@ export class Edits {
   /** @param changed called when the regions changed */
   constructor(readonly changed: () => void) {}
 
+  /** Whether there is a tracking to edit: a replay has none, nor has an idle page. */
+  get arePossible(): boolean {
+    return this.#connection !== undefined;
+  }
+
   get canUndo(): boolean {
     return this.#undo.length > 0;
   }

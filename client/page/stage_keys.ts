@@ -46,10 +46,19 @@ export class StageKeys {
 
   #actionOf({ key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent): (() => void) | undefined {
     const letter = key.toLowerCase();
-    if (ctrlKey || metaKey) return letter === "z" ? () => void this.edits.undo() : undefined;
+    if (ctrlKey || metaKey) return letter === "z" ? this.#editOf("u") : undefined;
     if (altKey) return undefined;
     if (key in ARROWS) return () => this.#step(ARROWS[key], shiftKey ? 1 : STEP);
     const actions: Record<string, () => void> = {
+      " ": this.hold,
+      "?": () => this.#help.showModal(),
+      escape: () => this.#hide(),
+    };
+    return actions[letter] ?? this.#editOf(letter);
+  }
+
+  #editOf(key: string): (() => void) | undefined {
+    const edits: Record<string, () => void> = {
       enter: () => this.#enter(),
       delete: () => this.#at((place) => this.touch.removeNear(place)),
       backspace: () => this.#at((place) => this.touch.removeNear(place)),
@@ -58,11 +67,9 @@ export class StageKeys {
       c: () => this.edits.clear(),
       r: () => this.edits.clearRegions(),
       u: () => void this.edits.undo(),
-      " ": this.hold,
-      "?": () => this.#help.showModal(),
-      escape: () => this.#hide(),
     };
-    return actions[letter];
+    if (!edits[key] || this.edits.arePossible) return edits[key];
+    return () => announce("Nothing can be edited: no server follows this picture");
   }
 
   #enter(): void {

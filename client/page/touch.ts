@@ -48,6 +48,7 @@ export class Touch {
   }
 
   set polygon(on: boolean) {
+    if (on === this.#polygon) return;
     this.cancel();
     this.#polygon = on;
     setPressed(this.#polygonButton, on);
@@ -97,7 +98,7 @@ export class Touch {
 
   #press(event: PointerEvent): void {
     const { view } = this.stage;
-    if (event.button !== 0 || !view) return;
+    if (event.button !== 0 || !view || !this.edits.arePossible) return;
     this.cursor = null;
     const place = this.#place(event);
     if (!view.contains(this.#anywhere(event))) return;
