@@ -224,6 +224,7 @@ inPage(
     for (const [x, y] of [[320, 40], [600, 40], [600, 440], [320, 440]]) await clickAt(page, x, y);
     await clickAt(page, 320, 440);
     await allIn(page, [320, 40, 600, 440]);
+    assert.equal(await page.getAttribute("#polygon", "aria-pressed"), "false");
     await page.click("#clear-regions");
     await page.waitForFunction(() => points.xy.some((x, i) => i % 2 === 0 && x < 300));
   },
@@ -275,6 +276,23 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   await allIn(page, [320, 240, 480, 400]);
   await page.keyboard.press("r");
   await announced(page, /Regions removed/);
+  const presses = () => page.getAttribute("#polygon", "aria-pressed");
+  await page.keyboard.press("p");
+  await page.keyboard.press("Enter");
+  for (const [key, corner] of [["ArrowLeft", /^Corner 2 at /], ["ArrowUp", /^Corner 3 at /]]) {
+    for (let i = 0; i < 10; i++) await page.keyboard.press(`${key}`);
+    await page.keyboard.press("Enter");
+    await page.waitForTimeout(600); // where the crosshair rests is not said over it
+    await announced(page, corner as RegExp);
+  }
+  await page.keyboard.press("m");
+  await announced(page, /Region of 3 corners/);
+  assert.equal(await presses(), "false");
+  await page.keyboard.press("r");
+  await page.keyboard.press("p");
+  assert.equal(await presses(), "true");
+  await page.keyboard.press("Escape");
+  assert.equal(await presses(), "false");
   await page.keyboard.press("Delete");
   await announced(page, /Point removed|No point is near/);
   await page.keyboard.press("c");

@@ -40,6 +40,7 @@ export class StageKeys {
     const act = this.#actionOf(event);
     if (!act) return;
     event.preventDefault();
+    clearTimeout(this.#resting); // what is said now would be spoken over
     act();
     this.touch.draw();
   }
@@ -52,7 +53,7 @@ export class StageKeys {
     const actions: Record<string, () => void> = {
       " ": this.hold,
       "?": () => this.#help.showModal(),
-      escape: () => this.#hide(),
+      escape: () => this.#giveUp(),
     };
     return actions[letter] ?? this.#editOf(letter);
   }
@@ -93,7 +94,6 @@ export class StageKeys {
       const across = view!.mirrored ? -dx : dx; // left is left as it is seen
       this.touch.cursor = view!.clamp([x + step * across, y + step * dy]);
       if (this.#anchor) this.touch.draft = box(this.#anchor, this.touch.cursor);
-      clearTimeout(this.#resting);
       const { cursor } = this.touch;
       this.#resting = setTimeout(() => announce(spoken(cursor)), REST_MS);
     });
@@ -116,6 +116,11 @@ export class StageKeys {
   #polygon(): void {
     this.#anchor = null;
     this.touch.polygon = !this.touch.polygon;
+  }
+
+  #giveUp(): void {
+    this.#hide();
+    this.touch.polygon = false;
   }
 
   #hide(): void {

@@ -13,7 +13,7 @@ const REACH = 24;
 /**
  * Mouse and fingers on the stage. A click adds a point, with Alt or pressed long
  * it removes the nearest; a drag draws a box. While polygons are drawn, each click
- * is a corner, and a double click or a click on the first corner closes it.
+ * is a corner; a double click or a click on the first corner closes it and ends that mode.
  */
 export class Touch {
   readonly #surface = byId("touch", HTMLElement);
@@ -39,6 +39,9 @@ export class Touch {
     this.#surface.addEventListener("pointercancel", () => this.cancel());
     this.#surface.addEventListener("contextmenu", (event) => event.preventDefault()); // long press
     this.#polygonButton.addEventListener("click", () => this.polygon = !this.#polygon);
+    this.#polygonButton.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") this.polygon = false;
+    });
     stage.onPainted(() => this.draw());
     new ResizeObserver(() => this.draw()).observe(stage.box);
   }
@@ -88,12 +91,13 @@ export class Touch {
     this.draw();
   }
 
-  /** Makes a region of what was drawn; too few corners make none. */
+  /** Makes a region of what was drawn, which ends a polygon; too few corners can be added to. */
   finish(): void {
     const { draft } = this;
+    if (draft.length < 3) return announce("A region needs three corners or more");
     this.cancel();
-    if (draft.length >= 3) this.edits.addRegion(draft);
-    else announce("A region needs three corners or more");
+    this.polygon = false;
+    this.edits.addRegion(draft);
   }
 
   #press(event: PointerEvent): void {
