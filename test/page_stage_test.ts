@@ -349,6 +349,39 @@ inPage(
   },
 );
 
+/** Records a second of a still; how far the video is from it at the points, in grey levels. */
+async function recordedOff(page: Page): Promise<number> {
+  await page.click("#record");
+  await seenTracks(page, 15, await seenSoFar(page));
+  await page.click("#record");
+  await page.waitForSelector('#record-files a[download$=".csv"]');
+  return await page.evaluate(async () => {
+    const still = document.querySelector<HTMLCanvasElement>("#stage > canvas:not(#overlay)")!;
+    const link = document.querySelector<HTMLAnchorElement>('#record-files a[download$=".webm"]')!;
+    const video = Object.assign(document.createElement("video"), { src: link.href, muted: true });
+    await video.play();
+    const greys = [still, video].map((picture) => {
+      const context = new OffscreenCanvas(640, 480).getContext("2d")!;
+      context.drawImage(picture, 0, 0, 640, 480);
+      return ([x, y]: number[]) => context.getImageData(Math.round(x), Math.round(y), 1, 1).data;
+    });
+    const offs = [...points.id].flatMap((_, i) => {
+      const [still, recorded] = greys.map((at) => at([...points.xy.subarray(2 * i, 2 * i + 2)]));
+      return [0, 1, 2].map((channel) => Math.abs(still[channel] - recorded[channel]));
+    });
+    return offs.reduce((sum, off) => sum + off) / offs.length;
+  });
+}
+
+inPage("a video is recorded with what is drawn, or of the picture alone", DESKTOP, async (page) => {
+  await followStill(page);
+  await page.getByRole("heading", { name: "Record" }).click();
+  const drawn = await recordedOff(page);
+  await page.uncheck("#record-drawing");
+  const alone = await recordedOff(page);
+  assert.ok(alone < drawn / 2, `${alone} grey levels off, ${drawn} with what is drawn`);
+});
+
 /** Makes a video of the sample in the page, `seconds` long, and keeps it as `video`. */
 function makeVideo(page: Page, seconds: number): Promise<void> {
   return page.evaluate(async (seconds) => {

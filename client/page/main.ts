@@ -160,7 +160,7 @@ async function useSource(): Promise<void> {
 /** A result, whoever it came from, and its frame to look at meanwhile. */
 function shown(tracks: Tracks, frame: ImageBitmap | null): void {
   panels.take(tracks, frame);
-  recorder.result(tracks);
+  recorder.result(tracks, frame);
   if (!status.isLive) status.live(live ? "Live" : "Replay");
   tell("lkstream:tracks", tracks);
 }
@@ -180,8 +180,8 @@ function source(): Source | undefined {
 function recorded() {
   const { label } = source() ?? {};
   if (label === undefined || !stage.shown) return undefined;
-  // A file's frames have their place in it as their time; others begin with what is shown now.
-  return { label, origin: source() instanceof VideoFile ? 0 : stage.shown.timestamp };
+  // A file's frames have their place in it as their time; others begin with what is recorded first.
+  return { label, origin: source() instanceof VideoFile ? 0 : undefined };
 }
 
 /** Plays or pauses what can be held. */

@@ -6,10 +6,10 @@ import { TracksRecorder } from "./tracks_recorder.ts";
 import { VideoRecorder } from "./video_recorder.ts";
 import { ViewPicture } from "./view_picture.ts";
 
-/** What is recorded, and where its video begins on the clock of the results. */
+/** What is recorded, and where its video begins on the clock of the results, if not with the first. */
 export interface Recorded {
   label: string;
-  origin: number;
+  origin: number | undefined;
 }
 
 /**
@@ -22,6 +22,7 @@ export class RecordPanel {
   readonly #status = byId("record-status", HTMLElement);
   readonly #files = byId("record-files", HTMLElement);
   readonly #withVideo = byId("record-video", HTMLInputElement);
+  readonly #withDrawing = byId("record-drawing", HTMLInputElement);
   #tracks: TracksRecorder | undefined;
   #video: VideoRecorder | undefined;
   #urls: string[] = [];
@@ -29,12 +30,20 @@ export class RecordPanel {
   /** @param recorded what runs now; undefined where nothing does */
   constructor(readonly stage: Stage, readonly recorded: () => Recorded | undefined) {
     this.#button.addEventListener("click", () => this.#tracks ? void this.stop() : this.#start());
+    this.#withVideo.addEventListener(
+      "change",
+      () => this.#withDrawing.disabled = !this.#withVideo.checked,
+    );
     this.#png.addEventListener("click", () => void this.#savePng());
   }
 
-  /** A result that was taken in. */
-  result(tracks: Tracks): void {
+  /** A result that was taken in, and its frame where there is one; the frame stays the caller's. */
+  result(tracks: Tracks, frame: ImageBitmap | null): void {
     if (!this.#tracks) return;
+    // It begins with the first result, or its time would not be that of the results.
+    if (this.#tracks.frames === 0 && this.#withVideo.checked) {
+      this.#video = VideoRecorder.start(this.stage, frame, this.#withDrawing.checked);
+    } else this.#video?.result(frame);
     const isFull = !this.#tracks.add(tracks) || this.#video?.isFull;
     const megabytes = (this.#tracks.bytes + (this.#video?.bytes ?? 0)) / 2 ** 20;
     setText(this.#status, `${this.#tracks.frames} frames, ${megabytes.toFixed(1)} MB`);
@@ -50,7 +59,7 @@ export class RecordPanel {
     setText(this.#button, "Record");
     setText(this.#status, `${why}: ${tracks.frames} frames`);
     announce(`${why}: ${tracks.frames} frames. The files are beside the button.`);
-    const name = `lkstream-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`;
+    const name = fileName();
     if (video) this.#offer(await video.stop(), `${name}.${video.extension}`, "Video");
     this.#offer(await tracks.ndjson(), `${name}.ndjson`, "NDJSON");
     this.#offer(await tracks.csv(), `${name}.csv`, "CSV");
@@ -62,7 +71,6 @@ export class RecordPanel {
     for (const url of this.#urls.splice(0)) URL.revokeObjectURL(url);
     this.#files.replaceChildren();
     this.#tracks = new TracksRecorder(recorded.label, recorded.origin);
-    if (this.#withVideo.checked) this.#video = VideoRecorder.start(this.stage);
     setPressed(this.#button, true);
     setText(this.#button, "Stop recording");
     announce("Recording");
@@ -71,7 +79,7 @@ export class RecordPanel {
   async #savePng(): Promise<void> {
     const png = await new ViewPicture(this.stage).png();
     if (!png) return setText(this.#status, "Nothing to save yet: press Start");
-    const link = this.#link(png, "lkstream.png", "PNG");
+    const link = this.#link(png, `${fileName()}.png`, "PNG");
     link.click();
   }
 
@@ -85,4 +93,8 @@ export class RecordPanel {
     this.#urls.push(href);
     return make("a", { href, download }, label);
   }
+}
+
+function fileName(): string {
+  return `lkstream-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`;
 }

@@ -15,9 +15,10 @@ export class TracksRecorder {
 
   /**
    * @param source its label
-   * @param origin the results' timestamp at which the video that belongs to them begins
+   * @param origin the results' timestamp at which the video that belongs to them begins; the
+   *   first result's, if not given
    */
-  constructor(source: string, origin: number) {
+  constructor(source: string, origin = NaN) {
     const date = new Date().toISOString();
     this.#header = { type: HEADER_TYPE, version: 1, source, origin, date };
   }
@@ -36,6 +37,7 @@ export class TracksRecorder {
     const bytes = HEADER_BYTES + POINT_BYTES * points.id.length + LOST_BYTES * lost.id.length;
     if (this.#bytes + bytes > MAX_BYTES) return false;
     this.#bytes += bytes;
+    if (Number.isNaN(this.#header.origin)) this.#header.origin = tracks.timestamp;
     this.#results.push(tracks);
     return true;
   }

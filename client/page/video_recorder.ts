@@ -8,24 +8,39 @@ const BITS_PER_SECOND = 8e6;
 /** How often what was encoded is handed out. */
 const SLICE_MS = 1000;
 
-/** Records the stage as it is seen, a frame for each result that is painted. */
+/**
+ * Records the stage as it is seen, a frame for each result that is painted; or the
+ * picture alone, a frame for each result, so that a replay can draw on it.
+ */
 export class VideoRecorder {
   readonly #view: ViewPicture;
   readonly #stream: MediaStream;
   readonly #recorder: MediaRecorder;
   readonly #chunks: Blob[] = [];
   readonly #unpainted: () => void;
+  readonly #withDrawing: boolean;
   bytes = 0;
 
-  /** Undefined where the browser cannot record, or nothing is shown. */
-  static start(stage: Stage): VideoRecorder | undefined {
+  /**
+   * Undefined where the browser cannot record, or nothing is shown.
+   *
+   * @param frame of the first result
+   * @param withDrawing false for the picture alone
+   */
+  static start(
+    stage: Stage,
+    frame: ImageBitmap | null,
+    withDrawing: boolean,
+  ): VideoRecorder | undefined {
     const type = TYPES.find((type) => globalThis.MediaRecorder?.isTypeSupported(type));
     const view = new ViewPicture(stage);
-    return type && view.draw() ? new VideoRecorder(stage, view, type) : undefined;
+    const isDrawn = withDrawing ? view.draw() : view.drawAlone(frame);
+    return type && isDrawn ? new VideoRecorder(stage, view, type, withDrawing) : undefined;
   }
 
-  private constructor(stage: Stage, view: ViewPicture, mimeType: string) {
+  private constructor(stage: Stage, view: ViewPicture, mimeType: string, withDrawing: boolean) {
     this.#view = view;
+    this.#withDrawing = withDrawing;
     this.#stream = view.canvas.captureStream();
     const options = { mimeType, videoBitsPerSecond: BITS_PER_SECOND };
     this.#recorder = new MediaRecorder(this.#stream, options);
@@ -34,7 +49,12 @@ export class VideoRecorder {
       this.bytes += data.size;
     });
     this.#recorder.start(SLICE_MS);
-    this.#unpainted = stage.onPainted(() => void this.#view.draw());
+    this.#unpainted = stage.onPainted(() => void (withDrawing && view.draw()));
+  }
+
+  /** A result came, with this frame where it has one. */
+  result(frame: ImageBitmap | null): void {
+    if (!this.#withDrawing) this.#view.drawAlone(frame);
   }
 
   get isFull(): boolean {

@@ -15,11 +15,10 @@ export class ViewPicture {
     if (!view) return false;
     const unit = this.#overlay.width / view.box.width;
     const left = view.left * unit, top = view.top * unit;
-    // Even sides: video encoders take no others.
-    const width = 2 * Math.floor((this.#overlay.width - 2 * left) / 2);
-    const height = 2 * Math.floor((this.#overlay.height - 2 * top) / 2);
-    if (this.canvas.width !== width) this.canvas.width = width;
-    if (this.canvas.height !== height) this.canvas.height = height;
+    const [width, height] = this.#resize(
+      this.#overlay.width - 2 * left,
+      this.#overlay.height - 2 * top,
+    );
     if (picture && !picture.classList.contains("covered")) {
       if (view.mirrored) this.#context.setTransform(-1, 0, 0, 1, width, 0);
       this.#context.drawImage(picture, 0, 0, width, height);
@@ -27,6 +26,23 @@ export class ViewPicture {
     }
     this.#context.drawImage(this.#overlay, -left, -top);
     return true;
+  }
+
+  /** Draws a frame alone, or the live picture where there is none; never mirrored. False while nothing is shown. */
+  drawAlone(frame: ImageBitmap | null): boolean {
+    const picture = frame ?? this.stage.picture, { shown } = this.stage;
+    if (!picture || !shown) return false;
+    const [width, height] = this.#resize(shown.width, shown.height);
+    this.#context.drawImage(picture, 0, 0, width, height);
+    return true;
+  }
+
+  /** Even sides: video encoders take no others. */
+  #resize(...sides: [width: number, height: number]): number[] {
+    const [width, height] = sides.map((side) => 2 * Math.floor(side / 2));
+    if (this.canvas.width !== width) this.canvas.width = width;
+    if (this.canvas.height !== height) this.canvas.height = height;
+    return [width, height];
   }
 
   /** A PNG of what is shown now; null while nothing is. */
