@@ -103,6 +103,18 @@ inPage("a link's options are in force from the first frame, what is wrong is tol
   assert.equal(copied, `${server.url}/${link}`);
 });
 
+inPage("a source that is none is told, and no camera is opened", DESKTOP, async (page) => {
+  await page.goto(`${server.url}/?source=foo&autostart=1`);
+  await page.waitForSelector("#link-problems:not([hidden])");
+  assert.equal(
+    await text(page, "#link-problems"),
+    "Cannot set source to “foo”: allowed are camera, sample",
+  );
+  assert.equal(await page.inputValue("#source"), "camera");
+  await page.waitForTimeout(300);
+  assert.equal(await page.getAttribute("#state", "data-state"), "idle");
+});
+
 inPage("where nothing may be copied, the link is shown", DESKTOP, async (page) => {
   await page.addInitScript(() => {
     Object.defineProperty(navigator, "clipboard", { value: undefined });

@@ -53,6 +53,7 @@ const panels = new Panels({
   configure: (change) => live?.connection.configure(change),
   place: (x, y) => stage.view && [stage.view.x(x), stage.view.y(y)],
   governor: params.governor,
+  problems: params.problems,
 });
 
 start.addEventListener("click", () => {

@@ -1,11 +1,15 @@
 /** What the address asks for: `?source=sample&autostart=1&governor=off&token=T`. */
 export interface Params {
-  source: string | null;
+  source: typeof SOURCES[number];
   autostart: boolean;
   /** Whether the latency governor is on to begin with. */
   governor: boolean;
   token: string | undefined;
+  /** What the address asks for and cannot have. */
+  problems: string[];
 }
+
+const SOURCES = ["camera", "sample"] as const;
 
 const TOKEN_KEY = "lkstream-token";
 
@@ -21,9 +25,13 @@ export function takeParams(): Params {
     url.searchParams.delete("token");
     history.replaceState(null, "", url);
   }
+  const asked = url.searchParams.get("source");
+  const source = SOURCES.find((source) => source === asked);
+  const isWrong = asked !== null && !source;
   return {
-    source: url.searchParams.get("source"),
-    autostart: url.searchParams.get("autostart") === "1",
+    source: source ?? "camera",
+    autostart: url.searchParams.get("autostart") === "1" && !isWrong,
+    problems: isWrong ? [`Cannot set source to “${asked}”: allowed are ${SOURCES.join(", ")}`] : [],
     governor: url.searchParams.get("governor") !== "off",
     token: sessionStorage.getItem(TOKEN_KEY) ?? undefined,
   };

@@ -20,7 +20,8 @@ export class OptionsPanel {
   readonly #copied = byId("link-copied", HTMLElement);
   readonly #link = byId("link", HTMLInputElement);
 
-  constructor(readonly options: TrackingOptions) {
+  /** @param problems of the address, to be told with those of its options */
+  constructor(readonly options: TrackingOptions, problems: string[]) {
     const groups = byId("option-groups", HTMLDivElement);
     for (const [group, title] of Object.entries(GROUPS)) {
       groups.append(make("fieldset", {}, make("legend", {}, title), ...this.#makeGroup(group)));
@@ -28,13 +29,14 @@ export class OptionsPanel {
     this.#makePresets();
     byId("copy-link", HTMLButtonElement).addEventListener("click", () => void this.#copyLink());
     addEventListener("hashchange", () => this.#openLink());
-    this.#openLink();
+    this.#openLink(problems);
     options.watch((inForce) => this.#show(inForce));
   }
 
   /** Applies what the address asks for, and tells what of it cannot be had. */
-  #openLink(): void {
-    const { options, problems } = readFragment(location.hash);
+  #openLink(others: string[] = []): void {
+    const { options, problems: wrong } = readFragment(location.hash);
+    const problems = [...others, ...wrong];
     this.#problems.hidden = problems.length === 0;
     this.#problems.replaceChildren(...problems.map((problem) => make("p", {}, problem)));
     if (problems.length > 0) this.#panel.open = true;

@@ -17,6 +17,8 @@ interface PageSide {
   place: Place;
   /** Whether the latency governor is on to begin with. */
   governor: boolean;
+  /** What the address asks for beside options and cannot have. */
+  problems: string[];
 }
 
 /** The column beside the stage: numbers, plots, the governor, "Understand err", options. */
@@ -29,11 +31,11 @@ export class Panels {
   readonly #understand: UnderstandPanel;
   #unfollow = () => {};
 
-  constructor({ configure, place, governor }: PageSide) {
+  constructor({ configure, place, governor, problems }: PageSide) {
     this.#options = new TrackingOptions(configure);
     this.#governor = new GovernorPanel(governor);
     this.#understand = new UnderstandPanel(this.#options, place);
-    new OptionsPanel(this.#options);
+    new OptionsPanel(this.#options, problems);
   }
 
   /** The options for a session to begin with. */
