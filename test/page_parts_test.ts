@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { colourOf, SCALES } from "../client/page/colouring.ts";
 import { FrameView } from "../client/page/frame_view.ts";
-import { LOST_SHAPES } from "../client/page/lost_shapes.ts";
+import { labelOf, LOST_SHAPES } from "../client/page/lost_shapes.ts";
 import { nearestPoint } from "../client/page/nearest.ts";
 import { readRecording, resultAt } from "../client/page/recording.ts";
+import { flowText } from "../client/page/panels/flow_panel.ts";
 import { packed, Strokes, unpacked, withAlpha } from "../client/page/strokes.ts";
 import { TracksRecorder } from "../client/page/tracks_recorder.ts";
 import { LOST_REASONS, type PointColumns, type Tracks } from "../protocol/mod.ts";
@@ -90,10 +91,16 @@ Deno.test("strokes keep what they are given, however many", () => {
   assert.equal(unpacked(withAlpha(packed("#ffffff"), 0)), "#ffffff00");
 });
 
+Deno.test("the median flow is told as left or right, up or down", () => {
+  assert.equal(flowText(-1.9, 0.25), "1.90 px left, 0.25 px down a frame");
+  assert.equal(flowText(0.5, -3), "0.50 px right, 3.00 px up a frame");
+});
+
 Deno.test("every reason but reset has a shape of its own", () => {
   const shapes = LOST_REASONS.map((reason) => JSON.stringify(LOST_SHAPES[reason]?.lines));
   assert.equal(new Set(shapes).size, LOST_REASONS.length);
   assert.equal(LOST_SHAPES.reset, undefined);
+  for (const reason of LOST_REASONS) assert.doesNotMatch(labelOf(reason), /_/);
 });
 
 Deno.test("a recording is read as it was written, and found by its timestamps", async () => {

@@ -27,6 +27,11 @@ export const LOST_SHAPES: Partial<Record<LostReason, LostShape>> = {
   removed: { label: "removed", lines: [-1, 0, 1, 0, 0, -1, 0, 1] },
 };
 
+/** The reason in words, as the legend has it. */
+export function labelOf(reason: LostReason): string {
+  return LOST_SHAPES[reason]?.label ?? reason;
+}
+
 function polygon(...corners: [number, number][]): number[] {
   return corners.flatMap((corner, i) => [...corner, ...corners[(i + 1) % corners.length]]);
 }

@@ -233,6 +233,7 @@ function connectionProblem({ code, message }: LkstreamError): Problem {
     return {
       title: "This server asks for a token",
       text: "Open the address with ?token=TOKEN at its end: the token the server was started with.",
+      sampleHelps: false,
     };
   }
   return { title: "The server ended the session", text: `${message}.` };

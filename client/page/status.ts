@@ -7,6 +7,8 @@ export type PageState = "idle" | "connecting" | "live" | "reconnecting" | "error
 export interface Problem {
   title: string;
   text: string;
+  /** Whether the sample could be seen nonetheless; it could, if not given. */
+  sampleHelps?: boolean;
 }
 
 /** The state in words, and the card on the stage that belongs to it. */
@@ -18,6 +20,7 @@ export class Status {
   readonly #notice = byId("notice", HTMLElement);
   readonly #title = byId("notice-title", HTMLElement);
   readonly #text = byId("notice-text", HTMLElement);
+  readonly #useSample = byId("use-sample", HTMLButtonElement);
   readonly #banner = byId("banner", HTMLElement);
   #countdown: ReturnType<typeof setInterval> | undefined;
 
@@ -54,7 +57,8 @@ export class Status {
     this.#banner.hidden = false;
   }
 
-  problem({ title, text }: Problem): void {
+  problem({ title, text, sampleHelps = true }: Problem): void {
+    this.#useSample.hidden = !sampleHelps;
     setText(this.#title, title);
     setText(this.#text, text);
     this.#enter("error", "Stopped", this.#notice);

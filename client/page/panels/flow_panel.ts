@@ -48,11 +48,13 @@ export class FlowPanel {
       "transform",
       `rotate(${angle.toFixed(1)}) scale(${length.toFixed(3)})`,
     );
-    const text = `${signed(dx)} px right, ${signed(dy)} px down a frame`;
-    setText(this.#text, flow ? text : "No point was followed into this frame.");
+    setText(this.#text, flow ? flowText(dx, dy) : "No point was followed into this frame.");
   }
 }
 
-function signed(value: number): string {
-  return value.toFixed(2).replace("-", "−");
+/** A movement in words, of pixels a frame. */
+export function flowText(dx: number, dy: number): string {
+  const across = `${Math.abs(dx).toFixed(2)} px ${dx < 0 ? "left" : "right"}`;
+  const along = `${Math.abs(dy).toFixed(2)} px ${dy < 0 ? "up" : "down"}`;
+  return `${across}, ${along} a frame`;
 }

@@ -1,5 +1,6 @@
 import { LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
 import { byId, make, setText } from "../elements.ts";
+import { labelOf } from "../lost_shapes.ts";
 import { type Check, checksOf, holds } from "./checks.ts";
 import { meanDifference, minEigenvalue, type Patch, type Size, windowAt } from "./patch.ts";
 import { PatchReader } from "./patch_reader.ts";
@@ -92,7 +93,9 @@ export class PointInspector {
     setText(this.#title, `Point ${id[i]}, age ${age[i]}`);
     setText(
       this.#verdict,
-      failed ? `By these thresholds it is lost: ${failed.reason}.` : "It passes every check.",
+      failed
+        ? `By these thresholds it is lost: ${labelOf(failed.reason)}.`
+        : "It passes every check.",
     );
     setText(this.#computed, then && now ? hereText(meanDifference(then, now)) : noWindow(patch));
   }
@@ -108,7 +111,7 @@ export class PointInspector {
       this.#shownId = this.#id;
     }
     const i = lost.id.indexOf(this.#id!);
-    if (i >= 0) setText(this.#verdict, `Lost: ${LOST_REASONS[lost.reason[i] - 1]}.`);
+    if (i >= 0) setText(this.#verdict, `Lost: ${labelOf(LOST_REASONS[lost.reason[i] - 1])}.`);
   }
 
   #draw(then: Float32Array | undefined, now: Float32Array | undefined, [w, h]: Size): void {

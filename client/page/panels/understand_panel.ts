@@ -1,5 +1,6 @@
 import { LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
 import { byId, setText } from "../elements.ts";
+import { labelOf } from "../lost_shapes.ts";
 import { PointInspector } from "./point_inspector.ts";
 import { type Place, PointMark } from "./point_mark.ts";
 import { Threshold } from "./threshold.ts";
@@ -69,7 +70,7 @@ function lostText(codes: number[]): string {
   const counts = LOST_REASONS
     .map((name, i) => ({ name, count: codes.filter((code) => code === i + 1).length }))
     .filter(({ count }) => count > 0)
-    .map(({ name, count }) => `${count} ${name}`);
+    .map(({ name, count }) => `${count} ${labelOf(name)}`);
   return `Lost in the last ${LATELY_MS / 1000} s: ${counts.join(", ") || "none"}. ` +
     "Of lost points only the reason is known, so the bars show those that live.";
 }
