@@ -30,7 +30,11 @@ export class ServerProcess {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "start", "--port", "0", ...flags],
       cwd: ROOT,
-      env: { MALLOC_ARENA_MAX: "2" }, // as docs/operations/lkstream.service has it
+      env: { // as docs/operations/lkstream.service has it
+        MALLOC_ARENA_MAX: "2",
+        MALLOC_MMAP_THRESHOLD_: "131072",
+        MALLOC_TRIM_THRESHOLD_: "131072",
+      },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
