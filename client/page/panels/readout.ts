@@ -74,6 +74,9 @@ function milliseconds(spread: Spread | null): string {
   return `p50 ${spread.p50.toFixed(digits)} ms\np95 ${spread.p95.toFixed(digits)} ms`;
 }
 
+/** Made once: `toLocaleString` makes one at every call, which the profiler sees. */
+const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
 function kilobytes(perSecond: number): string {
-  return `${Math.round(perSecond / 1000).toLocaleString("en")} kB/s`;
+  return `${grouped.format(perSecond / 1000)} kB/s`;
 }
