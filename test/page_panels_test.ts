@@ -65,10 +65,10 @@ function errOfMovingPoint(page: Page): Promise<{ here: number; told: number }> {
       document.addEventListener("lkstream:tracks", function check(event) {
         const { points } = (event as CustomEvent<Tracks>).detail;
         const isLost = /^Lost/.test(document.querySelector("#verdict")!.textContent!);
-        // what stands in the background moves too little where frames are quick
-        if (isLost || ++frames % 20 === 0) {
-          document.querySelector<HTMLElement>("#next-point")!.click();
-        }
+        const isStuck = ++frames % 20 === 0;
+        if (isLost || isStuck) document.querySelector<HTMLElement>("#next-point")!.click();
+        // too fast to be followed where frames are few, or too slow where they are many
+        if (isStuck) document.body.dataset.fast = document.body.dataset.fast ? "" : "yes";
         const text = document.querySelector("#err-here")!.textContent!;
         if (text === before) return; // not shown anew on this frame
         before = text;
