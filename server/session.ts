@@ -281,7 +281,9 @@ export class Session {
 
   /** A long message counts as several. */
   #checkControlRate(length: number): void {
-    if (this.#controlRate.take(performance.now(), 1 + length / CHARS_AS_A_CONTROL)) return;
+    if (this.#controlRate.take(performance.now(), 1 + Math.floor(length / CHARS_AS_A_CONTROL))) {
+      return;
+    }
     const { maxControlRate } = this.#context.limits;
     throw new ProtocolError(
       "limit",

@@ -54,12 +54,12 @@ async function becomesColoured(page: Page, canvas: string, share: number): Promi
 
 /**
  * The err of the point that is seen from near, when it moves by 2 px or more:
- * as the page computes it, and as the server told it.
+ * as the page computes it, and as the server told it. Null where none does for ten seconds.
  */
-function errOfMovingPoint(page: Page): Promise<{ here: number; told: number }> {
+function errOfMovingPoint(page: Page): Promise<{ here: number; told: number } | null> {
   return page.evaluate(() =>
-    new Promise((done, failed) => {
-      setTimeout(() => failed(new Error("No point moved by 2 px a frame")), 60_000);
+    new Promise((done) => {
+      setTimeout(() => done(null), 10_000);
       let before = document.querySelector("#err-here")!.textContent;
       let frames = 0;
       document.addEventListener("lkstream:tracks", function check(event) {
@@ -205,7 +205,19 @@ inPage(
     assert.equal(await page.locator("#checks tr").count(), 5);
     // The server's windows have been JPEG; wrong windows would differ by tens of grey levels.
     await page.evaluate(() => document.body.dataset.fast = "yes");
-    const { here, told } = await errOfMovingPoint(page);
+    let moving = await errOfMovingPoint(page);
+    for (let tries = 1; !moving && tries < 4; tries++) { // no point moved so, in ten seconds
+      console.log("    no point moved by 2 px a frame, the page begins anew");
+      await page.reload();
+      await isLive(page);
+      await page.evaluate(() => {
+        document.querySelector<HTMLDetailsElement>("#understand")!.open = true;
+        document.body.dataset.fast = "yes";
+      });
+      moving = await errOfMovingPoint(page);
+    }
+    assert.ok(moving, "a point moves by 2 px a frame");
+    const { here, told } = moving;
     assert.ok(Math.abs(here - told) < 4, `${here} here, ${told} told`);
     await (await page.$("#understand"))!.screenshot({
       path: await screenshotPath("understand-1280"),
