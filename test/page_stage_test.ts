@@ -29,6 +29,7 @@ async function followSample(page: Page): Promise<void> {
   await watchTracks(page);
   await keepPoints(page);
   await pointsAbove(page, 20, 10_000);
+  await nextPainted(page);
 }
 
 /** Drops what the sample shows at these seconds, as images by these numbers, on the stage. */
@@ -56,6 +57,7 @@ async function followStill(page: Page): Promise<number[]> {
   await keepPoints(page);
   await dropImages(page, { 1: 3 }, 640);
   await pointsAbove(page, 20, 10_000);
+  await nextPainted(page);
   return await page.evaluate(() => [...points.xy]);
 }
 
@@ -64,6 +66,15 @@ function keepPoints(page: Page): Promise<void> {
     document.addEventListener("lkstream:tracks", ({ detail }) => {
       globalThis.points = detail.points;
     })
+  );
+}
+
+/** Waits until a result is on the canvas: what is not seen cannot be pointed at. */
+function nextPainted(page: Page): Promise<void> {
+  return page.evaluate(() =>
+    new Promise<void>((done) =>
+      document.addEventListener("lkstream:painted", () => done(), { once: true })
+    )
   );
 }
 
