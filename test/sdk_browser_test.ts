@@ -86,7 +86,8 @@ for (const kind of ["video", "canvas", "track", "track that has to be played"] a
     const { points, width, height, times, thread } = outcome;
     assert.ok(points > 0);
     assert.deepEqual([width, height, thread], [320, 240, "worker"]);
-    assert.ok(times.capture! > 0 && times.encode! > 0 && times.decode > 0);
+    // A video's frame is taken without a copy, in less than the clock tells.
+    assert.ok(times.capture! >= 0 && times.encode! > 0 && times.decode > 0);
     const { network, queue, decode, track, detect, other, roundTrip } = times;
     const sum = network + queue + decode + track + detect + other;
     assert.ok(Math.abs(sum - roundTrip) < 0.1, `${sum} of ${roundTrip} ms`);

@@ -164,48 +164,48 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     const taken = performance.now();
     const reset = this.#reset;
     this.#reset = false;
-    let bitmap: ImageBitmap | null = null;
+    let picture: ImageBitmap | null = null;
     let seq: number | null = null;
     try {
-      bitmap = await this.#take();
-      if (!bitmap) return;
-      const { width, height } = bitmap;
+      const size = this.#sizeToSend();
+      if (!size) return;
+      const image = await this.#frames.take();
+      if (!image) return;
       const capture = performance.now() - taken;
       await this.#opening;
       const begun = performance.now();
-      const encoded = await this.#encoder!.encode({ bitmap, quality: this.quality });
-      bitmap = encoded.bitmap;
+      const request = { image, ...size, quality: this.quality, keep: this.keepFrames };
+      const encoded = await this.#encoder!.encode(request);
+      picture = encoded.picture;
       const spent = { capture, encode: performance.now() - begun };
       this.#encodeMs.add(spent.capture + spent.encode);
       if (!this.#closed) seq = this.#connection.send(encoded.jpeg, { timestamp, reset, spent });
       if (seq === null) return;
       this.#firstSeq ??= seq;
-      this.#size = { width, height };
-      if (!this.keepFrames) return;
-      this.#sent.put(seq, bitmap);
-      bitmap = null;
+      this.#size = size;
+      if (!picture) return;
+      this.#sent.put(seq, picture);
+      picture = null;
     } finally {
-      bitmap?.close();
+      picture?.close();
       if (seq === null) this.#reset ||= reset;
     }
   }
 
-  /** The frame that is shown now, upright as it is shown, at the size to be sent. */
-  async #take(): Promise<ImageBitmap | null> {
-    const image = this.#frames.image();
+  /** As large as the picture, but for what `maxSide` and the server allow; null while there is none. */
+  #sizeToSend(): { width: number; height: number } | null {
     const { width, height } = this.#frames.size();
-    if (!image || width === 0 || height === 0) return null;
+    if (width === 0 || height === 0) return null;
     const maxPixels = this.#connection.hello?.limits.maxFramePixels ?? Infinity;
     const scale = Math.min(
       1,
       this.maxSide / Math.max(width, height),
       Math.sqrt(maxPixels / (width * height)),
     );
-    if (scale === 1) return await createImageBitmap(image);
-    return await createImageBitmap(image, {
-      resizeWidth: Math.max(1, Math.floor(width * scale)),
-      resizeHeight: Math.max(1, Math.floor(height * scale)),
-      resizeQuality: "medium",
-    });
+    if (scale === 1) return { width, height };
+    return {
+      width: Math.max(1, Math.floor(width * scale)),
+      height: Math.max(1, Math.floor(height * scale)),
+    };
   }
 }

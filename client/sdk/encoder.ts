@@ -1,19 +1,24 @@
 import { JpegCanvas } from "./jpeg_canvas.ts";
 
-/** A picture for the worker. */
+/** A frame to be made a JPEG. It is the encoder's from then on. */
 export interface EncodeRequest {
-  bitmap: ImageBitmap;
+  image: ImageBitmap | VideoFrame;
+  /** Pixels of the JPEG, whatever the image has. */
+  width: number;
+  height: number;
   /** 0 to 1. */
   quality: number;
+  /** Whether the picture is to come back. */
+  keep: boolean;
 }
 
-/** The picture back, and what it became. */
+/** What a frame became: its JPEG, and what that shows, if it was to be kept. */
 export interface EncodeReply {
-  bitmap: ImageBitmap;
+  picture: ImageBitmap | null;
   jpeg: Uint8Array<ArrayBuffer>;
 }
 
-/** Makes JPEGs, one at a time. A picture handed in comes back with its JPEG. */
+/** Makes JPEGs, one at a time. */
 export interface Encoder extends Disposable {
   readonly thread: "worker" | "main";
   encode(request: EncodeRequest): Promise<EncodeReply>;
@@ -59,14 +64,14 @@ class WorkerEncoder implements Encoder {
     return promise;
   }
 
-  encode({ bitmap, quality }: EncodeRequest): Promise<EncodeReply> {
+  encode(request: EncodeRequest): Promise<EncodeReply> {
     const { promise, resolve, reject } = Promise.withResolvers<EncodeReply>();
     this.#fail = reject;
     this.#worker.onmessage = ({ data }: MessageEvent<EncodeReply | string>) => {
       if (typeof data === "string") reject(new Error(`Cannot encode a frame: ${data}`));
       else resolve(data);
     };
-    this.#worker.postMessage({ bitmap, quality } satisfies EncodeRequest, [bitmap]);
+    this.#worker.postMessage(request, [request.image]);
     return promise;
   }
 
@@ -81,8 +86,8 @@ class LocalEncoder implements Encoder {
   readonly thread = isPage ? "main" : "worker";
   readonly #canvas = new JpegCanvas();
 
-  async encode({ bitmap, quality }: EncodeRequest): Promise<EncodeReply> {
-    return { bitmap, jpeg: await this.#canvas.encode(bitmap, quality) };
+  encode(request: EncodeRequest): Promise<EncodeReply> {
+    return this.#canvas.encode(request);
   }
 
   [Symbol.dispose](): void {

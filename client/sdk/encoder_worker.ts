@@ -1,19 +1,17 @@
 /// <reference lib="webworker" />
-import type { EncodeReply, EncodeRequest } from "./encoder.ts";
+import type { EncodeRequest } from "./encoder.ts";
 import { JpegCanvas } from "./jpeg_canvas.ts";
 
-/** The worker that turns pictures into JPEGs, off the page's thread. It first says that it can. */
+/** The worker that turns frames into JPEGs, off the page's thread. It first says that it can. */
 const worker = globalThis as unknown as DedicatedWorkerGlobalScope;
 const canvas = new JpegCanvas();
 
-worker.onmessage = async ({ data: { bitmap, quality } }: MessageEvent<EncodeRequest>) => {
+worker.onmessage = async ({ data }: MessageEvent<EncodeRequest>) => {
   try {
-    const jpeg = await canvas.encode(bitmap, quality);
-    // The picture goes back: what is drawn under a result is what was sent.
-    const reply: EncodeReply = { bitmap, jpeg };
-    worker.postMessage(reply, [bitmap, jpeg.buffer]);
+    const reply = await canvas.encode(data);
+    const { picture, jpeg } = reply;
+    worker.postMessage(reply, picture ? [picture, jpeg.buffer] : [jpeg.buffer]);
   } catch (error) {
-    bitmap.close();
     worker.postMessage(String(error));
   }
 };

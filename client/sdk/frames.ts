@@ -20,8 +20,8 @@ export type FrameCallback = (now: number, timestamp: number) => void;
 
 /** Frames as they are shown. Closing it leaves what it watches as it is. */
 export interface Frames extends Disposable {
-  /** What is shown now; null while there is nothing. */
-  image(): HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | VideoFrame | null;
+  /** The frame that is shown now, upright, the caller's to close; null while there is none. */
+  take(): Promise<ImageBitmap | VideoFrame | null>;
   /** Size in pixels as shown: a phone that is turned swaps the two. 0 × 0 before the first frame. */
   size(): { width: number; height: number };
 }
@@ -44,6 +44,8 @@ export function watchFrames(source: Attachable, callback: FrameCallback): Frames
   );
 }
 
+const framesAreUpright = typeof VideoFrame === "function" && "rotation" in VideoFrame.prototype;
+
 class CanvasFrames implements Frames {
   readonly #stop: () => void;
 
@@ -57,8 +59,8 @@ class CanvasFrames implements Frames {
     });
   }
 
-  image() {
-    return this.canvas;
+  take() {
+    return createImageBitmap(this.canvas);
   }
 
   size() {
@@ -79,8 +81,10 @@ class VideoFrames implements Frames {
       : atEveryRepaint((now) => callback(now, timestampOf(this.video, now)));
   }
 
-  image() {
-    return this.video;
+  /** A `VideoFrame` costs this thread no copy, but older browsers' do not know that they are turned. */
+  async take() {
+    if (!framesAreUpright) return await createImageBitmap(this.video);
+    return new VideoFrame(this.video);
   }
 
   size() {

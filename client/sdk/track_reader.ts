@@ -27,8 +27,8 @@ export class TrackReader implements Frames {
     }
   }
 
-  image(): VideoFrame | null {
-    return this.#latest;
+  take(): Promise<VideoFrame | null> {
+    return Promise.resolve(this.#latest?.clone() ?? null);
   }
 
   size(): { width: number; height: number } {
