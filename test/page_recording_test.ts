@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import {
+  DESKTOP,
+  GOVERNOR_OFF,
+  inPage,
+  pointsAbove,
+  seenSoFar,
+  seenTracks,
+  server,
+  watchTracks,
+} from "./lib/page.ts";
+import { announced, choose, EDITS, followStill, keepPoints, makeVideo } from "./lib/stage.ts";
+
+/** Records a second of a still; how far the video is from it at the points, in grey levels. */
+async function recordedOff(page: Page): Promise<number> {
+  await page.click("#record");
+  await seenTracks(page, 15, await seenSoFar(page));
+  await page.click("#record");
+  await page.waitForSelector('#record-files a[download$=".csv"]');
+  return await page.evaluate(async () => {
+    const still = document.querySelector<HTMLCanvasElement>("#stage > canvas:not(#overlay)")!;
+    const link = document.querySelector<HTMLAnchorElement>('#record-files a[download$=".webm"]')!;
+    const video = Object.assign(document.createElement("video"), { src: link.href, muted: true });
+    await video.play();
+    const greys = [still, video].map((picture) => {
+      const context = new OffscreenCanvas(640, 480).getContext("2d")!;
+      context.drawImage(picture, 0, 0, 640, 480);
+      return ([x, y]: number[]) => context.getImageData(Math.round(x), Math.round(y), 1, 1).data;
+    });
+    const offs = [...points.id].flatMap((_, i) => {
+      const [still, recorded] = greys.map((at) => at([...points.xy.subarray(2 * i, 2 * i + 2)]));
+      return [0, 1, 2].map((channel) => Math.abs(still[channel] - recorded[channel]));
+    });
+    return offs.reduce((sum, off) => sum + off) / offs.length;
+  });
+}
+
+inPage("a video is recorded with what is drawn, or of the picture alone", DESKTOP, async (page) => {
+  await followStill(page);
+  await page.getByRole("heading", { name: "Record" }).click();
+  const drawn = await recordedOff(page);
+  await page.uncheck("#record-drawing");
+  const alone = await recordedOff(page);
+  assert.ok(alone < drawn / 2, `${alone} grey levels off, ${drawn} with what is drawn`);
+});
+
+/** The text of the file that a link in the record panel offers. */
+async function offered(page: Page, extension: string): Promise<string> {
+  const link = page.locator(`#record-files a[download$="${extension}"]`);
+  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  return await Deno.readTextFile(await download.path());
+}
+
+inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTOP, async (page) => {
+  await page.goto(server.url + GOVERNOR_OFF);
+  for (const button of EDITS) assert.equal(await page.isDisabled(button), true, button);
+  await watchTracks(page);
+  await keepPoints(page);
+  await makeVideo(page, 2);
+  await choose(page, "video", { "clip.webm": null });
+  await pointsAbove(page, 10, 10_000);
+  await page.getByRole("heading", { name: "Record" }).click();
+  const before = await seenSoFar(page);
+  await page.click("#record");
+  await seenTracks(page, 45, before);
+  await page.click("#record");
+  await page.waitForSelector('#record-files a[download$=".csv"]');
+  const ndjson = await offered(page, ".ndjson");
+  const [header, ...results] = ndjson.trim().split("\n").map((line) => JSON.parse(line));
+  const during = await page.evaluate((before) => seen.slice(before), before);
+  assert.equal(header.type, "recording");
+  assert.equal(header.origin, 0);
+  assert.ok(results.length >= 40);
+  assert.deepEqual(results[0].points.id, during.find(({ seq }) => seq === results[0].seq)!.ids);
+  assert.ok(results.every(({ timestamp }) => timestamp >= 0 && timestamp < 3000)); // in the video
+  const [names, ...rows] = (await offered(page, ".csv")).trim().split("\n");
+  assert.equal(names, "seq,timestamp,id,x,y,dx,dy,error,fb,age,lost");
+  const live = rows.map((row) => row.split(",")).filter((row) => row[10] === "");
+  assert.equal(live.length, results.reduce((sum, { points }) => sum + points.id.length, 0));
+  assert.equal(Number(live[0][3]), results[0].points.x[0]);
+  const plays = await page.evaluate(async () => {
+    const link = document.querySelector<HTMLAnchorElement>('#record-files a[download$=".webm"]')!;
+    const video = Object.assign(document.createElement("video"), { src: link.href, muted: true });
+    await video.play();
+    return video.videoWidth;
+  });
+  assert.ok(plays > 200);
+  const [png] = await Promise.all([page.waitForEvent("download"), page.click("#save-png")]);
+  const signature = (await Deno.readFile(await png.path())).subarray(1, 4);
+  assert.equal(new TextDecoder().decode(signature), "PNG");
+
+  await page.click("#stop");
+  const at = await seenSoFar(page);
+  await choose(page, "recording", { "tracks.ndjson": ndjson, "clip.webm": null });
+  const replayed = await seenTracks(page, 10, at);
+  const byId = new Map(results.map(({ seq, points }) => [seq, points.id]));
+  assert.equal(await page.textContent("#state"), "Replay");
+  for (const { seq, ids } of replayed) assert.deepEqual(ids, byId.get(seq));
+  for (const button of EDITS) assert.equal(await page.isDisabled(button), true, button);
+  await page.focus("#touch");
+  await page.keyboard.press("c");
+  await announced(page, /Nothing can be edited/);
+  await page.click("#stop");
+  await choose(page, "recording", {
+    "tracks.ndjson": `${JSON.stringify(header)}\n{"type":"x"}\n`,
+    "clip.webm": null,
+  });
+  await page.waitForSelector("#state[data-state=error]");
+  assert.match((await page.textContent("#notice-text"))!, /Line 2/);
+});
