@@ -63,12 +63,25 @@ for (const mirrored of [false, true]) {
       await page.click("#undo"); // of the removal
       await page.waitForFunction(() => points.id.length === 1);
       await page.click("#undo"); // of the addition: its point has another id by now
-      await page.waitForFunction(() =>
-        document.querySelector<HTMLButtonElement>("#undo")!.disabled
-      );
+      await page.waitForFunction(() => points.id.length === 0);
     },
   );
 }
+
+inPage("what was cleared comes back where it was", DESKTOP, async (page) => {
+  const [x, y] = await followStill(page);
+  await emptyStage(page);
+  await clickAt(page, x, y);
+  await page.waitForFunction(() => points.id.length === 1);
+  await page.click("#undo");
+  await page.waitForFunction(() => points.id.length === 0);
+  await page.click("#undo");
+  await page.waitForFunction(() => points.id.length > 20);
+  await announced(page, /points added again/);
+  const [backX, backY] = await page.evaluate(() => [...points.xy]);
+  assert.ok(Math.hypot(backX - x, backY - y) < 1, `${[backX, backY]} came back for ${[x, y]}`);
+  assert.equal(await page.isDisabled("#undo"), true);
+});
 
 inPage("a finger adds a point, and pressed long it removes the nearest", {
   ...DESKTOP,

@@ -1,6 +1,5 @@
 import type { Connection, Tracks } from "../sdk/mod.ts";
 import { announce } from "./announce.ts";
-import type { Size } from "./frame_view.ts";
 
 export type Place = [x: number, y: number];
 export type Polygon = Place[];
@@ -13,7 +12,7 @@ export class Edits {
   /** Tracking is kept inside these; even-odd where they overlap, as on the wire. */
   regions: Polygon[] = [];
   #connection: Connection | undefined;
-  #size: Size | undefined;
+  #latest: Tracks | undefined;
   #undo: (() => void | Promise<void>)[] = [];
   /** Ids of points that came back, by those they had before. */
   #returned = new Map<number, number>();
@@ -40,17 +39,17 @@ export class Edits {
   forget(): void {
     this.#undo = [];
     this.#returned.clear();
-    this.#size = undefined;
+    this.#latest = undefined;
     if (this.regions.length > 0) this.#setRegions([]);
     this.changed();
   }
 
   /** Frames may come in another size. */
-  result({ width, height }: Tracks): void {
-    const before = this.#size;
-    this.#size = { width, height };
-    if (!before || before.width === width && before.height === height) return;
-    const sx = width / before.width, sy = height / before.height;
+  result(tracks: Tracks): void {
+    const before = this.#latest;
+    this.#latest = tracks;
+    if (!before || before.width === tracks.width && before.height === tracks.height) return;
+    const sx = tracks.width / before.width, sy = tracks.height / before.height;
     this.#undo = []; // its places are of the other size
     if (this.regions.length === 0) return this.changed();
     this.#setRegions(this.regions.map((polygon) => polygon.map(([x, y]) => [x * sx, y * sy])));
@@ -61,7 +60,7 @@ export class Edits {
     if (!ids) return;
     announce(`Point added at ${spoken(place)}`);
     this.#did(() => {
-      this.#connection?.remove(ids.map((id) => this.#returned.get(id) ?? id));
+      this.#connection?.remove(ids.map((id) => this.#idNow(id)));
       announce("Added point removed");
     });
   }
@@ -69,13 +68,7 @@ export class Edits {
   remove(id: number, place: Place): void {
     this.#connection?.remove([id]);
     announce(`Point removed at ${spoken(place)}`);
-    this.#did(async () => {
-      // A removed id never comes back; a new point at its place does.
-      const ids = await this.#try("bring the point back", (connection) => connection.add([place]));
-      if (!ids) return;
-      this.#returned.set(id, ids[0]);
-      announce("Removed point added again");
-    });
+    this.#did(() => this.#bringBack([id], [place]));
   }
 
   addRegion(polygon: Polygon): void {
@@ -89,10 +82,17 @@ export class Edits {
     announce("Regions removed: points are kept everywhere");
   }
 
-  /** Ends all points and finds new ones. It cannot be undone. */
+  /** Ends all points and finds new ones. */
   clear(): void {
+    if (!this.#latest) return announce("There are no points yet");
+    const { id, xy } = this.#latest.points;
+    const places = Array.from(id, (_, i): Place => [xy[2 * i], xy[2 * i + 1]]);
     this.#connection?.clear();
     announce("All points cleared");
+    this.#did(() => {
+      this.#connection?.clear(); // of those found since
+      return this.#bringBack([...id], places);
+    });
   }
 
   async undo(): Promise<void> {
@@ -100,6 +100,20 @@ export class Edits {
     if (!last) return announce("There is nothing to undo");
     await last();
     this.changed();
+  }
+
+  /** Ended ids never come back; new points at their places do. */
+  async #bringBack(ids: number[], places: Place[]): Promise<void> {
+    const what = ids.length === 1 ? "point" : "points";
+    const added = await this.#try(`bring the ${what} back`, (connection) => connection.add(places));
+    if (!added) return;
+    for (const [i, id] of ids.entries()) this.#returned.set(id, added[i]);
+    announce(ids.length === 1 ? "Removed point added again" : `${ids.length} points added again`);
+  }
+
+  #idNow(id: number): number {
+    const returned = this.#returned.get(id);
+    return returned === undefined ? id : this.#idNow(returned);
   }
 
   #did(undo: () => void | Promise<void>): void {
