@@ -92,7 +92,11 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
 
   await page.click("#stop");
   const at = await seenSoFar(page);
-  await choose(page, "recording", { "tracks.ndjson": ndjson, "clip.webm": null });
+  const later = [ // as of a camera, whose clock began before its recording
+    { ...header, origin: 5000 },
+    ...results.map((result) => ({ ...result, timestamp: result.timestamp + 5000 })),
+  ].map((line) => `${JSON.stringify(line)}\n`).join("");
+  await choose(page, "recording", { "tracks.ndjson": later, "clip.webm": null });
   const replayed = await seenTracks(page, 10, at);
   const byId = new Map(results.map(({ seq, points }) => [seq, points.id]));
   assert.equal(await page.textContent("#state"), "Replay");
@@ -101,6 +105,14 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   await page.focus("#touch");
   await page.keyboard.press("c");
   await announced(page, /Nothing can be edited/);
+  await page.click("#record");
+  await seenTracks(page, 3, await seenSoFar(page));
+  await page.click("#record");
+  await page.waitForSelector('#record-files a[download$=".ndjson"]');
+  const [again] = (await offered(page, ".ndjson")).split("\n").map((line) =>
+    JSON.parse(line || "{}")
+  );
+  assert.equal(again.origin, 5000); // it belongs to the same video
   await page.click("#stop");
   await choose(page, "recording", {
     "tracks.ndjson": `${JSON.stringify(header)}\n{"type":"x"}\n`,

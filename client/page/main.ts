@@ -181,6 +181,7 @@ function source(): Source | undefined {
 function recorded() {
   const { label } = source() ?? {};
   if (label === undefined || !stage.shown) return undefined;
+  if (replay) return { label, origin: replay.recording.header.origin };
   // A file's frames have their place in it as their time; others begin with what is recorded first.
   return { label, origin: source() instanceof VideoFile ? 0 : undefined };
 }

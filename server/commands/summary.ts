@@ -46,9 +46,13 @@ export class Summary {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const lost = Array.from(this.#lost, ([reason, n]) => `${n} ${reason.replaceAll("_", " ")}`);
     console.error(
-      `Tracked ${this.#frames} frames of ${this.#size} on ${this.#engine.name} in ` +
+      `Tracked ${counted(this.#frames, "frame")} of ${this.#size} on ${this.#engine.name} in ` +
         `${seconds.toFixed(2)} s, ${(this.#frames / seconds).toFixed(0)} frames/s${andThose}\n` +
-        `${this.#found} points found, lost: ${lost.join(", ") || "none"}`,
+        `${counted(this.#found, "point")} found, lost: ${lost.join(", ") || "none"}`,
     );
   }
+}
+
+function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
