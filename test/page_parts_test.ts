@@ -105,17 +105,22 @@ Deno.test("every reason but reset has a shape of its own", () => {
 
 Deno.test("a recording is read as it was written, and found by its timestamps", async () => {
   const recorder = new TracksRecorder("clip", 1000);
-  for (let i = 0; i < 250; i++) recorder.add(resultOf(i, 1000 + 40 * i, i === 3 ? [[9, 2]] : []));
-  const { header, results } = await readRecording(await recorder.ndjson());
+  for (let i = 0; i < 250; i++) {
+    recorder.add(resultOf(i, 1000 + 40 * i, i === 3 ? [[9, 2]] : []), 41 * i);
+  }
+  const { header, results } = await readRecording(await recorder.ndjson(), "clip");
   assert.equal(header.origin, 1000);
   assert.equal(header.source, "clip");
   assert.equal(results.length, 250);
-  assert.deepEqual(results[249], resultOf(249, 1000 + 40 * 249));
-  assert.deepEqual(results[3].lost, resultOf(3, 0, [[9, 2]]).lost);
-  assert.equal(resultAt(results, 1000 + 40 * 7 + 15, 20), 7);
-  assert.equal(resultAt(results, 1000 + 40 * 7 + 25, 20), 8);
-  assert.equal(resultAt(results, 900, 20), -1);
+  assert.deepEqual(results[249].tracks, resultOf(249, 1000 + 40 * 249));
+  assert.deepEqual(results[3].tracks.lost, resultOf(3, 0, [[9, 2]]).lost);
+  assert.equal(resultAt(results, 40 * 7 + 15, 20), 7);
+  assert.equal(resultAt(results, 40 * 7 + 25, 20), 8);
+  assert.equal(resultAt(results, -100, 20), -1);
   assert.equal(resultAt(results, 1e9, 20), -1);
+  // In the video that was recorded with them, results are where they were drawn.
+  const { results: drawn } = await readRecording(await recorder.ndjson(), "recorded.webm");
+  assert.equal(drawn[100].at, 4100);
   const rows = (await (await recorder.csv()).text()).trim().split("\n");
   assert.equal(rows.length, 1 + 2 * 250 + 1);
   assert.ok(rows.includes("3,1120,9,,,,,,,,out_of_frame"));
@@ -133,7 +138,7 @@ Deno.test("a recording that is none names the line", async () => {
     ] as const
   ) {
     await assert.rejects(
-      readRecording(new Blob([text])),
+      readRecording(new Blob([text]), "clip.webm"),
       ({ remedy }: { remedy: string }) => line.test(remedy),
     );
   }

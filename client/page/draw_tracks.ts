@@ -105,9 +105,7 @@ function drawLost(strokes: Strokes, { lost }: Trails, { view, now, still }: Look
   }
 }
 
-/** From 0 to 1 with a slight overshoot. */
+/** From 0 to 1 with a slight overshoot; never below 0, which is no radius. */
 function pop(t: number): number {
-  if (t >= 1) return 1;
-  const rest = t - 1;
-  return 1 + 2.2 * rest ** 3 + 1.2 * rest ** 2;
+  return t >= 1 ? 1 : t * (4.2 - 5.4 * t + 2.2 * t * t);
 }

@@ -1,5 +1,9 @@
 import type { Connection, Tracks } from "../sdk/mod.ts";
 import { announce } from "./announce.ts";
+import type { Size } from "./frame_view.ts";
+
+/** Undoes an edit; `now` takes a place of then to where it is in the frames of now. */
+type Undo = (now: (place: Place) => Place) => void | Promise<void>;
 
 export type Place = [x: number, y: number];
 export type Polygon = Place[];
@@ -13,7 +17,7 @@ export class Edits {
   regions: Polygon[] = [];
   #connection: Connection | undefined;
   #latest: Tracks | undefined;
-  #undo: (() => void | Promise<void>)[] = [];
+  #undo: { undo: Undo; size: Size }[] = [];
   /** Ids of points that came back, by those they had before. */
   #returned = new Map<number, number>();
 
@@ -49,10 +53,9 @@ export class Edits {
     const before = this.#latest;
     this.#latest = tracks;
     if (!before || before.width === tracks.width && before.height === tracks.height) return;
-    const sx = tracks.width / before.width, sy = tracks.height / before.height;
-    this.#undo = []; // its places are of the other size
-    if (this.regions.length === 0) return this.changed();
-    this.#setRegions(this.regions.map((polygon) => polygon.map(([x, y]) => [x * sx, y * sy])));
+    if (this.regions.length === 0) return;
+    const now = scaling(before, tracks);
+    this.#setRegions(this.regions.map((polygon) => polygon.map(now)));
   }
 
   async add(place: Place): Promise<void> {
@@ -68,7 +71,7 @@ export class Edits {
   remove(id: number, place: Place): void {
     this.#connection?.remove([id]);
     announce(`Point removed at ${spoken(place)}`);
-    this.#did(() => this.#bringBack([id], [place]));
+    this.#did((now) => this.#bringBack([id], [now(place)]));
   }
 
   addRegion(polygon: Polygon): void {
@@ -89,16 +92,16 @@ export class Edits {
     const places = Array.from(id, (_, i): Place => [xy[2 * i], xy[2 * i + 1]]);
     this.#connection?.clear();
     announce("All points cleared");
-    this.#did(() => {
+    this.#did((now) => {
       this.#connection?.clear(); // of those found since
-      return this.#bringBack([...id], places);
+      return this.#bringBack([...id], places.map(now));
     });
   }
 
   async undo(): Promise<void> {
     const last = this.#undo.pop();
     if (!last) return announce("There is nothing to undo");
-    await last();
+    await last.undo(scaling(last.size, this.#latest!));
     this.changed();
   }
 
@@ -116,16 +119,17 @@ export class Edits {
     return returned === undefined ? id : this.#idNow(returned);
   }
 
-  #did(undo: () => void | Promise<void>): void {
-    this.#undo.push(undo);
+  #did(undo: Undo): void {
+    if (!this.#latest) return; // another scene has begun meanwhile
+    this.#undo.push({ undo, size: this.#latest });
     this.changed();
   }
 
   #changeRegions(regions: Polygon[]): void {
     const before = this.regions;
     this.#setRegions(regions);
-    this.#did(() => {
-      this.#setRegions(before);
+    this.#did((now) => {
+      this.#setRegions(before.map((polygon) => polygon.map(now)));
       announce(before.length === 0 ? "No region any more" : `${before.length} regions again`);
     });
   }
@@ -146,6 +150,12 @@ export class Edits {
       return undefined;
     }
   }
+}
+
+/** Takes a place in frames of one size to the same place of the picture in those of another. */
+function scaling(from: Size, to: Size): (place: Place) => Place {
+  const sx = to.width / from.width, sy = to.height / from.height;
+  return ([x, y]) => [(x + 0.5) * sx - 0.5, (y + 0.5) * sy - 0.5];
 }
 
 export function spoken([x, y]: Place): string {

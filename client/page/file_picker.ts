@@ -29,6 +29,10 @@ export function pickFiles(kind: FileKind): Promise<File[] | null> {
 /** What these files are to be played as; null where it cannot be told. */
 export function kindOf(files: File[]): FileKind | null {
   if (files.some(({ name }) => name.endsWith(".ndjson"))) return "recording";
-  if (files.some(({ type }) => type.startsWith("video/"))) return "video";
+  if (files.some(isVideo)) return "video";
   return files.some(({ type }) => type.startsWith("image/")) ? "images" : null;
+}
+
+export function isVideo({ type }: File): boolean {
+  return type.startsWith("video/");
 }

@@ -45,12 +45,19 @@ export class Live implements Disposable {
     if (this.capture) Object.assign(this.capture, this.#limits);
   }
 
-  /** Goes on with another source. Undefined where Stop or a later choice came first. */
+  /** Goes on with another source. Undefined where Stop or a later choice came first, also if it failed. */
   async use(open: () => Source | Promise<Source>): Promise<Source | undefined> {
     const asked = ++this.#asked;
+    const isUnwanted = () => this.#closed || asked !== this.#asked;
     this.#closeSource(); // first: many cameras cannot be opened twice
-    const source = await open();
-    if (this.#closed || asked !== this.#asked) {
+    let source: Source;
+    try {
+      source = await open();
+    } catch (error) {
+      if (isUnwanted()) return undefined;
+      throw error;
+    }
+    if (isUnwanted()) {
       source.close();
       return undefined;
     }

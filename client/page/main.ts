@@ -26,6 +26,8 @@ import { SourceChoice } from "./source_choice.ts";
 import { type Mode, Stage } from "./stage.ts";
 import { type Problem, Status } from "./status.ts";
 
+const TOO_MANY_FAILURES = 10;
+
 const params = takeParams();
 const stage = new Stage();
 new Picked(stage);
@@ -37,6 +39,7 @@ const choice = new SourceChoice({
   source: () => void (choice.kind === "recording" ? begin() : useSource()),
   files: () => choice.kind === "recording" || !live ? begin() : void useSource(),
   limits: applyLimits,
+  unplayable: () => status.mention("What was dropped is no video, image or recording"),
 });
 const start = byId("start", HTMLButtonElement);
 const stop = byId("stop", HTMLButtonElement);
@@ -49,6 +52,8 @@ let live: Live | undefined;
 let replay: Replay | undefined;
 /** Counts the runs: a replay that opens after a later run began is unwanted. */
 let runs = 0;
+/** Frames in a row that could not be sent. */
+let failures = 0;
 const panels = new Panels({
   configure: (change) => live?.connection.configure(change),
   place: (x, y) => stage.view && [stage.view.x(x), stage.view.y(y)],
@@ -85,10 +90,6 @@ if (params.autostart) begin();
 /** Start: connection and source open side by side. */
 function begin(): void {
   end();
-  if (choice.lacksFiles) {
-    status.idle();
-    return void choice.pick();
-  }
   if (choice.kind === "recording") return void beginReplay();
   const connection = connect(location.origin, { token: params.token, options: panels.changes() });
   live = new Live(connection, stage, (tracks, frame) => {
@@ -110,9 +111,12 @@ async function beginReplay(): Promise<void> {
   stop.disabled = false;
   status.connecting("Reading the recording…");
   try {
-    const opened = await Replay.open(choice.files, stage, shown);
+    const opened = await Replay.open(choice.files);
     if (run !== runs) return opened.close();
     replay = opened;
+    opened.source.onEnded(() => replay === opened && fail(sourceGone(opened.source.label)));
+    opened.play(stage, { shown, nothingFits: () => replay === opened && fail(NOTHING_FITS) });
+    status.live("Replay");
     showHold();
   } catch (error) {
     if (run === runs) fail(sourceProblem(error));
@@ -134,9 +138,8 @@ function end(): void {
 
 /** Opens the chosen source, at the start or in exchange for another. */
 async function useSource(): Promise<void> {
-  if (replay) return begin();
   const run = live;
-  if (!run) return;
+  if (!run) return stop.disabled ? undefined : begin(); // a replay runs, or is being read
   status.connecting(
     choice.kind === "camera" ? "Waiting for the camera: please allow it" : "Connecting…",
   );
@@ -150,7 +153,8 @@ async function useSource(): Promise<void> {
       if (run.source === source) fail(sourceGone(source.label));
     });
     panels.govern(run.capture!, run.connection);
-    run.capture?.on("error", (error) => console.warn(error.message));
+    failures = 0;
+    run.capture?.on("error", (error) => captureFailed(run, error));
     status.connecting("Waiting for the first points…");
   } catch (error) {
     if (run === live) fail(sourceProblem(error));
@@ -158,8 +162,16 @@ async function useSource(): Promise<void> {
   showHold();
 }
 
+/** One frame that cannot be sent may be the only one; after many, waiting does not help. */
+function captureFailed(run: Live, { message }: Error): void {
+  console.warn(message);
+  if (run !== live || ++failures < TOO_MANY_FAILURES) return;
+  fail({ title: "The picture cannot be sent", text: `${message}.` });
+}
+
 /** A result, whoever it came from, and its frame to look at meanwhile. */
 function shown(tracks: Tracks, frame: ImageBitmap | null): void {
+  failures = 0;
   panels.take(tracks, frame);
   recorder.result(tracks, frame);
   if (!status.isLive) status.live(live ? "Live" : "Replay");
@@ -205,6 +217,7 @@ function showHold(): void {
 function connectionState(state: ConnectionState): void {
   if (state.name === "reconnecting") status.reconnecting(state.error.message, state.inMs);
   else if (state.name === "closed" && state.error) fail(connectionProblem(state.error));
+  else if (state.name === "open" && status.isReconnecting) status.live("Live");
 }
 
 function fail(problem: Problem): void {
@@ -213,6 +226,11 @@ function fail(problem: Problem): void {
   status.problem(problem);
   if (hadFocus) retry.focus();
 }
+
+const NOTHING_FITS: Problem = {
+  title: "The recording is not of this video",
+  text: "None of its results is on a frame of it. Choose the video that belongs to it.",
+};
 
 function sourceGone(label: string): Problem {
   if (choice.kind !== "camera") {

@@ -21,7 +21,7 @@ export function takeParams(): Params {
   const url = new URL(location.href);
   const token = url.searchParams.get("token");
   if (token) {
-    sessionStorage.setItem(TOKEN_KEY, token);
+    keep(token);
     url.searchParams.delete("token");
     history.replaceState(null, "", url);
   }
@@ -33,6 +33,23 @@ export function takeParams(): Params {
     autostart: url.searchParams.get("autostart") === "1" && !isWrong,
     problems: isWrong ? [`Cannot set source to “${asked}”: allowed are ${SOURCES.join(", ")}`] : [],
     governor: url.searchParams.get("governor") !== "off",
-    token: sessionStorage.getItem(TOKEN_KEY) ?? undefined,
+    token: token || kept(),
   };
+}
+
+/** Where the page may store nothing, a reload asks for the token again. */
+function keep(token: string): void {
+  try {
+    sessionStorage.setItem(TOKEN_KEY, token);
+  } catch {
+    console.warn("The token is not kept for a reload: this page may not store anything");
+  }
+}
+
+function kept(): string | undefined {
+  try {
+    return sessionStorage.getItem(TOKEN_KEY) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -44,7 +44,7 @@ export class RecordPanel {
     if (this.#tracks.frames === 0 && this.#withVideo.checked) {
       this.#video = VideoRecorder.start(this.stage, frame, this.#withDrawing.checked);
     } else this.#video?.result(frame);
-    const isFull = !this.#tracks.add(tracks) || this.#video?.isFull;
+    const isFull = !this.#tracks.add(tracks, this.#video?.now) || this.#video?.isFull;
     const megabytes = (this.#tracks.bytes + (this.#video?.bytes ?? 0)) / 2 ** 20;
     setText(this.#status, `${this.#tracks.frames} frames, ${megabytes.toFixed(1)} MB`);
     if (isFull) void this.stop("The recording is full: it was stopped");

@@ -4,43 +4,50 @@ import { SourceError, type Tracks, tracksFromJson } from "../sdk/mod.ts";
 export interface Header {
   type: "recording";
   version: 1;
-  /** Label of the source. */
+  /** Label of the source: of a video file, its name. */
   source: string;
-  /** Timestamp of the results, in ms, at which the video that belongs to them begins. */
+  /** Timestamp of the results, in ms, at which the video begins that they are of. */
   origin: number;
   /** When it was recorded, ISO 8601. */
   date: string;
 }
 export const HEADER_TYPE = "recording";
 
-/** Recorded results in the order of their timestamps. */
+/** A result, and its place in a video in ms. */
+export interface Placed {
+  tracks: Tracks;
+  at: number;
+}
+
+/** Recorded results in the order of their places in the video they are replayed over. */
 export interface Recording {
   header: Header;
-  results: Tracks[];
+  results: Placed[];
 }
 
 /**
- * Reads a recording.
+ * Reads a recording, to be replayed over the video of this name: the video file that it is of,
+ * or the video that was recorded with it, in which results have places of their own.
  *
  * @throws {SourceError} that names the line that is wrong.
  */
-export async function readRecording(file: Blob): Promise<Recording> {
+export async function readRecording(file: Blob, video: string): Promise<Recording> {
   let header: Header | undefined;
-  const results: Tracks[] = [];
+  const results: Placed[] = [];
   let number = 0;
   for await (const line of linesOf(file)) {
     number++;
     if (line.trim() === "") continue;
     try {
       const value = JSON.parse(line);
-      if (header) results.push(tracksFromJson(value));
+      if (header) results.push(placed(value, header, video));
       else header = checked(value);
     } catch (error) {
       throw unreadable(`Line ${number}: ${(error as Error).message}.`, error);
     }
   }
   if (!header || results.length === 0) throw unreadable("It has no results.");
-  results.sort((a, b) => a.timestamp - b.timestamp);
+  results.sort((a, b) => a.at - b.at);
   return { header, results };
 }
 
@@ -51,15 +58,21 @@ function checked(value: Partial<Header> | null): Header {
   throw new Error("it is not the header of a recording of version 1");
 }
 
-/** The index of the result for this moment, the nearest within `tolerance` ms; −1 if there is none. */
-export function resultAt(results: Tracks[], timestamp: number, tolerance: number): number {
+function placed(value: { at?: unknown }, { source, origin }: Header, video: string): Placed {
+  const tracks = tracksFromJson(value);
+  const isRecorded = video !== source && typeof value.at === "number";
+  return { tracks, at: isRecorded ? value.at as number : tracks.timestamp - origin };
+}
+
+/** The index of the result at this place, the nearest within `tolerance` ms; −1 if there is none. */
+export function resultAt(results: Placed[], at: number, tolerance: number): number {
   let low = 0, high = results.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (results[middle].timestamp < timestamp) low = middle + 1;
+    if (results[middle].at < at) low = middle + 1;
     else high = middle;
   }
-  const off = (i: number) => Math.abs((results[i]?.timestamp ?? Infinity) - timestamp);
+  const off = (i: number) => Math.abs((results[i]?.at ?? Infinity) - at);
   const nearest = off(low - 1) < off(low) ? low - 1 : low;
   return off(nearest) <= tolerance ? nearest : -1;
 }

@@ -12,71 +12,85 @@ import type { Stage } from "./stage.ts";
 /** A result belongs to a video frame that is not farther off than this: half a frame at 25 a second. */
 const TOLERANCE_MS = 20;
 
+/** What a replay tells. */
+export interface ReplayEvents {
+  /** A result is shown, with its frame to look at meanwhile. */
+  shown(tracks: Tracks, frame: ImageBitmap): void;
+  /** The video has come to its end, and none of the results was on a frame of it. */
+  nothingFits(): void;
+}
+
 /**
  * A recording over its video, without a server: each video frame that has a
  * result is shown with it, the others are passed over.
  */
 export class Replay implements Disposable {
-  readonly #frames: Frames;
+  #stage: Stage | undefined;
+  #frames: Frames | undefined;
   #latest = -1;
+  #isFitting = false;
+  #timestamp = -Infinity;
   #closed = false;
 
-  private constructor(
-    readonly source: VideoFile,
-    readonly recording: Recording,
-    readonly stage: Stage,
-    readonly shown: (tracks: Tracks, frame: ImageBitmap) => void,
-  ) {
-    stage.show(source.picture);
-    this.#frames = watchFrames(source.picture, (_, timestamp) => void this.#show(timestamp));
-  }
+  private constructor(readonly source: VideoFile, readonly recording: Recording) {}
 
   /**
-   * Begins to play.
+   * Opens a recording and its video.
    *
-   * @param files a recording and its video
-   * @param shown called with each result that is shown, and its frame to look at meanwhile
    * @throws {SourceError} that says what is wrong and what helps.
    */
-  static async open(
-    files: File[],
-    stage: Stage,
-    shown: (tracks: Tracks, frame: ImageBitmap) => void,
-  ): Promise<Replay> {
-    const tracks = files.find(({ name }) => name.endsWith(".ndjson"));
-    const video = files.find(({ type }) => type.startsWith("video/"));
+  static async open(files: File[]): Promise<Replay> {
+    const tracks = files.find(isRecording);
+    const video = files.find((file) => !isRecording(file));
     if (!tracks || !video) {
       throw new SourceError("MissingFile", {
         message: "A recording is replayed over its video",
         remedy: "Choose both files together: the tracks (.ndjson) and the video they belong to.",
       });
     }
-    const recording = await readRecording(tracks);
-    return new Replay(await openVideo(video), recording, stage, shown);
+    const recording = await readRecording(tracks, video.name);
+    return new Replay(await openVideo(video), recording);
+  }
+
+  /** Plays on this stage until it is closed. */
+  play(stage: Stage, events: ReplayEvents): void {
+    this.#stage = stage;
+    stage.show(this.source.picture);
+    const seen = (_: number, timestamp: number) => void this.#show(timestamp, events);
+    this.#frames = watchFrames(this.source.picture, seen);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#frames[Symbol.dispose]();
+    this.#frames?.[Symbol.dispose]();
     this.source.close();
-    this.stage.clear();
+    this.#stage?.clear();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  async #show(timestamp: number): Promise<void> {
-    const { results, header } = this.recording;
-    const at = resultAt(results, timestamp + header.origin, TOLERANCE_MS);
+  async #show(timestamp: number, events: ReplayEvents): Promise<void> {
+    const beginsAnew = timestamp < this.#timestamp;
+    this.#timestamp = timestamp;
+    const { results } = this.recording;
+    const at = resultAt(results, timestamp, TOLERANCE_MS);
+    if (at >= 0) this.#isFitting = true;
+    else if (beginsAnew && !this.#isFitting) return events.nothingFits();
     if (at < 0 || at === this.#latest) return;
     // Trails do not lead over what was passed over.
-    const tracks = at === this.#latest + 1 ? results[at] : { ...results[at], reset: true };
+    const { tracks } = results[at];
+    const shown = at === this.#latest + 1 ? tracks : { ...tracks, reset: true };
     this.#latest = at;
     const frame = await createImageBitmap(this.source.picture);
     if (this.#closed) return frame.close();
-    this.shown(tracks, frame);
-    this.stage.result(tracks, frame); // and the frame is gone
+    events.shown(shown, frame);
+    this.#stage!.result(shown, frame);
   }
+}
+
+function isRecording({ name }: File): boolean {
+  return name.endsWith(".ndjson");
 }

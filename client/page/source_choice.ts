@@ -10,7 +10,7 @@ import {
 } from "../sdk/mod.ts";
 import { droppedFiles } from "./dropped_files.ts";
 import { byId, make } from "./elements.ts";
-import { type FileKind, kindOf, pickFiles } from "./file_picker.ts";
+import { type FileKind, isVideo, kindOf, pickFiles } from "./file_picker.ts";
 
 /** Sizes asked of the camera; the longest side is what is sent at most. */
 const RESOLUTIONS = [[320, 240], [640, 480], [960, 540], [1280, 720], [1920, 1080]];
@@ -36,6 +36,8 @@ export interface SourceEvents {
   files(): void;
   /** Other limits, which a running source can take. */
   limits(): void;
+  /** Files were dropped that cannot be played. */
+  unplayable(): void;
 }
 
 /** The choice of a source, of its files, of front or back, of a resolution and a rate. */
@@ -50,6 +52,8 @@ export class SourceChoice {
   #facing: "user" | "environment" = "user";
   /** What is in use: a file dialog that is cancelled changes nothing. */
   #value: string = "camera";
+  /** What the source in use was asked for. */
+  #openedRate = 0;
 
   constructor(readonly events: SourceEvents) {
     this.#list([]);
@@ -61,9 +65,8 @@ export class SourceChoice {
     this.#rate.value = String(DEFAULT_RATE);
     this.#source.addEventListener("change", () => void this.#chosen());
     this.#again.addEventListener("click", () => void this.pick());
-    for (const limit of [this.#resolution, this.#rate]) {
-      limit.addEventListener("change", () => this.#limited());
-    }
+    this.#resolution.addEventListener("change", () => this.#limited(true));
+    this.#rate.addEventListener("change", () => this.#limited(this.maxRate > this.#openedRate));
     this.#flip.addEventListener("click", () => {
       this.#facing = this.#facing === "user" ? "environment" : "user";
       this.#use("camera");
@@ -76,11 +79,6 @@ export class SourceChoice {
   get kind(): SourceKind {
     const kinds = ["screen", "sample", ...Object.keys(FILE_KINDS)];
     return kinds.includes(this.#value) ? this.#value as SourceKind : "camera";
-  }
-
-  /** True for a kind that cannot be opened before files are chosen. */
-  get lacksFiles(): boolean {
-    return this.kind in FILE_KINDS && this.files.length === 0;
   }
 
   get maxSide(): number {
@@ -113,9 +111,10 @@ export class SourceChoice {
     target.addEventListener("dragleave", (event) => drag(event, false));
     target.addEventListener("drop", async (event) => {
       drag(event, false);
-      const files = event.dataTransfer ? await droppedFiles(event.dataTransfer) : [];
+      const files = await droppedFiles(event.dataTransfer!).catch(() => []); // gone meanwhile
       const kind = kindOf(files);
       if (kind) this.#take(kind, files);
+      else this.events.unplayable();
     });
   }
 
@@ -123,13 +122,14 @@ export class SourceChoice {
   async open(): Promise<Source> {
     const [width, height] = this.#size();
     const { kind, maxRate: frameRate } = this;
+    this.#openedRate = frameRate;
     switch (kind) {
       case "sample":
         return openSample({ width, height });
       case "screen":
         return await openScreen({ frameRate });
       case "video":
-        return await openVideo(this.files.find(({ type }) => type.startsWith("video/"))!);
+        return await openVideo(this.files.find(isVideo) ?? this.files[0]);
       case "images":
       case "folder":
         return await openImages(this.files, { rate: frameRate });
@@ -194,9 +194,9 @@ export class SourceChoice {
     this.#again.hidden = !(this.#value in FILE_KINDS);
   }
 
-  /** Cameras and the sample have a size of their own, so they are opened anew. */
-  #limited(): void {
-    if (this.kind === "camera" || this.kind === "sample") this.events.source();
+  /** @param more cameras and the sample, which have a size and rate of their own, are opened anew */
+  #limited(more: boolean): void {
+    if (more && (this.kind === "camera" || this.kind === "sample")) this.events.source();
     else this.events.limits();
   }
 }

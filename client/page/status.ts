@@ -1,3 +1,4 @@
+import { announce } from "./announce.ts";
 import { byId, setText } from "./elements.ts";
 
 /** What the page is at; `data-state` of `#state`. */
@@ -11,6 +12,9 @@ export interface Problem {
   sampleHelps?: boolean;
 }
 
+/** How long something is mentioned. */
+const MENTIONED_MS = 6000;
+
 /** The state in words, and the card on the stage that belongs to it. */
 export class Status {
   readonly #state = byId("state", HTMLElement);
@@ -23,9 +27,14 @@ export class Status {
   readonly #useSample = byId("use-sample", HTMLButtonElement);
   readonly #banner = byId("banner", HTMLElement);
   #countdown: ReturnType<typeof setInterval> | undefined;
+  #mentioned: ReturnType<typeof setTimeout> | undefined;
 
   get isLive(): boolean {
     return this.#state.dataset.state === "live";
+  }
+
+  get isReconnecting(): boolean {
+    return this.#state.dataset.state === "reconnecting";
   }
 
   idle(): void {
@@ -57,6 +66,15 @@ export class Status {
     this.#banner.hidden = false;
   }
 
+  /** Says something for a while; what runs goes on. */
+  mention(text: string): void {
+    announce(text);
+    setText(this.#banner, text);
+    this.#banner.hidden = false;
+    clearTimeout(this.#mentioned);
+    this.#mentioned = setTimeout(() => this.#banner.hidden = true, MENTIONED_MS);
+  }
+
   problem({ title, text, sampleHelps = true }: Problem): void {
     this.#useSample.hidden = !sampleHelps;
     setText(this.#title, title);
@@ -66,6 +84,7 @@ export class Status {
 
   #enter(state: PageState, text: string, card?: HTMLElement): void {
     clearInterval(this.#countdown);
+    clearTimeout(this.#mentioned);
     this.#banner.hidden = true;
     for (const each of [this.#welcome, this.#waiting, this.#notice]) each.hidden = each !== card;
     this.#state.dataset.state = state;

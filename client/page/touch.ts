@@ -102,12 +102,12 @@ export class Touch {
 
   #press(event: PointerEvent): void {
     const { view } = this.stage;
-    if (event.button !== 0 || !view || !this.edits.arePossible) return;
+    if (event.button !== 0 || !event.isPrimary || !view || !this.edits.arePossible) return;
     this.cursor = null;
     const place = this.#place(event);
     if (!view.contains(this.#anywhere(event))) return;
     this.#surface.setPointerCapture(event.pointerId);
-    const held = event.pointerType === "touch"
+    const held = event.pointerType === "touch" && !this.#polygon
       ? setTimeout(() => this.#longPressed(), LONG_PRESS_MS)
       : undefined;
     this.#down = { pointer: event.pointerId, x: event.clientX, y: event.clientY, place, held };

@@ -7,9 +7,15 @@ const HEADER_BYTES = 64, POINT_BYTES = 32, LOST_BYTES = 5;
 /** Lines made without a pause for other things. */
 const CHUNK = 100;
 
+/** A result, and where it is in the video that is recorded with it, in ms; undefined without one. */
+interface Recorded {
+  tracks: Tracks;
+  at: number | undefined;
+}
+
 /** Keeps results as they came, up to {@linkcode MAX_BYTES}; text is made of them only at the end. */
 export class TracksRecorder {
-  readonly #results: Tracks[] = [];
+  readonly #results: Recorded[] = [];
   readonly #header: Header;
   #bytes = 0;
 
@@ -31,20 +37,24 @@ export class TracksRecorder {
     return this.#bytes;
   }
 
-  /** False where there is no more room, and the result was not taken. */
-  add(tracks: Tracks): boolean {
+  /**
+   * False where there is no more room, and the result was not taken.
+   *
+   * @param at ms from the beginning of the video that is recorded with it
+   */
+  add(tracks: Tracks, at?: number): boolean {
     const { points, lost } = tracks;
     const bytes = HEADER_BYTES + POINT_BYTES * points.id.length + LOST_BYTES * lost.id.length;
     if (this.#bytes + bytes > MAX_BYTES) return false;
     this.#bytes += bytes;
     if (Number.isNaN(this.#header.origin)) this.#header.origin = tracks.timestamp;
-    this.#results.push(tracks);
+    this.#results.push({ tracks, at });
     return true;
   }
 
-  /** A line for the header and one for each result, in the JSON form of the wire. */
+  /** A line for the header and one for each result, in the JSON form of the wire, with its `at`. */
   ndjson(): Promise<Blob> {
-    const line = (tracks: Tracks) => JSON.stringify(tracksToJson(tracks));
+    const line = ({ tracks, at }: Recorded) => JSON.stringify({ ...tracksToJson(tracks), at });
     return this.#write(JSON.stringify(this.#header), line, "application/x-ndjson");
   }
 
@@ -53,7 +63,7 @@ export class TracksRecorder {
     return this.#write("seq,timestamp,id,x,y,dx,dy,error,fb,age,lost", csvRows, "text/csv");
   }
 
-  async #write(head: string, lines: (tracks: Tracks) => string, type: string): Promise<Blob> {
+  async #write(head: string, lines: (result: Recorded) => string, type: string): Promise<Blob> {
     const parts: BlobPart[] = [`${head}\n`];
     for (let i = 0; i < this.#results.length; i += CHUNK) {
       const text = this.#results.slice(i, i + CHUNK).map(lines).filter(Boolean).join("\n");
@@ -64,7 +74,7 @@ export class TracksRecorder {
   }
 }
 
-function csvRows(tracks: Tracks): string {
+function csvRows({ tracks }: Recorded): string {
   const { seq, timestamp, points, lost } = tracksToJson(tracks);
   const { id, x, y, dx, dy, error, fb, age } = points;
   const live = id.map((id, i) =>

@@ -19,6 +19,7 @@ export class VideoRecorder {
   readonly #chunks: Blob[] = [];
   readonly #unpainted: () => void;
   readonly #withDrawing: boolean;
+  readonly #begun = performance.now();
   bytes = 0;
 
   /**
@@ -55,6 +56,11 @@ export class VideoRecorder {
   /** A result came, with this frame where it has one. */
   result(frame: ImageBitmap | null): void {
     if (!this.#withDrawing) this.#view.drawAlone(frame);
+  }
+
+  /** How long it has recorded, in ms: the place in it of what is drawn now. */
+  get now(): number {
+    return performance.now() - this.#begun;
   }
 
   get isFull(): boolean {

@@ -41,9 +41,9 @@ export class GovernorPanel {
     const { min, max, value } = this.#target;
     const problem = `Cannot set the target to “${value}”: allowed are ${min} to ${max} ms.`;
     setText(this.#error, isAllowed ? "" : problem);
-    if (!this.#governor || !isAllowed) return;
-    this.#governor.targetMs = this.#target.valueAsNumber;
+    if (!this.#governor) return;
     this.#governor.enabled = this.#enabled.checked;
+    if (isAllowed) this.#governor.targetMs = this.#target.valueAsNumber;
     this.#show();
   }
 

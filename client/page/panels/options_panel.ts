@@ -46,14 +46,7 @@ export class OptionsPanel {
   /** Shows the options in force; the address follows, so that a reload keeps them. */
   #show(options: Options): void {
     for (const [path, control] of this.#controls) control.show(valueOf(options, path));
-    const fragment = writeFragment(options);
-    if (location.hash !== (fragment && `#${fragment}`)) {
-      history.replaceState(
-        null,
-        "",
-        `${location.pathname}${location.search}${fragment && "#"}${fragment}`,
-      );
-    }
+    writeAddress(writeFragment(options));
     this.#link.hidden = true;
     setText(this.#copied, "");
   }
@@ -103,5 +96,16 @@ export class OptionsPanel {
       this.#link.select();
       setText(this.#copied, "Copy this link:");
     }
+  }
+}
+
+function writeAddress(fragment: string): void {
+  const hash = fragment && `#${fragment}`;
+  if (location.hash === hash) return;
+  try {
+    history.replaceState(null, "", `${location.pathname}${location.search}${hash}`);
+  } catch {
+    // Safari allows a hundred in half a minute, a threshold that is dragged asks for more; the
+    // next change that it allows is written whole.
   }
 }

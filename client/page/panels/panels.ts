@@ -29,7 +29,6 @@ export class Panels {
   readonly #flow = new FlowPanel();
   readonly #governor: GovernorPanel;
   readonly #understand: UnderstandPanel;
-  #unfollow = () => {};
 
   constructor({ configure, place, governor, problems }: PageSide) {
     this.#options = new TrackingOptions(configure);
@@ -50,11 +49,11 @@ export class Panels {
     connection.on("engine", (engine) => this.#readout.engine(engine));
     connection.on("configured", (options) => this.#options.show(options));
     this.#time.follow(connection);
-    this.#unfollow = this.#readout.follow(live);
+    this.#readout.follow(live);
   }
 
   leave(): void {
-    this.#unfollow();
+    this.#readout.leave();
     this.release();
     this.#understand.leave();
   }

@@ -51,6 +51,11 @@ export class PointInspector {
     this.#shownAt = -Infinity;
   }
 
+  /** The next frame is not the one after what was seen last. */
+  forgetFrame(): void {
+    this.#before = undefined;
+  }
+
   /** Takes a result, and its frame where there is one; the frame stays the caller's. */
   take(tracks: Tracks, frame: ImageBitmap | null): void {
     this.#latest = tracks;

@@ -20,14 +20,20 @@ export class Readout {
   readonly #engine = byId("engine", HTMLElement);
   readonly #engineReason = byId("engine-reason", HTMLElement);
   #shownAt = -Infinity;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** Follows `live` until the result is called. */
-  follow(live: Live): () => void {
-    const timer = setInterval(() => this.#update(live), UPDATE_MS);
-    return () => {
-      clearInterval(timer);
-      this.#rest();
-    };
+  /** Follows `live` until it is left. */
+  follow(live: Live): void {
+    this.#timer = setInterval(() => this.#update(live), UPDATE_MS);
+  }
+
+  /** Counts and round trip stay to be read; what was of the moment goes. */
+  leave(): void {
+    clearInterval(this.#timer);
+    setText(this.#points, "0");
+    const rates = [this.#captured, this.#sent, this.#answered, this.#bytesUp, this.#bytesDown];
+    for (const rate of rates) setText(rate, NONE);
+    this.#shownAt = -Infinity;
   }
 
   engine({ name, device, reason }: EngineInfo): void {
@@ -42,14 +48,6 @@ export class Readout {
     if (now - this.#shownAt < UPDATE_MS) return;
     this.#shownAt = now;
     setText(this.#points, String(points.id.length));
-  }
-
-  /** Counts and round trip stay to be read; what was of the moment goes. */
-  #rest(): void {
-    setText(this.#points, "0");
-    const rates = [this.#captured, this.#sent, this.#answered, this.#bytesUp, this.#bytesDown];
-    for (const rate of rates) setText(rate, NONE);
-    this.#shownAt = -Infinity;
   }
 
   #update({ connection, capture }: Live): void {

@@ -39,7 +39,10 @@ export class UnderstandPanel {
       ticks: [0, 0.01, 0.1, 1, 5, 20],
     }, options);
     byId("thresholds", HTMLElement).append(this.#error.element, this.#distance.element);
-    this.#panel.addEventListener("toggle", () => this.#mark.hide());
+    this.#panel.addEventListener("toggle", () => {
+      this.#mark.hide();
+      this.#inspector.forgetFrame();
+    });
     document.addEventListener("lkstream:hover", ({ detail }) => {
       if (detail && this.#panel.open) this.#inspector.look(detail.id);
     });
