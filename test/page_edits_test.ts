@@ -101,6 +101,9 @@ inPage("a finger adds a point, and pressed long it removes the nearest", {
   await touch(900);
   await page.waitForFunction(() => points.id.length === 0);
   await announced(page, /Point removed/);
+  await page.click("#polygon"); // where a long press is a corner too
+  await touch(900);
+  await announced(page, /^Corner 1 at /);
 });
 
 inPage(
@@ -109,6 +112,9 @@ inPage(
   async (page) => {
     await followSample(page);
     await drag(page, [100, 100], [300, 260]);
+    await allIn(page, [100, 100, 300, 260]);
+    await page.selectOption("#rate", { label: "15 / s" }); // the same scene goes on
+    await page.waitForTimeout(300);
     await allIn(page, [100, 100, 300, 260]);
     await page.click("#undo");
     await page.waitForFunction(() => points.xy.some((x, i) => i % 2 === 0 && x > 320));
@@ -134,6 +140,13 @@ inPage(
     await page.waitForFunction(() => seen.at(-1)!.size.join() === "320,240");
     await allIn(page, [50, 50, 250, 190]);
     await page.waitForFunction(() => points.id.length > 20);
+    await page.click("#clear-regions");
+    await page.selectOption("#resolution", { label: "640 × 480" });
+    await page.waitForFunction(() => seen.at(-1)!.size.join() === "640,480");
+    await page.click("#undo"); // of what was done in the other size
+    await allIn(page, [100, 100, 500, 380]);
+    await page.click("#undo");
+    await page.waitForFunction(() => points.xy.some((x, i) => i % 2 === 0 && x > 520));
   },
 );
 

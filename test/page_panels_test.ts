@@ -142,6 +142,18 @@ inPage("a preset changes the options of the running session", DESKTOP, async (pa
   await page.waitForFunction(() => location.hash === "");
 });
 
+inPage("options are in force where the address cannot follow", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    history.replaceState = () => {
+      throw new DOMException("More than 100 in 30 seconds", "SecurityError"); // as Safari does
+    };
+  });
+  await openLive(page);
+  await page.click("#options > summary");
+  await page.getByRole("button", { name: "OpenCV tutorial" }).click();
+  await nextTracks(page, ({ points }) => points.fb.length > 0 && points.fb.every(Number.isNaN));
+});
+
 inPage("the thresholds act at once, by keyboard too", DESKTOP, async (page) => {
   await openLive(page);
   await page.click("#understand > summary");
@@ -274,9 +286,13 @@ inPage("each stage of the latency is told and plotted", DESKTOP, async (page) =>
   await openLive(page);
   await page.click("#time > summary");
   await page.waitForFunction(() => document.querySelector("#time-total")!.textContent !== "–");
-  const stages = await page.locator("#stages tr").evaluateAll((rows) =>
-    rows.map((row) => [...row.children].map((cell) => cell.textContent!))
-  );
+  const { stages, total } = await page.evaluate(() => ({ // at once: they go on changing
+    stages: Array.from(
+      document.querySelectorAll("#stages tr"),
+      (row) => [...row.children].map((cell) => cell.textContent!),
+    ),
+    total: parseFloat(document.querySelector("#time-total")!.textContent!),
+  }));
   assert.deepEqual(
     stages.map(([name]) => name),
     "capture encode uplink queue decode track detect other downlink draw".split(" "),
@@ -286,7 +302,6 @@ inPage("each stage of the latency is told and plotted", DESKTOP, async (page) =>
     const at = stages.findIndex(([stage]) => stage === name);
     assert.ok(ms[at] > 0, `${name} takes ${ms[at]} ms`);
   }
-  const total = parseFloat(await text(page, "#time-total"));
   const sum = ms.reduce((sum, each) => sum + each);
   assert.ok(Math.abs(sum - total) <= 0.05 * ms.length + 0.05, `${sum} ms are not ${total} ms`);
   await becomesColoured(page, "#time-plot", 0.01);
@@ -350,6 +365,17 @@ inPage(
     assert.equal(await text(page, "#governor-rate"), "10 / s");
   },
 );
+
+inPage("the governor is switched off whatever its target reads", DESKTOP, async (page) => {
+  await page.goto(`${server.url}${LIVE}`);
+  await isLive(page);
+  await page.click("#governor > summary");
+  await page.fill("#governor-target", "");
+  await page.getByRole("switch", { name: "On" }).uncheck();
+  await page.waitForFunction(() =>
+    /switched off/.test(document.querySelector("#governor-reason")!.textContent!)
+  );
+});
 
 inPage("the address can begin with the governor off", DESKTOP, async (page) => {
   await page.goto(`${server.url}${LIVE}&governor=off`);

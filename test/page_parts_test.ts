@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { colourOf, SCALES } from "../client/page/colouring.ts";
+import { drawTracks } from "../client/page/draw_tracks.ts";
+import { DRAWING } from "../client/page/drawing.ts";
 import { FrameView } from "../client/page/frame_view.ts";
 import { labelOf, LOST_SHAPES } from "../client/page/lost_shapes.ts";
 import { nearestPoint } from "../client/page/nearest.ts";
@@ -7,6 +9,7 @@ import { readRecording, resultAt } from "../client/page/recording.ts";
 import { flowText } from "../client/page/panels/flow_panel.ts";
 import { packed, Strokes, unpacked, withAlpha } from "../client/page/strokes.ts";
 import { TracksRecorder } from "../client/page/tracks_recorder.ts";
+import { Trails } from "../client/page/trails.ts";
 import { LOST_REASONS, type PointColumns, type Tracks } from "../protocol/mod.ts";
 
 /** Points at these places, with what the columns are given beyond zeros. */
@@ -89,6 +92,22 @@ Deno.test("strokes keep what they are given, however many", () => {
   assert.deepEqual([...strokes.discs.floats.subarray(3996, 3999)], [999, 2, 3]);
   assert.equal(unpacked(strokes.discs.colours[3999]), "#10203080");
   assert.equal(unpacked(withAlpha(packed("#ffffff"), 0)), "#ffffff00");
+});
+
+Deno.test("a new point grows from nothing, never from less", () => {
+  const trails = new Trails();
+  const result = resultOf(1, 0);
+  trails.update(result, 5000);
+  const view = new FrameView({ width: 640, height: 480 }, { width: 640, height: 480 });
+  const radiusAfter = (ms: number) => {
+    const strokes = new Strokes();
+    const look = { drawing: DRAWING, view, unit: 1, now: 5000 + ms, still: false };
+    drawTracks(strokes, result.points, trails, { ...look, maxSegments: 6000 });
+    return strokes.discs.floats[2];
+  };
+  assert.equal(radiusAfter(0), 0); // a negative one would be an error of the canvas
+  for (const ms of [0.1, 1, 50, 150]) assert.ok(radiusAfter(ms) > 0);
+  assert.ok(Math.abs(radiusAfter(219.9) - radiusAfter(1e4)) < 0.01);
 });
 
 Deno.test("the median flow is told as left or right, up or down", () => {

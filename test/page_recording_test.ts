@@ -1,16 +1,26 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import type { Tracks } from "../protocol/mod.ts";
 import {
   DESKTOP,
   GOVERNOR_OFF,
   inPage,
+  isLive,
   pointsAbove,
   seenSoFar,
   seenTracks,
   server,
   watchTracks,
 } from "./lib/page.ts";
-import { announced, choose, EDITS, followStill, keepPoints, makeVideo } from "./lib/stage.ts";
+import {
+  announced,
+  choose,
+  EDITS,
+  followSample,
+  followStill,
+  keepPoints,
+  makeVideo,
+} from "./lib/stage.ts";
 
 /** Records a second of a still; how far the video is from it at the points, in grey levels. */
 async function recordedOff(page: Page): Promise<number> {
@@ -120,4 +130,95 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   });
   await page.waitForSelector("#state[data-state=error]");
   assert.match((await page.textContent("#notice-text"))!, /Line 2/);
+});
+
+/** The tracks and the picture, recorded for so many results. */
+async function record(page: Page, results: number): Promise<string> {
+  await page.getByRole("heading", { name: "Record" }).click();
+  await page.uncheck("#record-drawing");
+  await page.click("#record");
+  await seenTracks(page, results, await seenSoFar(page));
+  await page.click("#record");
+  await page.waitForSelector('#record-files a[download$=".csv"]');
+  await page.evaluate(async () => {
+    const link = document.querySelector<HTMLAnchorElement>('#record-files a[download$=".webm"]')!;
+    globalThis.video = await (await fetch(link.href)).blob();
+  });
+  return await offered(page, ".ndjson");
+}
+
+inPage("a recording is replayed over the video recorded with it", {
+  ...DESKTOP,
+  bypassCSP: true, // to read the recorded video back
+}, async (page) => {
+  await followSample(page);
+  await watchTracks(page);
+  const ndjson = await record(page, 40);
+  const [, ...results] = ndjson.trim().split("\n").map((line) => JSON.parse(line));
+  for (const [i, { at }] of results.entries()) assert.ok(i === 0 || at > results[i - 1].at);
+  await page.click("#stop");
+  const before = await seenSoFar(page);
+  await choose(page, "recording", { "tracks.ndjson": ndjson, "any name.webm": null });
+  const replayed = await seenTracks(page, 20, before);
+  const ids = new Map(results.map(({ seq, points }) => [seq, points.id]));
+  for (const { seq, ids: shown } of replayed) assert.deepEqual(shown, ids.get(seq));
+  await page.click("#stop");
+  assert.equal(await page.textContent("#points"), "0");
+});
+
+inPage("a recording of another video is told", DESKTOP, async (page) => {
+  await page.goto(server.url + GOVERNOR_OFF);
+  await makeVideo(page, 1);
+  const [header, result] = [
+    { type: "recording", version: 1, source: "other.webm", origin: 0, date: "" },
+    await oneResult(page),
+  ];
+  const ndjson = [header, { ...result, timestamp: 1e6 }].map((line) => JSON.stringify(line));
+  await choose(page, "recording", { "tracks.ndjson": ndjson.join("\n"), "clip.webm": null });
+  await page.waitForSelector("#state[data-state=error]");
+  assert.match((await page.textContent("#notice-title"))!, /not of this video/);
+});
+
+/** A result in the JSON form of the wire. */
+function oneResult(page: Page): Promise<Record<string, unknown>> {
+  return page.evaluate(async () => {
+    const { connect, openSample, tracksToJson } = await import(`${location.origin}/lkstream.js`);
+    using sample = openSample();
+    using connection = connect(location.origin);
+    connection.attach(sample.picture);
+    return await new Promise((done) =>
+      connection.on("tracks", (tracks: Tracks) => done(tracksToJson(tracks)))
+    );
+  });
+}
+
+inPage("what is chosen while a recording is read comes instead of it", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    const { stream } = Blob.prototype;
+    Blob.prototype.stream = function () {
+      const slow = new TransformStream({
+        async transform(chunk, controller) {
+          await new Promise((later) => addEventListener("read-on", later, { once: true }));
+          controller.enqueue(chunk);
+        },
+      });
+      return stream.call(this).pipeThrough(slow);
+    };
+  });
+  await page.goto(server.url + GOVERNOR_OFF);
+  await watchTracks(page);
+  await makeVideo(page, 1);
+  const header = '{"type":"recording","version":1,"source":"clip.webm","origin":0,"date":""}';
+  const result = JSON.stringify(await oneResult(page));
+  await choose(page, "recording", {
+    "tracks.ndjson": `${header}\n${result}\n`,
+    "clip.webm": null,
+  });
+  await page.waitForFunction(() => /Reading/.test(document.body.innerText));
+  await page.selectOption("#source", "sample");
+  await isLive(page);
+  await page.evaluate(() => dispatchEvent(new Event("read-on")));
+  await seenTracks(page, 10, await seenSoFar(page));
+  assert.equal(await page.textContent("#state"), "Live");
+  assert.equal(await page.locator("#stage > canvas:not(#overlay)").count(), 1); // the sample's
 });

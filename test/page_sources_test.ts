@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  browser,
   DESKTOP,
   GOVERNOR_OFF,
   inPage,
@@ -10,6 +11,7 @@ import {
   server,
   watchTracks,
 } from "./lib/page.ts";
+import { start } from "./lib/running.ts";
 import { choose, dropImages, keepPoints, makeVideo } from "./lib/stage.ts";
 
 inPage("a video file plays, is held, and begins anew at its end", DESKTOP, async (page) => {
@@ -36,6 +38,71 @@ inPage("what is no video is explained, with what helps", DESKTOP, async (page) =
   await page.goto(server.url + GOVERNOR_OFF);
   await choose(page, "video", { "no.webm": "this is text" });
   await page.waitForSelector("#state[data-state=error]");
+  assert.match((await page.textContent("#notice-title"))!, /video/);
+});
+
+inPage("what cannot be played is told, and what runs goes on", DESKTOP, async (page) => {
+  await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
+  await isLive(page);
+  await page.evaluate(() => {
+    const dropped = new DataTransfer();
+    dropped.items.add(new File(["text"], "notes.txt", { type: "text/plain" }));
+    const drop = new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true });
+    document.querySelector("#stage")!.dispatchEvent(drop);
+  });
+  await page.waitForSelector("#banner:not([hidden])");
+  assert.match((await page.textContent("#banner"))!, /no video, image or recording/);
+  await watchTracks(page);
+  await seenTracks(page, 3);
+  await page.waitForSelector("#banner", { state: "hidden" });
+});
+
+inPage("a source that fails after another was chosen stops nothing", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = () =>
+      new Promise((_, reject) => {
+        const denied = new DOMException("denied", "NotAllowedError");
+        addEventListener("deny", () => reject(denied));
+      });
+  });
+  await page.goto(server.url + GOVERNOR_OFF);
+  await watchTracks(page);
+  await page.click("#start");
+  await page.selectOption("#source", "sample");
+  await isLive(page);
+  await page.evaluate(() => dispatchEvent(new Event("deny")));
+  await seenTracks(page, 5, await seenSoFar(page));
+  assert.equal(await page.getAttribute("#state", "data-state"), "live");
+});
+
+inPage("a picture that cannot be sent is told", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    globalThis.createImageBitmap = () =>
+      Promise.reject(new DOMException("The source is not clean", "SecurityError"));
+  });
+  await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
+  await page.waitForSelector("#state[data-state=error]");
+  assert.equal(await page.textContent("#notice-title"), "The picture cannot be sent");
+  assert.match((await page.textContent("#notice-text"))!, /not clean/);
+});
+
+Deno.test("browser: a server that comes back is told also while the source is held", async () => {
+  let own = await start();
+  const page = await browser.newPage(DESKTOP);
+  try {
+    await page.goto(own.url + GOVERNOR_OFF);
+    await dropImages(page, { 1: 0, 2: 0.1, 3: 0.2 });
+    await isLive(page);
+    await page.click("#hold");
+    await own.stop();
+    await page.waitForSelector("#state[data-state=reconnecting]");
+    own = await start({ port: Number(new URL(own.url).port) });
+    await isLive(page, 20_000);
+    assert.equal(await page.isHidden("#banner"), true);
+  } finally {
+    await page.close();
+    await own.stop();
+  }
 });
 
 inPage(
