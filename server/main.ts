@@ -10,7 +10,7 @@ function config(): Config {
     if (config) return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    console.error(`${error.message}\n\n${helpText()}`);
+    console.error(`${error.message}\n--help tells the flags`);
     Deno.exit(2);
   }
   console.log(helpText());

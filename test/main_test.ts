@@ -97,11 +97,21 @@ Deno.test("main: beyond this machine without a token it does not start, unless o
   await assert.rejects(start({ args: ["--host", "0.0.0.0"] }), /without a token.*--open/);
 });
 
-Deno.test("main: a bad flag exits with 2 and says what is allowed", async () => {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "start", "--port", "high"],
-    cwd: new URL("../", import.meta.url),
-  }).output();
-  assert.equal(code, 2);
-  assert.match(new TextDecoder().decode(stderr), /--port.*"high".*0 to 65535/);
+Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and where the flags are told", async () => {
+  for (
+    const [args, wrong] of [
+      [["--port", "high"], /^Cannot set --port .*"high".*0 to 65535$/],
+      [["--prot", "8000"], /^Cannot read the command line: .*--prot/],
+    ] as const
+  ) {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "start", ...args],
+      cwd: new URL("../", import.meta.url),
+    }).output();
+    assert.equal(code, 2);
+    const lines = new TextDecoder().decode(stderr).trimEnd().split("\n");
+    assert.match(lines.at(-2)!, wrong);
+    assert.equal(lines.at(-1), "--help tells the flags");
+    assert.ok(!lines.some((line) => /^Usage:/.test(line)));
+  }
 });
