@@ -65,6 +65,12 @@ interface Serving {
   examination?: Promise<void>;
 }
 
+/** A candidate that does not run. */
+interface PassedOver {
+  name: EngineInfo["name"];
+  error: unknown;
+}
+
 /** A sequence and the engine that it is of. */
 interface Placed {
   serving: Serving;
@@ -93,15 +99,16 @@ export class FailoverEngine implements FlowEngine {
   /**
    * Opens the first candidate that runs.
    *
-   * @throws {EngineError} where none does, with the reason of each.
+   * @throws {EngineError} where none does, with the reason of each; of a sole one, its own error.
    */
   static async start(options: FailoverOptions): Promise<FailoverEngine> {
     const engine = new FailoverEngine(options);
     const passedOver = await engine.#takeNext([options.reason]);
     if (engine.isReady) return engine;
     await engine.close();
-    const names = options.candidates.map(({ name }) => name).join(", ");
-    throw new EngineError(`Cannot run ${names} here: ${passedOver.join("; ")}`);
+    if (passedOver.length === 1) throw passedOver[0].error;
+    const names = passedOver.map(({ name }) => name).join(", ");
+    throw new EngineError(`Cannot run ${names} here: ${passedOver.map(whyNot).join("; ")}`);
   }
 
   private constructor(options: FailoverOptions) {
@@ -211,16 +218,16 @@ export class FailoverEngine implements FlowEngine {
     });
   }
 
-  /** Opens the first candidate that runs. @returns why others do not */
-  async #takeNext(reasons: string[]): Promise<string[]> {
-    const passedOver: string[] = [];
+  /** Opens the first candidate that runs. @returns those before it */
+  async #takeNext(reasons: string[]): Promise<PassedOver[]> {
+    const passedOver: PassedOver[] = [];
     for (const [rank, { name }] of this.#options.candidates.entries()) {
       if (this.#resting.has(rank)) continue;
       try {
-        await this.#take(rank, [...reasons, ...passedOver].join("; "));
+        await this.#take(rank, [...reasons, ...passedOver.map(whyNot)].join("; "));
         return passedOver;
       } catch (error) {
-        passedOver.push(`no ${name}: ${messageOf(error)}`);
+        passedOver.push({ name, error });
       }
     }
     return passedOver;
@@ -364,6 +371,8 @@ function abandon(sequence: FlowSequence): void {
   sequence[Symbol.asyncDispose]().then(() => {}, () => {});
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Part of a reason; the native library's sentence, which names the engine itself, would do so again. */
+function whyNot({ name, error }: PassedOver): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return `no ${name}: ${message.replace(`Cannot use engine ${name}: `, "").replace(/\.$/, "")}`;
 }
