@@ -262,6 +262,27 @@ Deno.test("failover: after a pause the first engine is tried, and takes over whe
     assert.equal(events.at(-1), "cuda goes on");
   }, { retryMs: 20 }));
 
+Deno.test("failover: pauses grow while it fails soon, and begin anew once it has served for one", () =>
+  withTrials(async (engine, [cuda], events) => {
+    await using sequence = engine.open();
+    await advance(sequence);
+    /** Has cuda fail, and says how long it is away. */
+    const away = async () => {
+      cuda.mood = "fails";
+      for (let i = 0; i < 2; i++) await assert.rejects(advance(sequence), EngineError);
+      await advance(sequence); // the third, on the next engine
+      cuda.mood = "well";
+      const began = performance.now();
+      await until(() => events.at(-1) === "cuda goes on");
+      return performance.now() - began;
+    };
+    const slack = 5; // the pause begins a little before `began`
+    assert.ok(await away() > 200 - slack);
+    assert.ok(await away() > 400 - slack);
+    await new Promise((served) => setTimeout(served, 450));
+    assert.ok(await away() < 400); // not 800
+  }, { retryMs: 200 }));
+
 Deno.test("failover: where all fail, frames fail at once and the engine is not ready, until one runs", () =>
   withTrials(async (engine, trials) => {
     await using sequence = engine.open();

@@ -30,7 +30,10 @@ export interface FailoverOptions {
   reason: string;
   /** A call that takes longer takes its engine out. */
   deadlineMs: number;
-  /** A failed engine is tried again after this, and after twice as long each time it fails again. */
+  /**
+   * A failed engine is tried again after this, and after twice as long each time it fails again
+   * before it has served for as long as it rested.
+   */
   retryMs?: number;
 }
 
@@ -60,6 +63,8 @@ const PROBE_OPTIONS = {
 interface Serving {
   readonly engine: FlowEngine;
   readonly rank: number;
+  /** By `performance.now()`. */
+  readonly since: number;
   failures: number;
   /** Runs while it is found out whether the engine answers at all. */
   examination?: Promise<void>;
@@ -87,8 +92,8 @@ export class FailoverEngine implements FlowEngine {
   events: EngineEvents = { failed() {}, changed() {} };
   readonly #options: Required<FailoverOptions>;
   readonly #deadlines: Deadlines;
-  /** How often each candidate was taken out. */
-  readonly #failed = new Map<number, number>();
+  /** How often each candidate failed in a row, and its pause after the last time. */
+  readonly #failed = new Map<number, { times: number; pauseMs: number }>();
   /** Those that are not tried before their pause is over. */
   readonly #resting = new Map<number, ReturnType<typeof setTimeout> | undefined>();
   #serving: Serving | null = null;
@@ -197,13 +202,14 @@ export class FailoverEngine implements FlowEngine {
   #takeOut(serving: Serving, { message }: Error): void {
     if (this.#serving !== serving || this.#closed) return;
     const { name } = serving.engine.info;
+    const servedMs = performance.now() - serving.since;
     this.#serving = null;
     retire(serving);
     this.events.failed(name, message);
     this.#resting.set(serving.rank, undefined);
     this.#switch(async () => {
       await this.#takeNext([`${name} failed: ${message}`]);
-      this.#rest(serving.rank);
+      this.#rest(serving.rank, servedMs);
     });
   }
 
@@ -244,26 +250,27 @@ export class FailoverEngine implements FlowEngine {
     }
     if (this.#closed) return await engine.close();
     const before = this.#serving;
-    this.#serving = { engine, rank, failures: 0 };
+    this.#serving = { engine, rank, since: performance.now(), failures: 0 };
     this.#info = engine.info;
     if (before) retire(before);
   }
 
-  /** Tries a candidate again after a pause. */
-  #rest(rank: number): void {
+  /** Tries a candidate again after a pause. One that served as long as its last pause begins anew. */
+  #rest(rank: number, servedMs: number): void {
     if (this.#closed) return;
-    const failed = this.#failed.get(rank) ?? 0;
-    this.#failed.set(rank, failed + 1);
-    const usual = this.#options.retryMs * 2 ** failed;
-    const pause = Math.min(this.isReady ? usual : usual * ALONE, LONGEST_RETRY_MS);
-    this.#resting.set(rank, setTimeout(() => void this.#retry(rank), pause));
+    const last = this.#failed.get(rank);
+    const times = last && servedMs < last.pauseMs ? last.times : 0;
+    const usual = this.#options.retryMs * 2 ** times;
+    const pauseMs = Math.min(this.isReady ? usual : usual * ALONE, LONGEST_RETRY_MS);
+    this.#failed.set(rank, { times: times + 1, pauseMs });
+    this.#resting.set(rank, setTimeout(() => void this.#retry(rank), pauseMs));
   }
 
   async #retry(rank: number): Promise<void> {
     this.#resting.delete(rank);
     while (this.#switching) await this.#switching;
     if (this.#closed || this.#serving && this.#serving.rank <= rank) return;
-    this.#switch(() => this.#take(rank, "it runs again").catch(() => this.#rest(rank)));
+    this.#switch(() => this.#take(rank, "it runs again").catch(() => this.#rest(rank, 0)));
   }
 }
 
