@@ -9,6 +9,7 @@ import {
 } from "../server/engines/engine.ts";
 import { type Candidate, FailoverEngine } from "../server/engines/failover.ts";
 import { DEFAULT_LIMITS } from "../server/limits.ts";
+import { Gate } from "../server/engines/gate.ts";
 import { serve } from "../server/http.ts";
 import { createWasmEngine } from "../wasm/mod.ts";
 import { Client } from "./lib/client.ts";
@@ -38,9 +39,12 @@ class Trial implements Candidate {
   /** So many calls go well before one hangs. */
   wellFor = Infinity;
   runsHere = true;
+  callsAtOnce?: number;
   created = 0;
   closed = 0;
   opened = 0;
+  /** Calls that were made. */
+  begun = 0;
   #hanging: (() => void)[] = [];
 
   constructor(readonly name: "cuda" | "cpu" | "wasm") {}
@@ -50,6 +54,7 @@ class Trial implements Candidate {
     this.created++;
     return {
       info: { name: this.name, device: "trial", reason },
+      callsAtOnce: this.callsAtOnce,
       open: () => {
         this.opened++;
         return this.#sequence();
@@ -69,6 +74,7 @@ class Trial implements Candidate {
   #sequence(): FlowSequence {
     const wrapped = new ScriptedSequence(Array.from({ length: 99 }, () => ({ corners: [[5, 5]] })));
     const minded = async <T>(call: () => Promise<T>): Promise<T> => {
+      this.begun++;
       if (this.mood === "fails") throw new EngineError(`the ${this.name} engine is told to fail`);
       if (this.mood === "refuses") throw new CallError("the call is wrong");
       if (this.wellFor-- === 0) this.mood = "hangs";
@@ -216,6 +222,69 @@ Deno.test("failover: a frame that two engines take too long for is not given to 
     cpu.wellFor = 2; // its probe
     await assert.rejects(advance(sequence), DeadlineError);
   }));
+
+/** Works on two calls at once, as Deno's thread pool does on 32: the others wait inside of it. */
+class Pooled extends ScriptedEngine {
+  readonly callsAtOnce = 2;
+  readonly begun: number[] = [];
+  readonly #pool = new Gate(2);
+
+  override open(): ScriptedSequence {
+    const sequence = super.open();
+    const advance = sequence.advance.bind(sequence);
+    sequence.advance = (frame, points, options) =>
+      this.#pool.pass(async () => {
+        this.begun.push(points.length); // which tells the calls apart
+        const ms = points.length === 0 ? 0 : DEADLINE_MS * (points.length <= 8 ? 0.7 : 0.1);
+        await new Promise((later) => setTimeout(later, ms));
+        return await advance(frame, points, options);
+      });
+    return sequence;
+  }
+}
+
+Deno.test("failover: calls wait for their turn in order, and none is late for it", async () => {
+  const pooled = new Pooled();
+  const engine = await FailoverEngine.start({
+    candidates: [{ name: "wasm", create: () => pooled }],
+    reason: "a test",
+    deadlineMs: DEADLINE_MS,
+  });
+  pooled.begun.length = 0; // the probe's
+  const lengths = Array.from({ length: 12 }, (_, i) => 2 * (i + 1)); // four heavy ones, then light ones
+  const sequences = lengths.map(() => engine.open());
+  try {
+    await Promise.all(
+      sequences.map((sequence, i) => sequence.advance(JPEG, new Float32Array(lengths[i]), OPTIONS)),
+    );
+    assert.deepEqual(pooled.begun, lengths);
+  } finally {
+    for (const sequence of sequences) await sequence[Symbol.asyncDispose]();
+    await engine.close();
+  }
+});
+
+Deno.test("failover: where a call hangs, those that wait for its turn go on with the next engine", () =>
+  withTrials(async (engine, [cuda, cpu], events) => {
+    const sequences = Array.from({ length: 5 }, () => engine.open());
+    const before = cuda.begun;
+    cuda.mood = "hangs";
+    await Promise.all(sequences.map(advance));
+    assert.equal(cuda.begun - before, 3); // the first, the probe, and who came in when the first was late
+    assert.equal(cpu.begun, 2 + 5); // its probe, and all of them
+    assert.match(events.join("; "), /^cuda failed: .*longer than 100 ms; cpu goes on$/);
+  }, { prepare: ([cuda]) => cuda.callsAtOnce = 1 }));
+
+Deno.test("failover: a call that never ends does not keep others from an engine that answers", () =>
+  withTrials(async (engine, [cuda], events) => {
+    await using sequence = engine.open();
+    await using other = engine.open();
+    cuda.mood = "hangs once";
+    const [late, waited] = await Promise.allSettled([advance(sequence), advance(other)]);
+    assert.equal(late.status, "rejected");
+    assert.equal(waited.status, "fulfilled");
+    assert.deepEqual(events, []);
+  }, { prepare: ([cuda]) => cuda.callsAtOnce = 1 }));
 
 Deno.test("failover: a detection after the engine was changed is done by the next one", () =>
   withTrials(async (engine, [cuda]) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ABI_VERSION, STRUCT_BYTES, SYMBOLS } from "../server/engines/ffi.ts";
+import { ABI_VERSION, CALLS_AT_ONCE, STRUCT_BYTES, SYMBOLS } from "../server/engines/ffi.ts";
 
 const HEADER = await Deno.readTextFile(new URL("../native/include/lkstream.h", import.meta.url));
 
@@ -49,4 +49,29 @@ Deno.test("ffi: version, struct sizes and offsets are the header's", () => {
     assert.deepEqual(offsets, offsets.map((_, i) => 4 * i), `offsets of lk_${name}`);
     assert.equal(4 * offsets.length, bytes, `bytes of lk_${name}`);
   }
+});
+
+Deno.test({
+  name: "ffi: beside as many calls as go on at once, Deno has a thread for a probe",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const libc = Deno.dlopen("libc.so.6", {
+      sem_init: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+      sem_wait: { parameters: ["buffer"], result: "i32", nonblocking: true },
+      sem_post: { parameters: ["buffer"], result: "i32" },
+      getpid: { parameters: [], result: "i32", nonblocking: true },
+    });
+    const semaphore = new Uint8Array(32);
+    libc.symbols.sem_init(semaphore, 0, 0);
+    const calls = Array.from({ length: CALLS_AT_ONCE }, () => libc.symbols.sem_wait(semaphore));
+    const probe = libc.symbols.getpid();
+    const late = Promise.withResolvers<number>();
+    const timer = setTimeout(() => late.resolve(NaN), 5000);
+    const answer = await Promise.race([probe, late.promise]);
+    clearTimeout(timer);
+    calls.forEach(() => libc.symbols.sem_post(semaphore));
+    await Promise.all([...calls, probe]);
+    libc.close();
+    assert.equal(answer, Deno.pid);
+  },
 });

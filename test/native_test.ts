@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EngineError } from "../server/engines/engine.ts";
+import { CALLS_AT_ONCE } from "../server/engines/ffi.ts";
 import { createNativeEngine } from "../server/engines/native.ts";
 import { builtLibrary, selectEngine } from "../server/engines/select.ts";
 import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./contract.ts";
@@ -72,6 +73,12 @@ nativeTest("what it decodes is counted", async () => {
   assert.equal(engine.counters!()!.jpegsOnCpu, 3);
   await engine.close();
   assert.equal(engine.counters!(), null);
+});
+
+nativeTest("it tells how many calls go on at once", async () => {
+  const engine = cpu();
+  assert.equal(engine.callsAtOnce, CALLS_AT_ONCE);
+  await engine.close();
 });
 
 nativeTest("64 sequences at once give what one alone gives", async () => {

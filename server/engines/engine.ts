@@ -7,6 +7,8 @@ import type { EngineInfo } from "../../protocol/mod.ts";
  */
 export interface FlowEngine {
   readonly info: EngineInfo;
+  /** More than these would wait inside of it, where their deadline runs; without it, none would. */
+  readonly callsAtOnce?: number;
   /** A new sequence: no frame yet. */
   open(): FlowSequence;
   /** What it has done since it was opened; engines that count nothing have none. */

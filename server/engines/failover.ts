@@ -15,6 +15,7 @@ import {
   type Mask,
 } from "./engine.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Gate } from "./gate.ts";
 
 /** An engine that may be opened, again too after it failed. */
 export interface Candidate {
@@ -62,6 +63,8 @@ const PROBE_OPTIONS = {
 
 interface Serving {
   readonly engine: FlowEngine;
+  /** Where calls wait for their turn; probes do not. */
+  readonly gate: Gate;
   readonly rank: number;
   /** By `performance.now()`. */
   readonly since: number;
@@ -157,13 +160,15 @@ export class FailoverEngine implements FlowEngine {
   }
 
   /**
-   * Waits for a call, no longer than the deadline, and takes the engine out where that is due.
+   * Makes a call in its turn, waits no longer than the deadline from then on, and takes the engine
+   * out where that is due. The turn of a late call ends, though the call may go on: one that never
+   * ends must not keep others waiting.
    *
    * @throws {DeadlineError} where the call takes too long, though the engine answers others.
    */
-  async guard<T>(serving: Serving, call: Promise<T>): Promise<T> {
+  async guard<T>(serving: Serving, call: () => Promise<T>): Promise<T> {
     try {
-      const result = await this.#deadlines.guard(serving.engine.info.name, call);
+      const result = await serving.gate.pass(() => this.#begin(serving, call));
       serving.failures = 0;
       return result;
     } catch (error) {
@@ -176,6 +181,13 @@ export class FailoverEngine implements FlowEngine {
       }
       throw error;
     }
+  }
+
+  /** @throws {EngineError} where the engine was taken out while the call waited. */
+  #begin<T>(serving: Serving, call: () => Promise<T>): Promise<T> {
+    const { name } = serving.engine.info;
+    if (this.isServing(serving)) return this.#deadlines.guard(name, call());
+    throw new EngineError(`Cannot use the ${name} engine: it was taken out`);
   }
 
   /** A call that was too much work is its client's matter; an engine that answers nobody is taken out. */
@@ -250,7 +262,8 @@ export class FailoverEngine implements FlowEngine {
     }
     if (this.#closed) return await engine.close();
     const before = this.#serving;
-    this.#serving = { engine, rank, since: performance.now(), failures: 0 };
+    const gate = new Gate(engine.callsAtOnce ?? Infinity);
+    this.#serving = { engine, gate, rank, since: performance.now(), failures: 0 };
     this.#info = engine.info;
     if (before) retire(before);
   }
@@ -300,7 +313,7 @@ class FailoverSequence implements FlowSequence {
         throw late ?? none;
       });
       try {
-        const call = sequence.advance(frame, points, options, guess);
+        const call = () => sequence.advance(frame, points, options, guess);
         const advanced = await this.#owner.guard(serving, call);
         this.#frame = frame;
         return advanced;
@@ -321,10 +334,11 @@ class FailoverSequence implements FlowSequence {
       const { serving, sequence } = await this.#place();
       try {
         if (this.#on !== before) {
-          const call = sequence.advance(this.#frame, new Float32Array(), PROBE_OPTIONS);
+          const frame = this.#frame;
+          const call = () => sequence.advance(frame, new Float32Array(), PROBE_OPTIONS);
           await this.#owner.guard(serving, call);
         }
-        return await this.#owner.guard(serving, sequence.detect(options, avoid, mask));
+        return await this.#owner.guard(serving, () => sequence.detect(options, avoid, mask));
       } catch (error) {
         if (this.#owner.isServing(serving)) throw this.#given(error);
       }

@@ -8,6 +8,14 @@ import { CallError, type EngineCounters, EngineError, FrameError } from "./engin
 /** The header's LK_ABI_VERSION that the symbols below were written for. */
 export const ABI_VERSION = 1;
 
+/**
+ * Deno runs 32 nonblocking calls of an event loop at once; four threads are left for probes, and for
+ * calls that go on after their deadline. Not fewer where there are fewer cores: the system shares
+ * them out, so that a light call goes on beside heavy ones and does not wait behind them. A GPU's
+ * calls wait for it rather than work: it has places to decode 24 frames, and 32 queues.
+ */
+export const CALLS_AT_ONCE = 28;
+
 /** Bytes of each struct, as the writers and readers below lay them out. */
 export const STRUCT_BYTES = { flow_options: 28, detect_options: 28, frame: 20 } as const;
 

@@ -13,6 +13,7 @@ import {
   type Mask,
 } from "./engine.ts";
 import {
+  CALLS_AT_ONCE,
   cString,
   HandleOut,
   openLibrary,
@@ -66,6 +67,7 @@ export function createNativeEngine(options: NativeEngineOptions): FlowEngine {
 
 class NativeEngine implements FlowEngine {
   readonly info: EngineInfo;
+  readonly callsAtOnce = CALLS_AT_ONCE;
   readonly #library: ReturnType<typeof openLibrary>;
   readonly #maxFramePixels: number;
   readonly #open = new Set<NativeSequence>();
