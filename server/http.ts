@@ -13,6 +13,7 @@ import { createListener, listen, type ListenOptions } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { type Ask, pages } from "./pages.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import { describeClientError, refuse } from "./refuse.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -71,17 +72,19 @@ class Server implements RunningServer {
   readonly #options: ServeOptions;
   readonly #census: Census;
   readonly #metrics: Metrics;
+  readonly #refusals: RefusalLog;
   readonly #sessions: Sessions;
   readonly #sockets: WebSocketServer;
   #listener: ReturnType<typeof createListener> | undefined;
   #closing: Promise<void> | null = null;
 
   constructor(options: ServeOptions) {
-    const { engine, limits, pingMs = PING_MS, shared } = options;
+    const { engine, limits, log, pingMs = PING_MS, shared } = options;
     this.#options = options;
     this.#census = new Census(limits, shared?.census);
     this.#metrics = new Metrics(() => engine.counters?.() ?? null);
     this.#metrics.engine(engine.info);
+    this.#refusals = new RefusalLog(log);
     this.#sessions = new Sessions({
       ...options,
       server: SERVER,
@@ -154,6 +157,7 @@ class Server implements RunningServer {
       this.#check(request);
       leave = this.#census.enter(from);
     } catch (error) {
+      this.#refusals.note(from, error);
       return this.#turnAway(socket, error);
     }
     socket.once("close", leave); // while it is no session yet

@@ -141,6 +141,25 @@ Deno.test("server: a wildcard lets in every name below it, of its scheme, and no
     }
   }));
 
+Deno.test("server: who may not come in is logged, without the token, in a few lines a second", () =>
+  withServer({ token: "s3cret" }, async (url, _, log) => {
+    const began = performance.now();
+    await refused(Client.connect(url, { headers: { Origin: "https://evil.example" } }));
+    for (let i = 0; i < 20; i++) await refused(Client.connect(url, { query: "?token=wr0ng" }));
+    const seconds = (performance.now() - began) / 1000;
+    assert.ok(log.length <= 3 + 3 * seconds, `${log.length} lines in ${seconds} s`);
+    await new Promise((later) => setTimeout(later, 350)); // there is a line again
+    await refused(Client.connect(url, { query: "?token=wr0ng" }));
+    await refused(Client.connect(`${url}/v2`, { query: "?token=wr0ng" })); // is a matter of form
+
+    const lines = log.map((line) => JSON.parse(line.replace("refused ", "")));
+    assert.deepEqual(lines[0], { from: "127.0.0.1", code: "origin_not_allowed", unlogged: 0 });
+    assert.ok(lines.slice(1).every(({ code }) => code === "unauthorized"));
+    const unlogged = lines.reduce((sum, line) => sum + line.unlogged, 0);
+    assert.equal(lines.length + unlogged, 22);
+    assert.doesNotMatch(log.join(), /wr0ng|s3cret/);
+  }));
+
 Deno.test("server: serving this machine alone, without a token, foreign host names are refused", async () => {
   const rebound = { headers: { Host: "evil.example:80", Origin: "http://evil.example:80" } };
   await withServer({}, async (url) => {
