@@ -4,7 +4,8 @@ import { Finding } from "./fuzz/connection.ts";
 import { Fuzzer, type Kind, KINDS, MESSAGES_A_JOB } from "./fuzz/jobs.ts";
 import { Pick } from "./pick.ts";
 import { Witness } from "./fuzz/witness.ts";
-import { ServerProcess } from "./server_process.ts";
+import type { ServerProcess } from "./server_process.ts";
+import { onTrial } from "./trial.ts";
 
 const HELP = `Usage: deno run -A bench/fuzz.ts [flags] [-- flags of the server]
 
@@ -54,23 +55,11 @@ async function main(): Promise<void> {
   const jobs = flags.jobs?.split(",").map(Number) ?? kinds.keys();
   const clients = flags.jobs ? 1 : Number(flags.clients);
 
-  const server = await ServerProcess.start([
-    "--engine",
-    flags.engine,
-    ...SERVER_FLAGS,
-    ...positionals,
-  ]);
-  const run = new Run(server, kinds, seed);
-  const finding = await run.all(jobs, clients).catch((error) => error as Error);
-  const code = await server.stop();
-  run.report();
-  if (finding || code !== 0) {
-    console.error(
-      `\n${finding?.message ?? "No finding"}; the server ended with ${code}, saying last:`,
-    );
-    console.error(server.latestLines.slice(-20).join("\n"));
-    Deno.exit(1);
-  }
+  const serverFlags = ["--engine", flags.engine, ...SERVER_FLAGS, ...positionals];
+  await onTrial(serverFlags, async (server, ended) => {
+    const run = new Run(server, kinds, seed);
+    await run.all(jobs, clients, ended).finally(() => run.report());
+  });
 }
 
 /** What each job is, in an order that the seed shuffles. */
@@ -103,13 +92,9 @@ class Run {
   }
 
   /** @throws what was found, or where the server ended. */
-  async all(jobs: Iterable<number>, clients: number): Promise<void> {
+  async all(jobs: Iterable<number>, clients: number, ended: Promise<never>): Promise<void> {
     const over = new AbortController();
     const queue = jobs[Symbol.iterator]();
-    const ended = this.#server.ended.then(() => {
-      throw new Finding("The server ended");
-    });
-    ended.catch(() => {});
     await this.#note("start");
     const witness = this.#watch(over.signal);
     const work = Array.from({ length: clients }, () => this.#work(queue, over.signal));

@@ -1,9 +1,10 @@
 /** Lets clients of all kinds come and go for a long time, and looks at what the server keeps. */
 import { parseArgs } from "node:util";
 import { Pick } from "./pick.ts";
-import { ServerProcess } from "./server_process.ts";
+import type { ServerProcess } from "./server_process.ts";
 import { pause } from "./soak/visit.ts";
 import { VISITORS } from "./soak/visitors.ts";
+import { onTrial } from "./trial.ts";
 
 const HELP = `Usage: deno run -A bench/soak.ts [flags] [-- flags of the server]
 
@@ -49,21 +50,11 @@ async function main(): Promise<void> {
   if (!(minutes >= 2)) {
     throw new Error(`Cannot set --minutes to "${flags.minutes}": allowed are numbers from 2`);
   }
-  const server = await ServerProcess.start([
-    "--engine",
-    flags.engine,
-    ...SERVER_FLAGS,
-    ...positionals,
-  ]);
-  const soak = new Soak(server, minutes * MINUTE_MS);
-  const failure = await soak.run(Number(flags.visitors), Number(flags.seed))
-    .catch((error) => error as Error);
-  const code = await server.stop();
-  if (failure || code !== 0) {
-    console.error(`\n${failure?.message ?? ""}; the server ended with ${code}, saying last:`);
-    console.error(server.latestLines.slice(-20).join("\n"));
-    Deno.exit(1);
-  }
+  const serverFlags = ["--engine", flags.engine, ...SERVER_FLAGS, ...positionals];
+  await onTrial(serverFlags, async (server, ended) => {
+    const soak = new Soak(server, minutes * MINUTE_MS);
+    await soak.run(Number(flags.visitors), Number(flags.seed), ended);
+  });
 }
 
 interface Sample {
@@ -91,13 +82,9 @@ class Soak {
   }
 
   /** @throws where the server ended, failed a visitor or kept something. */
-  async run(visitors: number, seed: number): Promise<void> {
+  async run(visitors: number, seed: number, ended: Promise<never>): Promise<void> {
     console.log("minute   resident  heap  handles  sessions  frames received, answered");
     const before = await this.#sample();
-    const ended = this.#server.ended.then(() => {
-      throw new Error("The server ended");
-    });
-    ended.catch(() => {});
     const work = Array.from({ length: visitors }, (_, i) => this.#visit(new Pick(seed + i)));
     await Promise.race([ended, Promise.all([this.#watch(), ...work])]);
     await pause(REST_MS);

@@ -53,3 +53,26 @@ Deno.test({
     assert.match(output, /^ *576 controls$/m);
   },
 });
+
+Deno.test({
+  name: "bench: a trial that fails, or whose server does, ends with 1 and the server's last lines",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const trials = {
+      'throw new Error("as told")':
+        /as told; the server ended with 0, saying last:\n[^]* listens on /,
+      'Deno.kill(server.pid, "SIGKILL"); await ended':
+        /The server ended; the server ended with 137/,
+      'Deno.kill(server.pid, "SIGKILL")': /Nothing failed; the server ended with 137/,
+    };
+    for (const [trial, said] of Object.entries(trials)) {
+      const script = `import { onTrial } from "${BENCH}trial.ts";
+        await onTrial(["--engine", "wasm"], async (server, ended) => { ${trial} });`;
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["eval", "--no-check", script],
+      }).output();
+      assert.equal(code, 1);
+      assert.match(new TextDecoder().decode(stderr), said);
+    }
+  },
+});
