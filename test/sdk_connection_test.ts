@@ -528,6 +528,19 @@ sdkTest("closed during a pause, it does not come again", async (open) => {
   assert.equal(opened.length, 1);
 });
 
+sdkTest("closed as it begins to come again, it does not", async (open) => {
+  const server = await startServer();
+  const connection = open(server.url);
+  await track(connection);
+  connection.on("state", ({ name }) => name === "connecting" && connection.close());
+  const closed = entered(connection, "closed");
+  await server.close();
+  await closed;
+  await Promise.all(allClosed);
+  assert.equal(opened.length, 1);
+  assert.equal(connection.state.name, "closed");
+});
+
 sdkTest("closed before it is open, it never is", (open) =>
   withServer({}, async (url) => {
     const connection = open(url);

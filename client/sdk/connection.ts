@@ -303,7 +303,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#enter({ name: "connecting" });
-    this.#open();
+    if (!this.#isClosed()) this.#open(); // a listener may have had enough
   }
 
   /** The network is back: no reason to sit out the pause. */
