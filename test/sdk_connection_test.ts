@@ -271,6 +271,20 @@ sdkTest("a dropped frame counts as answered by the next tracks", (open) =>
     assert.deepEqual([answered, dropped], [1, 1]);
   }));
 
+sdkTest("a dropped frame counts as answered by the next error", (open) => {
+  const engine = new ScriptedEngine(() => [CORNERS, { fails: "bad_frame" }]);
+  const limits = { ...LIMITS, maxFrameRate: 1 };
+  return withServer({ engine, limits }, async (url) => {
+    const connection = open(url);
+    await track(connection);
+    const failing = next(connection, "error");
+    connection.send(JPEG); // has to wait, and gives way to the next
+    connection.send(JPEG);
+    assert.equal((await failing).seq, 2);
+    assert.equal(connection.free, 2);
+  });
+});
+
 sdkTest("an error with a seq answers that frame and no request", (open) => {
   const gate = Promise.withResolvers<void>();
   const engine = new ScriptedEngine(() => [{ fails: "bad_frame", wait: gate.promise }, CORNERS]);

@@ -59,24 +59,25 @@ Deno.test("sdk: what the same client would only meet again is final", () => {
   assert.equal(ended(CloseCode.overloaded, "").code, "busy");
 });
 
-Deno.test("sdk: an answer also settles the frames before it, an error its own frame alone", () => {
+Deno.test("sdk: an answer, tracks or error, also settles the frames before it", () => {
   const flight = new Flight();
-  for (const seq of [1, 2, 3, 4]) flight.sent(seq, 0, 100);
+  for (const seq of [1, 2, 3, 4, 5]) flight.sent(seq, 0, 100);
   flight.answered(emptyTracks(2, { dropped: 1 }), 10, 64);
-  assert.equal(flight.unanswered, 2);
+  assert.equal(flight.unanswered, 3);
   flight.failed(4);
   assert.equal(flight.unanswered, 1);
   // Of an earlier stream:
   assert.equal(flight.answered(emptyTracks(9), 10, 64), undefined);
+  flight.failed(9);
   assert.equal(flight.unanswered, 1);
   flight.clear();
   assert.equal(flight.unanswered, 0);
   const { sent, answered, dropped, failed } = flight.measured(10);
   assert.deepEqual({ sent, answered, dropped, failed }, {
-    sent: 4,
+    sent: 5,
     answered: 2,
     dropped: 1,
-    failed: 1,
+    failed: 2,
   });
 });
 

@@ -73,9 +73,10 @@ export class Flight {
     return frameTimes(tracks, { roundTrip, bytesUp, bytesDown: bytes, spent }, this.#ways);
   }
 
+  /** Errors too come in order: the frames before this one were dropped. */
   failed(seq: number): void {
     this.#counts.failed++;
-    this.#frames = this.#frames.filter((frame) => frame.seq !== seq);
+    this.#frames.splice(0, this.#frames.findIndex((frame) => frame.seq === seq) + 1);
   }
 
   /** The stream ended: nothing under way will be answered. */
