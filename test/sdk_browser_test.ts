@@ -87,6 +87,7 @@ for (const kind of ["video", "canvas", "track", "track that has to be played"] a
     assert.ok(points > 0);
     assert.deepEqual([width, height, thread], [320, 240, "worker"]);
     // A video's frame is taken without a copy, in less than the clock tells.
+    assert.equal(typeof times.capture, "number");
     assert.ok(times.capture! >= 0 && times.encode! > 0 && times.decode > 0);
     const { network, queue, decode, track, detect, other, roundTrip } = times;
     const sum = network + queue + decode + track + detect + other;
@@ -137,6 +138,30 @@ inPage("in a worker, an OffscreenCanvas is attached", async (page) => {
   assert.deepEqual([outcome.width, outcome.height, outcome.thread], [320, 240, "worker"]);
   assert.ok(outcome.points! > 0);
 });
+
+inPage(
+  "a video that cannot be opened, and one that may not start, say each what helps",
+  async (page) => {
+    const [unreadable, refused] = await page.evaluate(async () => {
+      const { openVideo }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+      const open = () => openVideo(new Blob(["text"])).catch((error: sdk.SourceError) => error);
+      const unreadable = await open() as sdk.SourceError;
+      HTMLMediaElement.prototype.play = () =>
+        Promise.reject(new DOMException("no gesture", "NotAllowedError"));
+      const refused = await open() as sdk.SourceError;
+      return [unreadable, refused].map(({ reason, message, remedy }) => ({
+        reason,
+        message,
+        remedy,
+      }));
+    });
+    assert.match(unreadable.message, /does not play this kind/);
+    assert.match(unreadable.remedy, /ffmpeg/);
+    assert.equal(refused.reason, "NotAllowedError");
+    assert.match(refused.message, /did not let the video start/);
+    assert.doesNotMatch(refused.remedy, /ffmpeg/);
+  },
+);
 
 inPage("the governor brings a real capture under its target over a slow link", async (page) => {
   const link = await Throttle.open(new URL(server.url), { delayMs: 5, bytesPerMs: 250 });

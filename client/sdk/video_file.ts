@@ -1,5 +1,5 @@
 import type { Playable } from "./source.ts";
-import { type Explanation, SourceError } from "./source_error.ts";
+import { type Explanation, named, SourceError } from "./source_error.ts";
 
 /** By the code of a MediaError. */
 const EXPLANATIONS: Record<number, Explanation> = {
@@ -13,6 +13,13 @@ const EXPLANATIONS: Record<number, Explanation> = {
     remedy: "MP4 with H.264 and WebM play everywhere. To convert the file: " +
       "ffmpeg -i FILE -pix_fmt yuv420p video.mp4",
   },
+};
+
+/** Some browsers start no video by themselves, not even a silent one: to save power, or as told to. */
+const REFUSED: Explanation = {
+  message: "The browser did not let the video start by itself",
+  remedy: "Press Try again. If that does not help, allow this page in the browser's settings to " +
+    "play videos by itself, and end the phone's power saving.",
 };
 
 /**
@@ -33,9 +40,12 @@ export async function openVideo(file: Blob, label = nameOf(file)): Promise<Video
     await video.play();
     return source;
   } catch (cause) {
-    const explanation = EXPLANATIONS[video.error?.code ?? 0] ?? EXPLANATIONS[4];
+    const { name } = named(cause);
+    const explanation = name === "NotAllowedError"
+      ? REFUSED
+      : EXPLANATIONS[video.error?.code ?? 0] ?? EXPLANATIONS[4];
     source.close();
-    throw new SourceError((cause as Error).name, explanation, cause);
+    throw new SourceError(name, explanation, cause);
   }
 }
 
