@@ -139,6 +139,39 @@ inPage("in a worker, an OffscreenCanvas is attached", async (page) => {
   assert.ok(outcome.points! > 0);
 });
 
+inPage("images that decode slowly come one by one, after Pause and Play too", async (page) => {
+  const { shown, atOnce } = await page.evaluate(async () => {
+    const { openImages }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    /** Each image is known by its height. */
+    const files = await Promise.all([1, 2, 3, 4].map(async (height) => {
+      const canvas = new OffscreenCanvas(8, height);
+      canvas.getContext("2d");
+      return new File([await canvas.convertToBlob()], `${height}.png`, { type: "image/png" });
+    }));
+    const shown: number[] = [];
+    let decoding = 0, atOnce = 0;
+    const { createImageBitmap } = globalThis;
+    globalThis.createImageBitmap = async (file: ImageBitmapSource) => {
+      atOnce = Math.max(atOnce, ++decoding);
+      const image = await createImageBitmap(file);
+      await pause(image.height % 2 === 1 ? 120 : 20); // some take longer than the rate, some do not
+      decoding--;
+      shown.push(image.height);
+      return image;
+    };
+    const images = await openImages(files, { rate: 20 });
+    while (shown.length < 4 || decoding === 0) await pause(5);
+    images.pause();
+    images.play();
+    while (shown.length < 12) await pause(5);
+    images.close();
+    return { shown, atOnce };
+  });
+  assert.deepEqual(shown, [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
+  assert.equal(atOnce, 1);
+});
+
 inPage(
   "a video that cannot be opened, and one that may not start, say each what helps",
   async (page) => {

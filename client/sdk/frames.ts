@@ -2,7 +2,7 @@ import { TrackReader } from "./track_reader.ts";
 
 /**
  * What a page shows: frames are taken from it. A canvas is taken to change at every
- * repaint, unless it numbers its frames in `data-frame`: then each of them is taken once.
+ * repaint, unless it numbers its frames in `data-frame`: then each of them is told of once.
  */
 export type Picture = HTMLVideoElement | HTMLCanvasElement;
 

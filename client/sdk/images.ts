@@ -9,7 +9,8 @@ export interface ImagesOptions {
 
 /**
  * Plays images without end, in the order of their names as people count:
- * `2.jpg` before `10.jpg`. Each is sent once. Files that are no images are left out.
+ * `2.jpg` before `10.jpg`. None waits to be sent: a capture that is not ready for an image
+ * passes it by. Files that are no images are left out.
  *
  * @throws {SourceError} where none can be shown.
  */
@@ -22,7 +23,11 @@ export async function openImages(
     .filter(({ type }) => type.startsWith("image/"))
     .sort((a, b) => byName.compare(pathOf(a), pathOf(b)));
   const source = new Images(images, options);
-  for (let left = images.length; left > 0; left--) if (await source.next()) return source;
+  for (let left = images.length; left > 0; left--) {
+    if (!await source.next()) continue;
+    source.play();
+    return source;
+  }
   source.close();
   throw new SourceError("NoImages", {
     message: "There are no images that this browser can show",
@@ -30,7 +35,7 @@ export async function openImages(
   });
 }
 
-/** Images that are shown one after the other. */
+/** Images that are shown one after the other, once they play. */
 export class Images implements Playable {
   /** Images a second; it may be changed at any time. */
   rate: number;
@@ -40,25 +45,28 @@ export class Images implements Playable {
   #at = 0;
   #shown = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #playing = false;
+  #stepping = false;
   #closed = false;
 
   constructor(readonly files: File[], { rate = 10 }: ImagesOptions = {}) {
     this.rate = rate;
     this.label = `${files.length} images`;
-    this.play();
   }
 
   get playing(): boolean {
-    return this.#timer !== undefined;
+    return this.#playing;
   }
 
   play(): void {
-    this.#timer ??= setTimeout(() => void this.#step(), 1000 / this.rate);
+    if (this.#playing || this.#closed) return;
+    this.#playing = true;
+    if (!this.#stepping) this.#stepAt(performance.now() + 1000 / this.rate);
   }
 
   pause(): void {
+    this.#playing = false;
     clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 
   /** Shows the next image; false where it cannot be decoded, and is left out. */
@@ -88,10 +96,17 @@ export class Images implements Playable {
     this.close();
   }
 
+  #stepAt(due: number): void {
+    this.#timer = setTimeout(() => void this.#step(), due - performance.now());
+  }
+
+  /** One at a time: a step that decodes while Pause and Play are pressed is itself the one that goes on. */
   async #step(): Promise<void> {
     const due = performance.now() + 1000 / this.rate;
+    this.#stepping = true;
     await this.next();
-    if (this.playing) this.#timer = setTimeout(() => void this.#step(), due - performance.now());
+    this.#stepping = false;
+    if (this.#playing) this.#stepAt(due);
   }
 }
 
