@@ -139,6 +139,128 @@ inPage("in a worker, an OffscreenCanvas is attached", async (page) => {
   assert.ok(outcome.points! > 0);
 });
 
+inPage(
+  "a source that is held or slow goes on, what went on unseen or was moved begins anew",
+  async (page) => {
+    const follows = await page.evaluate(async () => {
+      const { watchFrames }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+      const repaints: FrameRequestCallback[] = [];
+      globalThis.requestAnimationFrame = (callback) => repaints.push(callback);
+      let frames: VideoFrameRequestCallback[] = [];
+      HTMLVideoElement.prototype.requestVideoFrameCallback = (callback) => frames.push(callback);
+
+      /** Watches `source` and tells of each of `acts` what is said of a frame, if one comes. */
+      const watch = (source: sdk.Picture, acts: (() => void)[]) => {
+        repaints.length = frames.length = 0;
+        let told: boolean[] = [];
+        using _ = watchFrames(source, (_now, _timestamp, follows) => told.push(follows));
+        return acts.map((act) => {
+          told = [];
+          act();
+          return told;
+        });
+      };
+      const repaint = (now: number, number?: number) => () => {
+        if (number !== undefined) canvas.dataset.frame = `${number}`;
+        for (const callback of repaints.splice(0)) callback(now);
+      };
+      const frame = (now: number, place = 0) => () => {
+        const shown = frames;
+        frames = [];
+        for (const callback of shown) {
+          callback(now, { mediaTime: place } as VideoFrameCallbackMetadata);
+        }
+      };
+      const leap = (target: EventTarget, type: string, next: () => void) => () => {
+        target.dispatchEvent(new Event(type));
+        next();
+      };
+      const hide = (next: () => void) => leap(document, "visibilitychange", next);
+      const canvas = document.createElement("canvas");
+      const file = document.createElement("video"), camera = document.createElement("video");
+      camera.srcObject = new MediaStream();
+      const seek = (next: () => void) => leap(file, "seeking", next);
+      return {
+        // repainted all the time, then not while the page was hidden
+        canvas: watch(canvas, [
+          repaint(0),
+          repaint(16),
+          repaint(3000),
+          repaint(9000),
+          repaint(9016),
+        ]),
+        // of few frames, then held: its page was hidden first without a new frame and then with many
+        numbered: watch(canvas, [
+          repaint(0, 1),
+          repaint(2000, 1),
+          repaint(4000, 2),
+          repaint(9000, 2),
+          repaint(9016, 3),
+          repaint(19_000, 50),
+          repaint(19_016, 51),
+        ]),
+        // of few frames, held, hidden as it was held, moved a little, moved far, begun again, hidden
+        file: watch(file, [
+          frame(0, 0),
+          frame(5000, 5),
+          frame(60_000, 5.1),
+          hide(frame(120_000, 5.2)),
+          seek(frame(121_000, 6)),
+          seek(frame(180_000, 30)),
+          frame(180_033, 30.03),
+          seek(frame(180_066, 0)),
+          frame(180_100, 0.03),
+          hide(frame(200_000, 20)),
+          frame(200_033, 20.03),
+        ]),
+        // of a screen where nothing moves, hidden for a moment, for long
+        live: watch(camera, [
+          frame(0),
+          frame(9000),
+          hide(frame(9100)),
+          hide(frame(19_000)),
+          frame(19_033),
+        ]),
+      };
+    });
+    const [yes, no] = [[true], [false]];
+    assert.deepEqual(follows, {
+      canvas: [no, yes, yes, no, yes],
+      numbered: [no, [], yes, [], yes, no, yes],
+      file: [no, yes, yes, yes, yes, no, yes, no, yes, no, yes],
+      live: [no, yes, yes, no, yes],
+    });
+  },
+);
+
+inPage("what does not follow is sent with a reset, and nothing else is", async (page) => {
+  const resets = await page.evaluate(async () => {
+    const { capture }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+    let repaint: FrameRequestCallback = () => {};
+    globalThis.requestAnimationFrame = (callback) => (repaint = callback, 0);
+    const canvas = document.createElement("canvas");
+    canvas.getContext("2d");
+    const resets: (boolean | undefined)[] = [];
+    let sent = () => {};
+    const connection = {
+      state: { name: "open" },
+      free: 2,
+      send: (_: Uint8Array, { reset }: { reset?: boolean }) => (resets.push(reset), sent(), 0),
+    } as unknown as sdk.Connection;
+    const capturing = capture(canvas, connection, { keepFrames: false });
+    for (const now of [0, 1000, 2000, 9000, 9500]) {
+      await new Promise<void>((resolve) => {
+        sent = resolve;
+        repaint(now);
+      });
+      await new Promise((resolve) => setTimeout(resolve)); // it is ready for the next
+    }
+    capturing.close();
+    return resets;
+  });
+  assert.deepEqual(resets, [true, false, false, true, false]);
+});
+
 inPage("images that decode slowly come one by one, after Pause and Play too", async (page) => {
   const { shown, atOnce } = await page.evaluate(async () => {
     const { openImages }: typeof sdk = await import(`${location.origin}/lkstream.js`);

@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { type Encoder, openEncoder } from "./encoder.ts";
-import { type Attachable, type Frames, watchFrames } from "./frames.ts";
+import { type Attachable, type FrameCallback, type Frames, watchFrames } from "./frames.ts";
 import { Latest, Rate, type Spread } from "./meter.ts";
 import { SentFrames } from "./sent_frames.ts";
 
@@ -38,14 +38,13 @@ export interface CaptureEvents {
 
 /** Frames may come a little early and still be in time for `maxRate`. */
 const EARLY_MS = 4;
-/** After no picture for so long, as in a hidden tab, the next one is another scene. */
-const SCENE_MS = 3000;
 
 /**
  * Sends what `source` shows over `connection` until it is closed. Frames are
  * never queued: while two are unanswered, those that it shows are skipped.
- * Tracking begins anew with its first frame, and after it stood still in the
- * background. {@linkcode Connection.attach} is the same.
+ * Tracking begins anew with its first frame, and where what it shows does not
+ * follow what was seen before: a video that begins again, a page that was hidden.
+ * {@linkcode Connection.attach} is the same.
  *
  * ```ts
  * using capturing = capture(video, connection, { maxSide: 640 });
@@ -74,9 +73,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   readonly #opening: Promise<void>;
   #encoder: Encoder | undefined;
   #size: CaptureMeasured["size"] = null;
-  #lastShown = -Infinity;
   #lastSeen = -Infinity;
-  #lastTimestamp = -Infinity;
   /** The next frame is no successor of the one before it. */
   #reset = true;
   #firstSeq: number | null = null;
@@ -97,7 +94,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     this.keepFrames = keepFrames;
     this.#connection = connection;
     this.#opening = this.#openEncoder();
-    this.#frames = watchFrames(source, (now, timestamp) => this.#seen(now, timestamp));
+    this.#frames = watchFrames(source, this.#seen);
   }
 
   /**
@@ -141,11 +138,8 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     if (this.#closed) this.#encoder[Symbol.dispose]();
   }
 
-  #seen(now: number, timestamp: number): void {
-    const jumpsBack = timestamp < this.#lastTimestamp; // as a video that begins again
-    if (jumpsBack || now - this.#lastShown > SCENE_MS) this.#reset = true;
-    this.#lastShown = now;
-    this.#lastTimestamp = timestamp;
+  readonly #seen: FrameCallback = (now, timestamp, follows) => {
+    if (!follows) this.#reset = true;
     if (now - this.#lastSeen < 1000 / this.maxRate - EARLY_MS) return;
     this.#lastSeen = now;
     this.#rate.mark(now);
@@ -158,7 +152,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     this.#send(timestamp)
       .catch((error) => this.#closed || this.emit("error", error))
       .finally(() => this.#busy = false);
-  }
+  };
 
   async #send(timestamp: number): Promise<void> {
     const taken = performance.now();

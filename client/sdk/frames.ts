@@ -1,3 +1,4 @@
+import { SCENE_MS, VideoScene } from "./scene.ts";
 import { TrackReader } from "./track_reader.ts";
 
 /**
@@ -14,9 +15,10 @@ export type Attachable = Picture | OffscreenCanvas | MediaStreamTrack;
 
 /**
  * Told of a frame: `now` by the page's clock, and `timestamp`, the frame's own time,
- * which is its place in a video file and else `now`. Milliseconds.
+ * which is its place in a video file and else `now`, milliseconds. It `follows` the frame
+ * before it, or else shows another scene, as the first one does.
  */
-export type FrameCallback = (now: number, timestamp: number) => void;
+export type FrameCallback = (now: number, timestamp: number, follows: boolean) => void;
 
 /** Frames as they are shown. Closing it leaves what it watches as it is. */
 export interface Frames extends Disposable {
@@ -51,11 +53,14 @@ class CanvasFrames implements Frames {
 
   constructor(readonly canvas: HTMLCanvasElement | OffscreenCanvas, callback: FrameCallback) {
     let latest: string | undefined;
+    let repainted = -Infinity;
     this.#stop = atEveryRepaint((now) => {
+      const follows = now - repainted <= SCENE_MS; // a hidden page is not repainted
+      repainted = now;
       const frame = "dataset" in canvas ? canvas.dataset.frame : undefined;
       if (frame !== undefined && frame === latest) return;
       latest = frame;
-      callback(now, now);
+      callback(now, now, follows);
     });
   }
 
@@ -73,12 +78,15 @@ class CanvasFrames implements Frames {
 }
 
 class VideoFrames implements Frames {
+  readonly #scene: VideoScene;
   readonly #stop: () => void;
 
   constructor(readonly video: HTMLVideoElement, callback: FrameCallback) {
-    this.#stop = "requestVideoFrameCallback" in video
-      ? atEveryFrame(video, callback)
-      : atEveryRepaint((now) => callback(now, timestampOf(this.video, now)));
+    this.#scene = new VideoScene(video);
+    this.#stop = atEveryFrame(video, (now, place) => {
+      const timestamp = video.srcObject ? now : 1000 * place;
+      callback(now, timestamp, this.#scene.follows(timestamp));
+    });
   }
 
   /** A `VideoFrame` costs this thread no copy, but older browsers' do not know that they are turned. */
@@ -93,6 +101,7 @@ class VideoFrames implements Frames {
 
   [Symbol.dispose](): void {
     this.#stop();
+    this.#scene[Symbol.dispose]();
   }
 }
 
@@ -112,17 +121,19 @@ class PlayedTrack extends VideoFrames {
   }
 }
 
-function atEveryFrame(video: HTMLVideoElement, callback: FrameCallback): () => void {
+/** @param callback told the frame's place in a video file, in seconds */
+function atEveryFrame(
+  video: HTMLVideoElement,
+  callback: (now: number, place: number) => void,
+): () => void {
+  if (!("requestVideoFrameCallback" in video)) {
+    return atEveryRepaint((now) => callback(now, (video as HTMLVideoElement).currentTime));
+  }
   let handle = video.requestVideoFrameCallback(function seen(now, { mediaTime }) {
     handle = video.requestVideoFrameCallback(seen);
-    callback(now, timestampOf(video, now, mediaTime));
+    callback(now, mediaTime);
   });
   return () => video.cancelVideoFrameCallback(handle);
-}
-
-/** @param place in a video file, in seconds */
-function timestampOf(video: HTMLVideoElement, now: number, place = video.currentTime): number {
-  return video.srcObject ? now : 1000 * place;
 }
 
 function atEveryRepaint(callback: (now: number) => void): () => void {

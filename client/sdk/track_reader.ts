@@ -1,4 +1,5 @@
 import type { FrameCallback, Frames } from "./frames.ts";
+import { SCENE_MS } from "./scene.ts";
 
 /** Safari has it in workers, Chromium everywhere; the platform's types do not know it yet. */
 declare const MediaStreamTrackProcessor: {
@@ -17,13 +18,15 @@ export class TrackReader implements Frames {
   }
 
   async #read(callback: FrameCallback): Promise<void> {
+    let latest = -Infinity;
     for (;;) {
       const { value, done } = await this.#reader.read();
       if (done) return;
       this.#latest?.close();
       this.#latest = value;
       const now = performance.now();
-      callback(now, now);
+      callback(now, now, now - latest <= SCENE_MS); // longer ago, it was held or the camera slept
+      latest = now;
     }
   }
 
