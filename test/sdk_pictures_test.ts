@@ -125,3 +125,95 @@ for (const kind of ["video", "track", "canvas", "video, without a worker"] as co
     assert.equal(inWorker?.open ?? 0, 0);
   });
 }
+
+inPage(
+  "sdk: closed before its worker has started, it is done",
+  { bypassCSP: true },
+  async (page) => {
+    await watch(page, "await new Promise((resolve) => setTimeout(resolve, 300))");
+    const { made, open, posted } = await page.evaluate(async () => {
+      const { capture, openCamera }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+      let posted = 0;
+      const terminated = new Promise<void>((resolve) =>
+        Worker.prototype.terminate = () => resolve()
+      );
+      Worker.prototype.postMessage = () => posted++;
+      using camera = await openCamera();
+      const capturing = capture(camera.picture, watched.makeConnection(2).connection);
+      while (watched.pictures.length === 0) await new Promise(requestAnimationFrame);
+      capturing.close();
+      await terminated;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return { made: watched.pictures.length, open: watched.countOpen(), posted };
+    });
+    assert.deepEqual({ made, open, posted }, { made: 1, open: 0, posted: 0 });
+  },
+);
+
+inPage(
+  "sdk: a bundle without an address encodes on the page's thread",
+  { bypassCSP: true },
+  async (page) => {
+    await watch(page);
+    const { thread, message, made, open } = await page.evaluate(async () => {
+      const text = await (await fetch("/lkstream.js")).text();
+      const bundle = text.replace("import.meta.url", "undefined");
+      const { capture, openCamera }: typeof sdk = await import(
+        URL.createObjectURL(new Blob([bundle], { type: "text/javascript" }))
+      );
+      using camera = await openCamera();
+      const { connection, full } = watched.makeConnection(2);
+      const capturing = capture(camera.picture, connection);
+      await full;
+      const { thread } = capturing.measured();
+      capturing.close();
+
+      // and where that cannot be either, it is told
+      Reflect.deleteProperty(globalThis, "OffscreenCanvas");
+      const failing = capture(camera.picture, watched.makeConnection(2).connection);
+      const { message } = await new Promise<Error>((resolve) => failing.on("error", resolve));
+      failing.close();
+      return { thread, message, made: watched.pictures.length, open: watched.countOpen() };
+    });
+    assert.equal(thread, "main");
+    assert.match(message, /OffscreenCanvas/);
+    assert.ok(made > 0);
+    assert.equal(open, 0);
+  },
+);
+
+for (const side of ["page", "worker"] as const) {
+  inPage(`sdk: a message that the ${side} cannot read is an error, and the next frame goes`, {
+    bypassCSP: true,
+  }, async (page) => {
+    await watch(
+      page,
+      side === "page" ? "" : `addEventListener("message", (event) => {
+        event.stopImmediatePropagation();
+        dispatchEvent(new MessageEvent("messageerror"));
+      }, { once: true })`,
+    );
+    const messages = await page.evaluate(async (side) => {
+      const { capture, openCamera }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+      if (side === "page") {
+        const { postMessage } = Worker.prototype;
+        Worker.prototype.postMessage = function () {
+          Worker.prototype.postMessage = postMessage;
+          this.dispatchEvent(new MessageEvent("messageerror"));
+        };
+      }
+      using camera = await openCamera();
+      const { connection, full } = watched.makeConnection(3);
+      using capturing = capture(camera.picture, connection);
+      const messages: string[] = [];
+      capturing.on("error", ({ message }) => messages.push(message));
+      await full;
+      return messages;
+    }, side);
+    assert.deepEqual(messages, [
+      side === "page"
+        ? "Cannot encode a frame: the worker failed"
+        : "Cannot encode a frame: the worker cannot read it",
+    ]);
+  });
+}

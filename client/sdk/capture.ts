@@ -1,6 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
-import { type Encoder, openEncoder } from "./encoder.ts";
+import { type Encoder, type EncodeReply, type EncodeRequest, openEncoder } from "./encoder.ts";
 import { type Attachable, type FrameCallback, type Frames, watchFrames } from "./frames.ts";
 import { Latest, Rate, type Spread } from "./meter.ts";
 import { SentFrames } from "./sent_frames.ts";
@@ -17,14 +17,20 @@ export interface CaptureOptions {
   keepFrames?: boolean;
 }
 
+/** In pixels. */
+interface Size {
+  width: number;
+  height: number;
+}
+
 /** What a capture has measured so far. */
 export interface CaptureMeasured {
-  /** Frames a second that the picture showed, over the last two seconds. */
+  /** Frames a second that the source showed, at most `maxRate`, over the last two seconds. */
   perSecond: number;
   /** Frames not sent because the server was still at earlier ones. */
   skipped: number;
   /** Size of the latest frame sent; null before it. */
-  size: { width: number; height: number } | null;
+  size: Size | null;
   /** From taking a frame to its JPEG; null before the first. */
   encode: Spread | null;
   /** Where JPEGs are made; null until that is known. */
@@ -70,9 +76,9 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   readonly #sent = new SentFrames();
   readonly #rate = new Rate();
   readonly #encodeMs = new Latest();
-  readonly #opening: Promise<void>;
+  readonly #opening: Promise<Encoder>;
   #encoder: Encoder | undefined;
-  #size: CaptureMeasured["size"] = null;
+  #size: Size | null = null;
   #lastSeen = -Infinity;
   /** The next frame is no successor of the one before it. */
   #reset = true;
@@ -94,6 +100,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     this.keepFrames = keepFrames;
     this.#connection = connection;
     this.#opening = this.#openEncoder();
+    this.#opening.catch(() => {}); // told with each frame that needs it
     this.#frames = watchFrames(source, this.#seen);
   }
 
@@ -133,9 +140,10 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     this.close();
   }
 
-  async #openEncoder(): Promise<void> {
-    this.#encoder = await openEncoder(new URL("./capture-worker.js", import.meta.url));
+  async #openEncoder(): Promise<Encoder> {
+    this.#encoder = await openEncoder();
     if (this.#closed) this.#encoder[Symbol.dispose]();
+    return this.#encoder;
   }
 
   readonly #seen: FrameCallback = (now, timestamp, follows) => {
@@ -166,12 +174,9 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
       const image = await this.#frames.take();
       if (!image) return;
       const capture = performance.now() - taken;
-      await this.#opening;
-      const begun = performance.now();
-      const request = { image, ...size, quality: this.quality, keep: this.keepFrames };
-      const encoded = await this.#encoder!.encode(request);
+      const encoded = await this.#encode(image, size);
       picture = encoded.picture;
-      const spent = { capture, encode: performance.now() - begun };
+      const spent = { capture, encode: encoded.ms };
       this.#encodeMs.add(spent.capture + spent.encode);
       if (!this.#closed) seq = this.#connection.send(encoded.jpeg, { timestamp, reset, spent });
       if (seq === null) return;
@@ -186,8 +191,24 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     }
   }
 
+  /** The image is the encoder's from then on; where none will take it, it is closed. */
+  async #encode(image: EncodeRequest["image"], size: Size): Promise<EncodeReply & { ms: number }> {
+    let encoder: Encoder;
+    try {
+      encoder = await this.#opening;
+      if (this.#closed) throw new Error("Cannot encode a frame: the capture was closed");
+    } catch (error) {
+      image.close();
+      throw error;
+    }
+    const begun = performance.now();
+    const request = { image, ...size, quality: this.quality, keep: this.keepFrames };
+    const encoded = await encoder.encode(request);
+    return { ...encoded, ms: performance.now() - begun };
+  }
+
   /** As large as the picture, but for what `maxSide` and the server allow; null while there is none. */
-  #sizeToSend(): { width: number; height: number } | null {
+  #sizeToSend(): Size | null {
     const { width, height } = this.#frames.size();
     if (width === 0 || height === 0) return null;
     const maxPixels = this.#connection.hello?.limits.maxFramePixels ?? Infinity;

@@ -32,13 +32,13 @@ const isPage = typeof document === "object";
 
 /**
  * An encoder that leaves the page's thread alone: in a worker where this page's
- * origin allows it, else right here.
+ * origin allows it and the worker's file is found, else right here.
  */
-export async function openEncoder(workerUrl: URL): Promise<Encoder> {
+export async function openEncoder(): Promise<Encoder> {
   if (!isPage) return new LocalEncoder();
   try {
-    return await WorkerEncoder.open(workerUrl);
-  } catch {
+    return await WorkerEncoder.open(new URL("./capture-worker.js", import.meta.url));
+  } catch { // some bundles do not know their address either
     return new LocalEncoder();
   }
 }
@@ -50,7 +50,9 @@ class WorkerEncoder implements Encoder {
 
   private constructor(worker: Worker) {
     this.#worker = worker;
-    worker.onerror = () => this.#fail(new Error("Cannot encode a frame: the worker failed"));
+    const fail = () => this.#fail(new Error("Cannot encode a frame: the worker failed"));
+    worker.onerror = fail;
+    worker.addEventListener("messageerror", fail); // Chromium has no `onmessageerror` here
   }
 
   /** Fails where the worker is of another origin or cannot be loaded. */

@@ -16,4 +16,6 @@ worker.onmessage = async ({ data }: MessageEvent<EncodeRequest>) => {
   }
 };
 
+worker.onmessageerror = () => worker.postMessage("the worker cannot read it");
+
 worker.postMessage("ready");
