@@ -95,6 +95,57 @@ for (const kind of ["video", "canvas", "track", "track that has to be played"] a
   });
 }
 
+/** Chromium has it; the platform's types do not know it. */
+declare const MediaStreamTrackGenerator: {
+  new (init: { kind: "video" }): MediaStreamTrack & { writable: WritableStream<VideoFrame> };
+};
+
+for (const kind of ["video", "video of an older browser", "track"] as const) {
+  inPage(`a turned ${kind} is sent upright`, async (page) => {
+    const sent = await page.evaluate(async (kind) => {
+      const lying = new OffscreenCanvas(320, 240); // its left is above when it is turned
+      const context = lying.getContext("2d")!;
+      for (const [x, colour] of [[0, "#fff"], [160, "#000"]] as const) {
+        context.fillStyle = colour;
+        context.fillRect(x, 0, 160, 240);
+      }
+      if (/older/.test(kind)) { // where a frame of a turned video lies
+        Reflect.deleteProperty(VideoFrame.prototype, "rotation");
+        globalThis.VideoFrame = new Proxy(VideoFrame, {
+          construct: (frame, [picture, init = { timestamp: 0 }]) =>
+            new frame(picture instanceof HTMLVideoElement ? lying : picture, init),
+        });
+      }
+      const turned = new MediaStreamTrackGenerator({ kind: "video" });
+      const writer = turned.writable.getWriter();
+      const writing = setInterval(() => {
+        const timestamp = 1000 * performance.now();
+        writer.write(new VideoFrame(lying, { timestamp, rotation: 90 } as VideoFrameInit));
+      }, 50);
+      const video = Object.assign(document.createElement("video"), { muted: true });
+      video.srcObject = new MediaStream([turned]);
+      await video.play();
+
+      const { capture }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+      let capturing: sdk.Capture;
+      const jpeg = await new Promise<Uint8Array<ArrayBuffer>>((send) => {
+        const connection = { state: { name: "open" }, free: 1, send } as unknown as sdk.Connection;
+        capturing = capture(kind === "track" ? turned : video, connection);
+      });
+      capturing!.close();
+      clearInterval(writing);
+      const picture = await createImageBitmap(new Blob([jpeg]));
+      const { width, height } = picture;
+      const seen = new OffscreenCanvas(width, height).getContext("2d")!;
+      seen.drawImage(picture, 0, 0);
+      const greyAt = (x: number, y: number) => seen.getImageData(x, y, 1, 1).data[0];
+      return { width, height, above: greyAt(200, 20), below: greyAt(20, height - 20) };
+    }, kind);
+    assert.deepEqual([sent.width, sent.height], [240, 320]);
+    assert.ok(sent.above > 240 && sent.below < 15, JSON.stringify(sent));
+  });
+}
+
 /** Runs in a worker: attaches what it is sent, answers with the first outcome. */
 const WORKER = `
   onmessage = async ({ data: { origin, source } }) => {
