@@ -2,9 +2,9 @@ import type { Timing, Tracks } from "../../protocol/mod.ts";
 
 /** What a frame cost before it was sent, in milliseconds. */
 export interface Spent {
-  /** Taking the picture from its source, at the size to be sent. */
+  /** Taking the picture from its source. */
   capture: number;
-  /** Making it a JPEG. */
+  /** Bringing it to the size to be sent and making that a JPEG; its way to the worker and back. */
   encode: number;
 }
 
