@@ -39,6 +39,7 @@ export interface CaptureMeasured {
 
 /** Events of a {@linkcode Capture}. */
 export interface CaptureEvents {
+  /** A frame could not be encoded or sent; the next one is tried. */
   error: Error;
 }
 

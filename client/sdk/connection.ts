@@ -169,6 +169,8 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   /**
    * Sends a frame and returns its number, or null where it was not taken: not
    * open, or two frames are still unanswered. Skip the frame then, do not queue it.
+   *
+   * @throws {LkstreamError} where the message is larger than the server takes.
    */
   send(jpeg: Uint8Array, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
     if (this.free <= 0) return null;

@@ -7,7 +7,8 @@ import type { ErrorCode } from "../../protocol/mod.ts";
  *   (token, origin, session limit);
  * - `unreachable`: nothing answers at the address;
  * - `disconnected`: the stream ended before the answer came;
- * - `rejected`: the server closed for good, trying again would end the same way.
+ * - `rejected`: the server closed for good, trying again would end the same way;
+ *   or a frame is larger than it takes, and was not sent.
  */
 export type LkstreamErrorCode =
   | ErrorCode
