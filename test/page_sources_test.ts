@@ -111,6 +111,7 @@ inPage(
   async (page) => {
     await page.goto(server.url + GOVERNOR_OFF);
     await watchTracks(page);
+    await keepPoints(page);
     await page.selectOption("#rate", "5");
     await dropImages(page, { 10: 0.5, 9: 0.45, 1: 0.05, 2: 0.1 });
     await isLive(page);
@@ -125,6 +126,13 @@ inPage(
     const held = await seenSoFar(page);
     await page.waitForTimeout(700);
     assert.equal(await seenSoFar(page), held);
+    await page.click("#clear-points"); // which is seen on the image it stands at
+    await seenTracks(page, 1, held);
+    await page.waitForTimeout(3000);
+    const kept = await page.evaluate(() => [...points.id]);
+    await page.click("#hold"); // and lives on, however long that was
+    const [next] = await seenTracks(page, 1, held + 1);
+    assert.ok(!next.reset && next.ids.some((id) => kept.includes(id)));
     const order = await page.evaluate(async () => {
       const { openImages } = await import(`${location.origin}/lkstream.js`);
       const canvas = new OffscreenCanvas(8, 8);

@@ -13,8 +13,11 @@ export class EditTools {
   readonly #undo = byId("undo", HTMLButtonElement);
   readonly #clearRegions = byId("clear-regions", HTMLButtonElement);
 
-  /** @param hold plays or pauses what can be held */
-  constructor(stage: Stage, hold: () => void) {
+  /**
+   * @param hold plays or pauses what can be held
+   * @param edited called when something was changed
+   */
+  constructor(stage: Stage, hold: () => void, readonly edited: () => void) {
     this.#touch = new Touch(stage, this.edits);
     new StageKeys(stage, this.#touch, this.edits, hold);
     this.#undo.addEventListener("click", () => void this.edits.undo());
@@ -29,5 +32,6 @@ export class EditTools {
     this.#undo.disabled = !this.edits.canUndo;
     this.#clearRegions.disabled = this.edits.regions.length === 0;
     this.#touch.draw();
+    this.edited();
   }
 }

@@ -32,7 +32,7 @@ const params = takeParams();
 const stage = new Stage();
 new Picked(stage);
 new DrawingPanel((drawing) => stage.drawing = drawing);
-const tools = new EditTools(stage, toggleHold);
+const tools = new EditTools(stage, toggleHold, changed);
 const recorder = new RecordPanel(stage, recorded);
 const status = new Status();
 const choice = new SourceChoice({
@@ -99,6 +99,7 @@ function begin(): void {
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
+  connection.on("configured", changed);
   connection.on("error", (error) => console.warn(error.message));
   panels.follow(live);
   tools.edits.attach(connection);
@@ -205,6 +206,12 @@ function toggleHold(): void {
   if (held.playing) held.pause();
   else held.play();
   showHold();
+}
+
+/** Points or options were changed: a source that is held shows it with the frame that it stands at. */
+function changed(): void {
+  const held = live?.source;
+  if (held && isPlayable(held) && !held.playing) live!.capture?.sendAgain();
 }
 
 function showHold(): void {

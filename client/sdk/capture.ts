@@ -81,6 +81,8 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   #encoder: Encoder | undefined;
   #size: Size | null = null;
   #lastSeen = -Infinity;
+  /** Of the frame that is shown. */
+  #timestamp = 0;
   /** The next frame is no successor of the one before it. */
   #reset = true;
   #firstSeq: number | null = null;
@@ -118,6 +120,14 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     return this.#firstSeq !== null && (seq - this.#firstSeq) >>> 0 < 2 ** 31; // numbers wrap
   }
 
+  /**
+   * Sends what is shown now, although it is not new: a source that is held shows nothing new,
+   * and what was changed meanwhile is seen with the next result only.
+   */
+  sendAgain(): void {
+    this.#offer(this.#timestamp);
+  }
+
   measured(): CaptureMeasured {
     return {
       perSecond: this.#rate.perSecond(performance.now()),
@@ -149,9 +159,14 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
 
   readonly #seen: FrameCallback = (now, timestamp, follows) => {
     if (!follows) this.#reset = true;
+    this.#timestamp = timestamp;
     if (now - this.#lastSeen < 1000 / this.maxRate - EARLY_MS) return;
     this.#lastSeen = now;
     this.#rate.mark(now);
+    this.#offer(timestamp);
+  };
+
+  #offer(timestamp: number): void {
     if (this.#connection.state.name !== "open") return;
     if (this.#busy || this.#connection.free <= 0) {
       this.#skipped++;
@@ -161,7 +176,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     this.#send(timestamp)
       .catch((error) => this.#closed || this.emit("error", error))
       .finally(() => this.#busy = false);
-  };
+  }
 
   async #send(timestamp: number): Promise<void> {
     const taken = performance.now();
