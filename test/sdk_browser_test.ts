@@ -313,7 +313,7 @@ inPage("what does not follow is sent with a reset, and nothing else is", async (
 });
 
 inPage("images that decode slowly come one by one, after Pause and Play too", async (page) => {
-  const { shown, atOnce } = await page.evaluate(async () => {
+  const { shown, atOnce, open } = await page.evaluate(async () => {
     const { openImages }: typeof sdk = await import(`${location.origin}/lkstream.js`);
     const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     /** Each image is known by its height. */
@@ -322,12 +322,13 @@ inPage("images that decode slowly come one by one, after Pause and Play too", as
       canvas.getContext("2d");
       return new File([await canvas.convertToBlob()], `${height}.png`, { type: "image/png" });
     }));
-    const shown: number[] = [];
+    const decoded: ImageBitmap[] = [], shown: number[] = [];
     let decoding = 0, atOnce = 0;
     const { createImageBitmap } = globalThis;
     globalThis.createImageBitmap = async (file: ImageBitmapSource) => {
       atOnce = Math.max(atOnce, ++decoding);
       const image = await createImageBitmap(file);
+      decoded.push(image);
       await pause(image.height % 2 === 1 ? 120 : 20); // some take longer than the rate, some do not
       decoding--;
       shown.push(image.height);
@@ -337,12 +338,15 @@ inPage("images that decode slowly come one by one, after Pause and Play too", as
     while (shown.length < 4 || decoding === 0) await pause(5);
     images.pause();
     images.play();
-    while (shown.length < 12) await pause(5);
+    while (shown.length < 12 || decoding === 0) await pause(5);
     images.close();
-    return { shown, atOnce };
+    while (decoding > 0) await pause(5);
+    await pause(0);
+    return { shown: shown.slice(0, 12), atOnce, open: decoded.filter(({ width }) => width > 0) };
   });
   assert.deepEqual(shown, [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]);
   assert.equal(atOnce, 1);
+  assert.deepEqual(open, []);
 });
 
 inPage(

@@ -73,14 +73,10 @@ export class Images implements Playable {
   async next(): Promise<boolean> {
     const file = this.files[this.#at++ % this.files.length];
     const image = await createImageBitmap(file).catch(() => null);
-    if (!image || this.#closed) return false;
-    const { width, height } = image;
-    if (this.picture.width !== width) this.picture.width = width;
-    if (this.picture.height !== height) this.picture.height = height;
-    this.#context.drawImage(image, 0, 0);
+    if (!image) return false;
+    if (!this.#closed) this.#show(image);
     image.close();
-    this.picture.dataset.frame = String(this.#shown++);
-    return true;
+    return !this.#closed;
   }
 
   /** It never ends by itself. */
@@ -94,6 +90,14 @@ export class Images implements Playable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #show(image: ImageBitmap): void {
+    const { width, height } = image;
+    if (this.picture.width !== width) this.picture.width = width;
+    if (this.picture.height !== height) this.picture.height = height;
+    this.#context.drawImage(image, 0, 0);
+    this.picture.dataset.frame = String(this.#shown++);
   }
 
   #stepAt(due: number): void {
