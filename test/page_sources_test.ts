@@ -106,7 +106,7 @@ Deno.test("browser: a server that comes back is told also while the source is he
 });
 
 inPage(
-  "images play at the rate, in the order of their numbers, each sent once",
+  "images play at the rate, in the order of their numbers, and are not sent again where they are held",
   DESKTOP,
   async (page) => {
     await page.goto(server.url + GOVERNOR_OFF);
