@@ -17,6 +17,9 @@ export const GOVERNOR_OFF = "/?governor=off";
 export let browser: Browser;
 export let server: Running;
 
+/** What waits in a page for longer than this fails; the longest test takes a tenth of it. */
+const DEADLINE_MS = 120_000;
+
 /** A test in a page of its own, which must not have logged an error at its end. */
 export function inPage(
   name: string,
@@ -30,10 +33,12 @@ export function inPage(
     page.on("console", (message) => {
       if (/Content Security Policy/.test(message.text())) errors.push(message.text());
     });
+    const deadline = setTimeout(() => page.close(), DEADLINE_MS);
     try {
       await body(page);
       assert.deepEqual(errors, []);
     } finally {
+      clearTimeout(deadline);
       await page.close();
     }
   });
