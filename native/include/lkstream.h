@@ -189,7 +189,9 @@ typedef struct lk_sequence lk_sequence;
 LK_API int32_t lk_sequence_create(lk_engine *engine, uint32_t max_pixels, lk_sequence **sequence,
                                   char *error, uint32_t error_capacity);
 
-/* Releases a sequence; NULL is allowed. */
+/* Releases a sequence; NULL is allowed. With glibc, what the process has freed
+ * and its allocator keeps is then given back to the system, at most every ten
+ * seconds. */
 LK_API void lk_sequence_destroy(lk_sequence *sequence);
 
 /* Forgets the current frame: the next one is a first frame. NULL is allowed. */

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "engine.h"
 #include "error.h"
+#include "give_back.h"
 #include "jpeg.h"
 #include "lkstream.h"
 #include "stopwatch.h"
@@ -170,7 +171,11 @@ int32_t lk_sequence_create(lk_engine* engine, uint32_t max_pixels, lk_sequence**
   });
 }
 
-void lk_sequence_destroy(lk_sequence* sequence) { delete sequence; }
+void lk_sequence_destroy(lk_sequence* sequence) {
+  if (!sequence) return;
+  delete sequence;
+  lk::give_back_memory();
+}
 
 void lk_sequence_reset(lk_sequence* sequence) {
   if (sequence) sequence->impl->reset();

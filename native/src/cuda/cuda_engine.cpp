@@ -78,7 +78,12 @@ class CudaSequence final : public Sequence {
         ++jpegs_.on_cpu;
         lease.release();
       }
-      advance(request, watch.ms(), frame);
+      try {
+        advance(request, watch.ms(), frame);
+      } catch (...) {
+        cudaStreamSynchronize(parts_->stream);  // it may still read the file, at the leased place
+        throw;
+      }
     });
   }
 
