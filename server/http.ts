@@ -77,6 +77,8 @@ class Server implements RunningServer {
   readonly #sockets: WebSocketServer;
   #listener: ReturnType<typeof createListener> | undefined;
   #closing: Promise<void> | null = null;
+  /** Of a proxy whose word on addresses does not count. */
+  #hasWarned = false;
 
   constructor(options: ServeOptions) {
     const { engine, limits, log, pingMs = PING_MS, shared } = options;
@@ -144,10 +146,21 @@ class Server implements RunningServer {
       }),
       notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",
       metrics: async (request) => {
-        checkToken(request, this.#options);
+        this.#checkToken(request);
         return await Metrics.text(shared ? await shared.metrics() : [await this.metrics()]);
       },
     };
+  }
+
+  /** @throws {Refusal} where the token is not presented; who tries is counted and logged. */
+  #checkToken(request: IncomingMessage): void {
+    try {
+      checkToken(request, this.#options);
+    } catch (error) {
+      this.#refusals.note(this.#addressOf(request), error);
+      if (error instanceof Refusal) this.#metrics.refused.inc({ code: error.code });
+      throw error;
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
@@ -190,7 +203,12 @@ class Server implements RunningServer {
   }
 
   #addressOf({ socket, headers }: IncomingMessage): string {
-    const forwarded = this.#options.trustProxy && headers["x-forwarded-for"];
-    return forwarded ? `${forwarded}`.split(",").at(-1)!.trim() : socket.remoteAddress ?? "";
+    const forwarded = headers["x-forwarded-for"];
+    if (forwarded && this.#options.trustProxy) return `${forwarded}`.split(",").at(-1)!.trim();
+    if (forwarded && !this.#hasWarned) {
+      this.#hasWarned = true;
+      this.#options.log("proxy_not_trusted", { header: "X-Forwarded-For", flag: "--trust-proxy" });
+    }
+    return socket.remoteAddress ?? "";
   }
 }

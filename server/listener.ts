@@ -30,8 +30,13 @@ export function createListener({ tls, limits }: ListenOptions, listener: Request
   };
   const server = tls ? createSecureServer(options, listener) : createServer(options, listener);
   // a process without file descriptors would never accept again
-  server.maxConnections = limits.maxConnections ?? limits.maxSessions + SPARE_CONNECTIONS;
+  server.maxConnections = connectionsOf(limits);
   return server;
+}
+
+/** How many connections are accepted at once. */
+export function connectionsOf({ maxConnections, maxSessions }: ServerLimits): number {
+  return maxConnections ?? maxSessions + SPARE_CONNECTIONS;
 }
 
 /**

@@ -132,6 +132,7 @@ export class Metrics implements Disposable {
   /** @param counters what the engine has counted, asked whenever the metrics are */
   constructor(counters: () => EngineCounters | null = () => null) {
     this.#loop.enable();
+    for (const code of ["session_limit", "unauthorized"]) this.refused.inc({ code }, 0);
     new Gauge({
       name: "lkstream_engine_jpegs",
       help:
@@ -188,6 +189,7 @@ export class Metrics implements Disposable {
   engine({ name, device }: EngineInfo): void {
     this.#engine.reset();
     this.#engine.set({ engine: name, device }, 1);
+    this.engineFailures.inc({ engine: name }, 0); // a rise from nothing is none to Prometheus
   }
 
   /** Counts a frame that was answered. */

@@ -12,7 +12,7 @@ self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
     case "start":
       return await start(data);
     case "count":
-      return tell({ type: "counted", call: data.call, values: await running!.metrics() });
+      return tell({ type: "counted", call: data.call, values: await running?.metrics() ?? [] });
     case "metrics":
       return metricsOfAll.settle(data.call, data.values);
     case "close":

@@ -4,6 +4,7 @@ import { Calls } from "./calls.ts";
 import { Census } from "./census.ts";
 import type { Config } from "./config.ts";
 import type { ServeOptions } from "./http.ts";
+import { connectionsOf } from "./listener.ts";
 import type { Running } from "./run.ts";
 
 /** To a thread. */
@@ -27,16 +28,19 @@ export type FromThread =
 /**
  * Serves with several event loops in one process: the system spreads the
  * connections to the port among them. Each has an engine of its own over the
- * same library; sessions are counted together.
+ * same library; sessions are counted together, connections are
+ * shared out.
  */
 export async function runThreads(config: Config, tls: ServeOptions["tls"]): Promise<Running> {
   const census = Census.share();
+  const maxConnections = Math.ceil(connectionsOf(config.limits) / config.threads);
+  const limits = { ...config.limits, maxConnections };
   const all: Thread[] = [];
   const metrics = () => Promise.all(all.map((thread) => thread.count()));
   const start = (port: number): Promise<Thread> => {
     const thread = new Thread(metrics);
     all.push(thread);
-    return thread.start({ ...config, port }, tls, census);
+    return thread.start({ ...config, port, limits }, tls, census);
   };
   try {
     const first = await start(config.port);

@@ -72,8 +72,15 @@ Deno.test("metrics: with a token they are for who presents it, and it is in none
     const response = await fetch(`${url}/metrics`, { headers });
     assert.match(response.headers.get("content-type")!, /text\/plain; version=0\.0\.4/);
     const text = await response.text();
-    assert.match(text, /lkstream_refused_total\{code="unauthorized"\} 1/);
+    assert.match(text, /lkstream_refused_total\{code="unauthorized"\} 2/);
+    assert.equal(log.filter((line) => /refused/.test(line)).length, 2);
     assert.doesNotMatch(text + log.join("\n"), /s3cret|wr0ng/);
+  }));
+
+Deno.test("metrics: what alerts wait for begins at zero", () =>
+  withServer({}, async (url) => {
+    assert.equal(await metric(url, 'lkstream_engine_failures_total{engine="wasm"}'), 0);
+    assert.equal(await metric(url, 'lkstream_refused_total{code="session_limit"}'), 0);
   }));
 
 Deno.test("metrics: those of several event loops are added up; delays and memory are the worst", async () => {

@@ -118,7 +118,9 @@ for (const program of ["nginx", "haproxy"] as const) {
           return [response.status, await response.text()];
         };
         assert.deepEqual(await get("/readyz"), [200, "ready\n"]);
-        assert.equal((await get("/metrics?token=secret"))[0], 404);
+        for (const path of ["/metrics", "/%6Detrics"]) {
+          assert.equal((await get(`${path}?token=secret`))[0], 404);
+        }
       } finally {
         logged = await proxy.close();
         await server.stop();

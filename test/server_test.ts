@@ -73,6 +73,17 @@ Deno.test("server: the first known subprotocol offered decides how results arriv
     assert.match(JSON.parse(body).error.message, /lkstream\.v1\.bin.*lkstream\.v1\.json/);
   }));
 
+Deno.test("server: a proxy whose X-Forwarded-For is not trusted is told once", async () => {
+  const headers = { "X-Forwarded-For": "192.0.2.1" };
+  for (const trustProxy of [false, true]) {
+    await withServer({ token: "s3cret", trustProxy }, async (url, _engine, log) => {
+      for (let i = 0; i < 2; i++) await (await fetch(`${url}/metrics`, { headers })).text();
+      const told = log.filter((line) => line.startsWith("proxy_not_trusted"));
+      assert.equal(told.length, trustProxy ? 0 : 1);
+    });
+  }
+});
+
 Deno.test("server: with a token, only who presents it gets in, in any of three ways", () =>
   withServer({ token: "s3cret" }, async (url, _engine, log) => {
     for (

@@ -51,6 +51,41 @@ Deno.test("threads: a limit holds for all of them together", () =>
     for (const client of clients) await client.close();
   }));
 
+Deno.test("threads: connections are shared out, so that the flag is the limit of all", () =>
+  withThreads(["--max-connections", "9"], async ({ url }) => {
+    const { hostname, port } = new URL(url);
+    const cut: Promise<unknown>[] = [];
+    const all = await Promise.all(Array.from({ length: 40 }, async () => {
+      const connection = await Deno.connect({ hostname, port: Number(port) });
+      cut.push(connection.read(new Uint8Array(1)).catch(() => null));
+      return connection;
+    }));
+    let count = 0;
+    for (const each of cut) void each.then(() => count++);
+    while (count < 31) await new Promise((later) => setTimeout(later, 10));
+    for (const connection of all) connection.close();
+    await Promise.all(cut);
+  }));
+
+Deno.test("threads: asked for metrics while some still start, it goes on", async () => {
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr as Deno.NetAddr;
+  free.close();
+  let isStarting = true;
+  let answers = 0;
+  const starting = start({ port, args: ["--threads", "3"] }).finally(() => isStarting = false);
+  while (isStarting) {
+    await metrics(`http://127.0.0.1:${port}`).then(
+      () => answers++,
+      () => new Promise((later) => setTimeout(later, 1)), // the first does not listen yet
+    );
+  }
+  const server = await starting;
+  assert.ok(answers > 0);
+  assert.match(await metrics(server.url), /^lkstream_sessions 0$/m);
+  assert.equal(await server.stop(), 0);
+});
+
 Deno.test("threads: a port that is taken by another server is a clear error", async () => {
   const other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   try {
