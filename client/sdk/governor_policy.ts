@@ -16,8 +16,9 @@ export const LEVELS: readonly Level[] = [
   { quality: 0.5, size: 1, rate: 1 },
   { quality: 0.5, size: 0.75, rate: 1 },
   { quality: 0.5, size: 0.5, rate: 1 },
-  { quality: 0.5, size: 0.5, rate: 0.5 },
-  { quality: 0.5, size: 0.5, rate: 0.25 },
+  { quality: 0.5, size: 0.25, rate: 1 },
+  { quality: 0.5, size: 0.25, rate: 0.5 },
+  { quality: 0.5, size: 0.25, rate: 0.25 },
 ];
 const LEAST = LEVELS.length - 1;
 
