@@ -103,7 +103,8 @@ export class Tracker {
    *
    * @param xy pixels, inside that frame
    * @returns their ids, in the order given
-   * @throws {ProtocolError} `bad_message` before the first frame or outside of it, `limit` past `maxPoints`.
+   * @throws {ProtocolError} `bad_message` before the first frame or outside of it, `limit` past
+   * `maxPoints`, or past twice as many with those that have ended and are still to be told.
    */
   add(xy: readonly (readonly [number, number])[]): number[] {
     if (!this.#size) {
@@ -122,6 +123,15 @@ export class Tracker {
       throw new ProtocolError(
         "limit",
         `Cannot add ${xy.length} points to ${this.live}: allowed are ${this.maxPoints} in all`,
+      );
+    }
+    // each end is told, so they wait for a frame: all points may be replaced before it, once
+    const ended = this.#ended.length;
+    if (this.live + xy.length + ended > 2 * this.maxPoints) {
+      throw new ProtocolError(
+        "limit",
+        `Cannot add ${xy.length} points to ${this.live} and ${ended} that ended since the last ` +
+          `tracks: allowed are ${2 * this.maxPoints} in all`,
       );
     }
     const firstId = this.#claimIds(xy.length);

@@ -7,7 +7,9 @@ import { Refusal } from "../server/access.ts";
 import { Allowance } from "../server/allowance.ts";
 import { Census } from "../server/census.ts";
 import { Client, refused } from "./lib/client.ts";
+import { picture } from "./lib/commands.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
+import { STILL } from "./lib/images.ts";
 import { start } from "./lib/running.ts";
 import { withServer } from "./lib/serving.ts";
 
@@ -326,14 +328,26 @@ function open(url: string): Promise<Socket> {
 }
 
 Deno.test("limits: past them all, memory stays flat", async () => {
-  const server = await start({ args: ["--engine", "wasm", "--max-frame-bytes", "1000000"] });
+  const server = await start({
+    args: ["--engine", "wasm", "--max-frame-bytes", "1000000", "--max-control-rate", "100000"],
+  });
   const resident = async () => {
     const text = await (await fetch(`${server.url}/metrics`)).text();
     return Number(/lkstream_memory_bytes\{kind="resident"\} (\d+)/.exec(text)![1]);
   };
   const bad = encodeFrame({ seq: 0, timestamp: 0, jpeg: new Uint8Array(900_000) });
+  const staying = await Client.connect(server.url); // sends one frame, and points without end
+  staying.send(picture(STILL));
+  await staying.nextOf("tracks");
+  const points = Array.from({ length: 10_000 }, () => [1, 1]);
   const flood = async (rounds: number) => {
     for (let i = 0; i < rounds; i++) {
+      for (let j = 0; j < 3; j++) {
+        staying.say({ type: "clear" });
+        staying.say({ type: "add", points });
+        const answer = (await staying.next())!;
+        assert.ok(answer.type === "added" || answer.type === "error" && answer.code === "limit");
+      }
       const client = await Client.connect(server.url);
       client.socket.on("error", () => {});
       for (let j = 0; j < 4; j++) client.say({ type: "add", points: "x".repeat(500_000) });
@@ -343,11 +357,11 @@ Deno.test("limits: past them all, memory stays flat", async () => {
     }
   };
   try {
-    await flood(10);
+    await flood(20);
     const before = await resident();
-    await flood(40); // 160 MB
+    await flood(40); // 160 MB, and 1,200,000 points
     const grown = await resident() - before;
-    assert.ok(grown < 60e6, `grew by ${(grown / 1e6).toFixed(1)} MB`);
+    assert.ok(grown < 100e6, `grew by ${(grown / 1e6).toFixed(1)} MB`);
   } finally {
     await server.stop();
   }

@@ -289,6 +289,27 @@ Deno.test("tracker: add refuses points before a frame, outside of it and past th
   assert.equal(tracker.live, 6);
 });
 
+Deno.test("tracker: all points may be replaced between two frames once, and every end is told", async () => {
+  const { next, tracker } = scripted([{ corners: CORNERS }, {}, {}], { detect: { refill: 0 } }, 4);
+  await next();
+  const replace = () => {
+    tracker.clear();
+    return tracker.add(CORNERS);
+  };
+  assert.deepEqual(replace(), [5, 6, 7, 8]);
+  for (let i = 0; i < 3; i++) {
+    assert.throws(
+      replace,
+      (error) =>
+        error instanceof ProtocolError && error.code === "limit" &&
+        error.message.includes("4 points to 0 and 8 that ended"),
+    );
+  }
+  assert.deepEqual(Object.keys(lost(await next())), ["1", "2", "3", "4", "5", "6", "7", "8"]);
+  tracker.clear();
+  assert.deepEqual(tracker.add(CORNERS).length, 4);
+});
+
 Deno.test("tracker: a mask confines detection and ends what leaves it; lifting it frees", async () => {
   const { next, tracker, sequence } = scripted([
     { corners: CORNERS },
