@@ -6,39 +6,72 @@ export type Polygons = readonly (readonly (readonly [number, number])[])[];
  * centre is inside, by the even-odd rule over all polygons together (as a
  * canvas fills with "evenodd", so a polygon inside another one is a hole).
  *
- * Takes corners × rows + pixels steps and no memory but the mask: every edge
+ * Takes {@linkcode maskCost} and no memory but the mask: every edge
  * flips the first pixel behind it in each row, and a pixel is inside when the
- * flips from the left up to it are odd.
+ * flips from the left up to it are odd. On a tall frame it is the first pixel
+ * below it in each column: those are fewer than the rows.
  */
 export function paintMask(polygons: Polygons, width: number, height: number): Uint8Array {
   const mask = new Uint8Array(width * height);
+  const tall = height > width;
+  const lines = tall
+    ? { count: width, length: height, line: 1, pixel: width }
+    : { count: height, length: width, line: width, pixel: 1 };
   for (const polygon of polygons) {
-    polygon.forEach((corner, i) => {
-      flipBehindEdge(mask, width, height, corner, polygon[(i + 1) % polygon.length]);
+    const corners = tall ? polygon.map(([x, y]) => [y, x] as const) : polygon;
+    corners.forEach((corner, i) => {
+      flipBehindEdge(mask, lines, corner, corners[(i + 1) % corners.length]);
     });
   }
-  for (let row = 0; row < mask.length; row += width) {
-    let inside = 0;
-    for (let i = row; i < row + width; i++) mask[i] = inside ^= mask[i];
-  }
+  if (tall) fillDown(mask, width);
+  else fillRight(mask, width);
   return mask;
 }
 
-/** Where an edge crosses the middle of a row; its lower end belongs to the next edge. */
+/** Flips here and there in a large mask take so many times as long as filling in a row. */
+const PIXELS_AS_A_FLIP = 10;
+
+/** What painting takes at most, in pixels to be filled: each edge may cross all lines. */
+export function maskCost(polygons: Polygons, width: number, height: number): number {
+  const corners = polygons.reduce((sum, { length }) => sum + length, 0);
+  return width * height + PIXELS_AS_A_FLIP * corners * Math.min(width, height);
+}
+
+/** Rows, or columns with x and y in each other's place. */
+interface Lines {
+  count: number;
+  /** Pixels of each. */
+  length: number;
+  /** From a line to the next one in the mask, and from a pixel of a line to its next one. */
+  line: number;
+  pixel: number;
+}
+
+/** Where an edge crosses the middle of a line; its lower end belongs to the next edge. */
 function flipBehindEdge(
   mask: Uint8Array,
-  width: number,
-  height: number,
+  { count, length, line, pixel }: Lines,
   [x0, y0]: readonly [number, number],
   [x1, y1]: readonly [number, number],
 ): void {
   if (y0 === y1) return;
   const [top, bottom] = y0 < y1 ? [y0, y1] : [y1, y0];
-  const last = Math.min(height, Math.ceil(bottom));
+  const last = Math.min(count, Math.ceil(bottom));
   for (let y = Math.max(0, Math.ceil(top)); y < last; y++) {
-    const column = Math.max(0, Math.ceil(x0 + (y - y0) * (x1 - x0) / (y1 - y0)));
-    if (column < width) mask[y * width + column] ^= 255;
+    const x = Math.max(0, Math.ceil(x0 + (y - y0) * (x1 - x0) / (y1 - y0)));
+    if (x < length) mask[y * line + x * pixel] ^= 255;
   }
+}
+
+function fillRight(mask: Uint8Array, width: number): void {
+  for (let row = 0; row < mask.length; row += width) {
+    let inside = 0;
+    for (let i = row; i < row + width; i++) mask[i] = inside ^= mask[i];
+  }
+}
+
+function fillDown(mask: Uint8Array, width: number): void {
+  for (let i = width; i < mask.length; i++) mask[i] ^= mask[i - width];
 }
 
 /** Share of a mask's pixels that are allowed, 0 to 1. */

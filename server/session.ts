@@ -53,7 +53,7 @@ export interface SessionContext {
 const MAX_BUFFERED_BYTES = 1 << 20;
 /** So many errors without a success between them end the session. */
 const MAX_ERRORS_IN_A_ROW = 20;
-/** What takes as long as a small control message: reading so many characters, masking so many pixels. */
+/** What takes as long as a small control message: reading so many characters, painting so many pixels of a mask. */
 const CHARS_AS_A_CONTROL = 10_000;
 const PIXELS_AS_A_CONTROL = 100_000;
 /** Control messages are obeyed one after the other for no longer than this. */
@@ -255,6 +255,7 @@ export class Session {
       this.stats.failed++;
       this.#sendError(error, frame.seq);
     }
+    this.#chargeMask(this.#frameRate); // a new size has it painted anew
   }
 
   #checkPixels(jpeg: Uint8Array): void {
@@ -305,16 +306,21 @@ export class Session {
       case "clear":
         tracker.clear();
         return null;
-      case "mask":
+      case "mask": {
         this.#checkMask(message.polygons);
-        this.#controlRate.charge(tracker.pixels / PIXELS_AS_A_CONTROL);
-        return { type: "masked", share: tracker.confine(message.polygons) };
+        const share = tracker.confine(message.polygons);
+        this.#chargeMask(this.#controlRate);
+        return { type: "masked", share };
+      }
       case "stats":
         return this.stats.toMessage(this.#context.id, tracker);
     }
   }
 
-  /** Painting a mask takes corners × rows steps. */
+  #chargeMask(rate: Allowance): void {
+    rate.charge(this.#tracker.takeMaskCost() / PIXELS_AS_A_CONTROL);
+  }
+
   #checkMask(polygons: readonly (readonly unknown[])[]): void {
     const { maxMaskPolygons, maxMaskCorners } = this.#context.limits;
     const check = (n: number, what: string, most: number) => {

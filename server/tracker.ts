@@ -10,7 +10,7 @@ import {
 } from "../protocol/mod.ts";
 import { crowded } from "./crowding.ts";
 import { type Advanced, type FlowSequence, type Frame, Status } from "./engines/engine.ts";
-import { maskShare, paintMask, type Polygons } from "./mask.ts";
+import { maskCost, maskShare, paintMask, type Polygons } from "./mask.ts";
 import { median } from "./median.ts";
 import { append, noPoints, pick } from "./points.ts";
 
@@ -32,6 +32,7 @@ export class Tracker {
   #size: { width: number; height: number } | null = null;
   #polygons: Polygons = [];
   #mask: Uint8Array | null = null;
+  #maskCost = 0;
   #framesSinceDetection = Infinity;
   /** The next frame detects whatever the interval says, and is told as a reset. */
   #cleared = false;
@@ -46,11 +47,6 @@ export class Tracker {
   /** Ids that were given out so far. */
   get found(): number {
     return this.#nextId - 1;
-  }
-
-  /** Pixels of the last processed frame. */
-  get pixels(): number {
-    return this.#size ? this.#size.width * this.#size.height : 0;
   }
 
   /** Points that live now. */
@@ -163,6 +159,13 @@ export class Tracker {
     return this.#mask && maskShare(this.#mask);
   }
 
+  /** What painting took since this was last asked, in pixels: for `confine`, or a frame of a new size. */
+  takeMaskCost(): number {
+    const cost = this.#maskCost;
+    this.#maskCost = 0;
+    return cost;
+  }
+
   #flowOptions() {
     const { winSize, maxLevel, maxCount, epsilon, minEigThreshold } = this.options.flow;
     const back = this.options.filter.forwardBackward !== null;
@@ -181,9 +184,11 @@ export class Tracker {
   }
 
   #paintMask(): void {
-    this.#mask = this.#size && this.#polygons.length > 0
-      ? paintMask(this.#polygons, this.#size.width, this.#size.height)
-      : null;
+    this.#mask = null;
+    if (!this.#size || this.#polygons.length === 0) return;
+    const { width, height } = this.#size;
+    this.#mask = paintMask(this.#polygons, width, height);
+    this.#maskCost += maskCost(this.#polygons, width, height);
   }
 
   /** The points that live on from the frame before, moved and aged. */

@@ -169,6 +169,20 @@ Deno.test("limits: a long message counts as several, a mask by the frame's pixel
     }
   }, [{ width: 1000, height: 800 }]));
 
+Deno.test("limits: a mask counts by its corners too", () =>
+  withServer({ limits: { maxControlRate: 4, maxFramePixels: 1e6 } }, async (url) => {
+    for (const [corners, code] of [[4, null], [1000, "limit"]] as const) {
+      const client = await Client.connect(url);
+      client.send(frame(0));
+      await client.nextOf("tracks");
+      const zigzag = Array.from({ length: corners }, (_, i) => [i / 4, i % 2 ? 400 : -1]);
+      assert.equal(await errorOf(client, { type: "mask", polygons: [zigzag] }), null);
+      const answer = await errorOf(client, { type: "stats" });
+      assert.equal(answer && answer.split(":")[0], code, `${corners} corners`);
+      await client.close();
+    }
+  }, [{ width: 300, height: 300 }]));
+
 Deno.test("limits: points, at and past", () =>
   withServer({ limits: { maxPoints: 3 } }, async (url) => {
     const client = await Client.connect(url);

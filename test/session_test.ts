@@ -196,6 +196,22 @@ Deno.test("session: control messages take effect where they stand among the fram
   assert.deepEqual(sequence.advances[1].points, [10, 10, 40, 10, 50, 50]);
 });
 
+Deno.test("session: a frame for which the mask is painted anew counts as several", async () => {
+  const sizes = [0, 1, 0].map((more) => ({ width: 2000, height: 1000 + more }));
+  for (const [polygons, answered] of [[[], 3], [[[[0, 0], [9, 0], [9, 9]]], 2]] as const) {
+    const { session, frame, say, tracks } = begin([...sizes], "bin", { maxFrameRate: 10 });
+    frame(0);
+    await settle();
+    say({ type: "mask", polygons });
+    frame(1);
+    await settle();
+    frame(2);
+    await settle();
+    assert.equal(tracks().length, answered); // the third waits its time
+    await session.close();
+  }
+});
+
 Deno.test("session: each control message is answered as the protocol says", async () => {
   const { frame, say, answers, tracks } = begin([{ corners: CORNERS }]);
   frame(0);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { defaultOptions, LOST_REASONS, mergeOptions, ProtocolError } from "../protocol/mod.ts";
 import { EngineError, FrameError } from "../server/engines/engine.ts";
+import { paintMask } from "../server/mask.ts";
 import { type Step, Tracker } from "../server/tracker.ts";
+import { random } from "./lib/random.ts";
 import { type Script, ScriptedSequence } from "./lib/scripted.ts";
 
 const FRAME = new Uint8Array();
@@ -329,6 +331,24 @@ Deno.test("tracker: a mask confines detection and ends what leaves it; lifting i
   assert.equal(tracker.confine([]), 1);
   await next();
   assert.equal(sequence.detections.at(-1)!.mask, undefined);
+});
+
+Deno.test("tracker: a mask on a tall frame is that of the frame on its side, and as cheap", () => {
+  const next = random(7);
+  for (let round = 0; round < 20; round++) {
+    const polygons = [0, 1].map(() =>
+      Array.from({ length: 7 }, () => [next() * 60 - 10, next() * 50 - 10] as const)
+    );
+    const turned = polygons.map((polygon) => polygon.map(([x, y]) => [y, x] as const));
+    const wide = paintMask(polygons, 40, 30), tall = paintMask(turned, 30, 40);
+    assert.ok(wide.includes(255));
+    assert.deepEqual(tall, wide.map((_, i) => wide[i % 30 * 40 + Math.floor(i / 30)]));
+  }
+  const zigzag = Array.from({ length: 1000 }, (_, i) => [i % 3 / 2, i % 2 ? 70_000 : -1] as const);
+  const started = performance.now();
+  for (let i = 0; i < 5; i++) paintMask([zigzag], 1, 65_500);
+  const ms = performance.now() - started;
+  assert.ok(ms < 300, `${ms} ms`); // 800 where each edge goes through all rows
 });
 
 Deno.test("tracker: a bad frame leaves the tracks as they were", async () => {
