@@ -29,11 +29,16 @@ export const CloseCode = {
   overloaded: 1013,
 } as const;
 
+const QUOTED_CHARS = 60;
+
 /** A value as it is quoted in an error message: short, on one line. */
 export function quote(value: unknown): string {
-  const json = JSON.stringify(value, (_, part) => { // for which 1e999 in a list is null
-    return part === Infinity || part === -Infinity ? "a number that is not finite" : part;
+  let parts = 0;
+  const json = JSON.stringify(value, (_, part) => {
+    if (++parts > QUOTED_CHARS) return null; // not shown; and what is nested too deeply would throw
+    const isInfinite = part === Infinity || part === -Infinity; // 1e999 in a list, else null
+    return isInfinite ? "a number that is not finite" : part;
   });
   const text = typeof value === "number" ? `${value}` : json ?? `${value}`;
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS - 3)}...` : text;
 }

@@ -276,8 +276,15 @@ export class Session {
       this.#errorsInARow = 0;
       if (answer) this.#send(answer);
     } catch (error) {
-      this.#sendError(error);
+      if (error instanceof ProtocolError) this.#sendError(error);
+      else this.#fail(error);
     }
+  }
+
+  /** A fault of this server, of which nobody knows what it left behind. */
+  #fail(error: unknown): void {
+    this.#context.log("session_error", { session: this.#context.id, error: `${error}` });
+    this.#end(CloseCode.internal, "an internal error");
   }
 
   /** A long message counts as several. */

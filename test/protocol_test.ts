@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import {
   decodeFrame,
   decodeTracks,
+  defaultOptions,
   encodeFrame,
   encodeTracks,
   jpegSize,
+  mergeOptions,
   parseControl,
   ProtocolError,
+  quote,
   type Tracks,
   tracksFromJson,
   tracksToJson,
@@ -227,4 +230,32 @@ Deno.test("control: what is not allowed is refused by its code", () => {
   ) throwsProtocolError(() => parseControl(JSON.stringify(message)), "bad_message");
   const long = JSON.stringify({ type: "remove", ids: new Array(300_000).fill(1) });
   throwsProtocolError(() => parseControl(long), "limit");
+});
+
+Deno.test("control: what is nested deeper than can be written is refused as anything else", () => {
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  const shown = `${"[".repeat(57)}...`;
+  const refused = (read: () => unknown, code: string) =>
+    assert.throws(read, (error) => {
+      assert.ok(error instanceof ProtocolError && error.code === code, `${error}`);
+      return error.message.includes(shown);
+    });
+  refused(() => parseControl(deep), "bad_message");
+  refused(() => parseControl(`{"type":${deep}}`), "bad_message");
+  refused(() => parseControl(`{"type":"add","points":[${deep}]}`), "bad_message");
+  const configure = parseControl(`{"type":"configure","flow":{"maxLevel":${deep}}}`);
+  assert.ok(configure.type === "configure");
+  refused(() => mergeOptions(defaultOptions(), configure.options), "bad_option");
+});
+
+Deno.test("quote: short, on one line, and infinite numbers told apart from null", () => {
+  assert.equal(
+    quote({ a: [1, "b\n", null, Infinity] }),
+    '{"a":[1,"b\\n",null,"a number that is not finite"]}',
+  );
+  assert.equal(quote(-Infinity), "-Infinity");
+  assert.equal(quote(undefined), "undefined");
+  assert.equal(quote("x".repeat(58)), `"${"x".repeat(58)}"`);
+  assert.equal(quote("x".repeat(59)), `"${"x".repeat(56)}...`);
+  assert.equal(quote(new Array(80).fill(7)), `[${"7,".repeat(28)}...`);
 });

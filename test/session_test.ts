@@ -60,6 +60,7 @@ function begin(
 ) {
   const socket = new FakeSocket();
   const sequence = new ScriptedSequence(script);
+  const log: string[] = [];
   const metrics = new Metrics();
   metrics[Symbol.dispose](); // the event loop's delay is not measured here
   const session = new Session(socket, sequence, {
@@ -68,7 +69,7 @@ function begin(
     engine: { name: "wasm", device: "script", reason: "a test" },
     limits: { ...LIMITS, ...limits },
     results,
-    log: () => {},
+    log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
     metrics,
   });
   const tracks = () =>
@@ -80,7 +81,7 @@ function begin(
   const frame = (seq: number, reset = false) =>
     session.receiveBinary(encodeFrame({ seq, timestamp: seq + 0.5, reset, jpeg: JPEG }));
   const say = (message: unknown) => session.receiveText(JSON.stringify(message));
-  return { socket, sequence, session, metrics, tracks, answers, frame, say };
+  return { socket, sequence, session, metrics, log, tracks, answers, frame, say };
 }
 
 /** Lets everything run that waits for nothing outside. */
@@ -323,6 +324,18 @@ Deno.test("session: an engine that fails 20 times closes it with 1011, for the c
     await settle();
   }
   assert.equal(socket.closes[0][0], 1011);
+});
+
+Deno.test("session: a fault of the server in a control message ends it with 1011, and is no engine's", async () => {
+  const { session, say, socket, log, answers } = begin();
+  session.stats.toMessage = () => {
+    throw new TypeError("a fault");
+  };
+  for (let i = 0; i < 3; i++) say({ type: "stats" });
+  await settle();
+  assert.deepEqual(socket.closes, [[1011, "an internal error"]]);
+  assert.deepEqual(log, ['session_error {"session":"the-session","error":"TypeError: a fault"}']);
+  assert.deepEqual(answers(), []);
 });
 
 Deno.test("session: a client that was paused is read again when the session ends", async () => {
