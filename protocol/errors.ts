@@ -21,6 +21,7 @@ export class ProtocolError extends Error {
 export const CloseCode = {
   done: 1000,
   serverStopping: 1001,
+  malformed: 1002,
   notAFrame: 1003,
   notUtf8: 1007,
   tooManyErrors: 1008,

@@ -14,11 +14,15 @@ const FINISH_MS = 2500;
 /** A client that does not answer the close frame within this is cut off. */
 const CLOSE_MS = 1500;
 
-/** `ws` closes by itself on these errors, and then tells 1006. */
+/** `ws` closes by itself on an error, and then tells 1006; on any other than these with 1002. */
 const CODES_OF_ERRORS: Record<string, number> = {
   WS_ERR_INVALID_UTF8: CloseCode.notUtf8,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: CloseCode.tooManyErrors,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: CloseCode.messageTooLarge,
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: CloseCode.messageTooLarge,
 };
+/** Counted one by one: those of the protocol, 1005 (no code) and 1006 (cut off). A client may close with any other. */
+const COUNTED_CODES: ReadonlySet<number> = new Set([...Object.values(CloseCode), 1005, 1006]);
 
 export interface SessionsOptions {
   /** Name and version, as told to clients. */
@@ -59,7 +63,9 @@ export class Sessions implements EngineEvents {
     const id = crypto.randomUUID();
     let broken: number | undefined;
     ws.on("error", (error: NodeJS.ErrnoException) => {
-      broken = CODES_OF_ERRORS[error.code ?? ""];
+      if (error.code?.startsWith("WS_ERR_")) {
+        broken = CODES_OF_ERRORS[error.code] ?? CloseCode.malformed;
+      }
       log("session_error", { session: id, error: error.message });
     });
     const sequence = this.#openSequence(ws, id);
@@ -124,7 +130,7 @@ export class Sessions implements EngineEvents {
     this.#open.delete(session); // not sooner: the engine may still be at work for it
     leave();
     metrics.sessions.dec();
-    metrics.sessionsClosed.inc({ code });
+    metrics.sessionsClosed.inc({ code: COUNTED_CODES.has(code) ? code : "other" });
     const { received, processed, dropped, failed } = session.stats;
     log("session_closed", { session: id, code, received, processed, dropped, failed });
   }

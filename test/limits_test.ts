@@ -264,6 +264,33 @@ Deno.test("limits: a message that trickles in is cut; one in several parts in ti
     await quick.close();
   }));
 
+Deno.test("limits: sessions are logged and counted by why they ended, made-up codes as one", () =>
+  withServer({}, async (url, _, log) => {
+    const ends: [number, (client: Client) => void][] = [
+      [1002, ({ socket }) => (socket as unknown as { _socket: Socket })._socket.write("~~")],
+      [1008, ({ socket }) => {
+        for (let i = 0; i <= 16_384; i++) socket.send(new Uint8Array(1), { fin: false });
+      }],
+      [4321, ({ socket }) => socket.close(4321)],
+      [3000, ({ socket }) => socket.close(3000)],
+    ];
+    for (const [code, end] of ends) {
+      const client = await Client.connect(url);
+      client.socket.on("error", () => {});
+      end(client);
+      assert.equal((await client.closed).code, code);
+      while (!log.at(-1)!.startsWith("session_closed")) await pause(1);
+      assert.match(log.at(-1)!, new RegExp(`"code":${code},`));
+    }
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const counted = metrics.matchAll(/lkstream_sessions_closed_total\{code="(\w+)"\} (\d)/g);
+    assert.deepEqual([...counted].map(([, code, count]) => [code, count]), [
+      ["1002", "1"],
+      ["1008", "1"],
+      ["other", "2"],
+    ]);
+  }));
+
 Deno.test("limits: a client that reads nothing is not worked for, and its frames are dropped", async () => {
   const points = Array.from({ length: 1000 }, (_, i) => [i % 90, i % 70] as [number, number]);
   const script = Array.from({ length: 5000 }, () => ({ corners: points }));
