@@ -36,6 +36,8 @@ export class Tracker {
   #framesSinceDetection = Infinity;
   /** The next frame detects whatever the interval says, and is told as a reset. */
   #cleared = false;
+  /** The last frame moved the points, and was not told: its detection failed. */
+  #untold = false;
 
   /** @param maxPoints live points at most, found or added */
   constructor(
@@ -62,22 +64,24 @@ export class Tracker {
    * @throws {EngineError} where the engine failed; the next frame is a first one.
    */
   async process(frame: Frame, asFirst = false): Promise<Step> {
-    const before = asFirst ? noPoints() : this.#points;
+    const anew = asFirst || this.#untold;
+    const before = anew ? noPoints() : this.#points;
     const advanced = await this.sequence.advance(
       frame,
       before.xy,
       this.#flowOptions(),
       this.#guess(before),
     );
+    this.#untold = true;
     this.#resize(advanced);
-    const restarted = asFirst || !advanced.continues;
+    const restarted = anew || !advanced.continues;
     const survivors = this.#carryOver(before, advanced, restarted);
     const reset = restarted || (this.#cleared && survivors.id.length === 0);
     this.#points = survivors;
 
     const detection = await this.#refill(restarted);
     const lost = this.#takeEnded();
-    this.#cleared = false;
+    this.#cleared = this.#untold = false;
     return {
       width: advanced.width,
       height: advanced.height,

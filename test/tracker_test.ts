@@ -375,3 +375,31 @@ Deno.test("tracker: after an engine failure the next frame is a first one", asyn
   assert.deepEqual(ids(step), [5]);
   assert.deepEqual(lost(step), { 1: "reset", 2: "reset", 3: "reset", 4: "reset" });
 });
+
+for (const asFirst of [false, true]) {
+  const what = asFirst ? "with the reset flag" : "that continues";
+  Deno.test(`tracker: after a detection that failed on a frame ${what}, the next one is a first one`, async () => {
+    const { next, tracker, sequence } = scripted([
+      { corners: CORNERS },
+      { move: (x, y) => [x + 5, y], status: [1] },
+      { fails: "bad_frame" },
+      { corners: [[20, 20]] },
+      { move: (x, y) => [x + 1, y] },
+    ], { detect: { interval: 1, refill: 1 } });
+    await next();
+    sequence.detect = () => Promise.reject(new EngineError("Cannot detect: scripted"));
+    await assert.rejects(next(asFirst), EngineError);
+    Reflect.deleteProperty(sequence, "detect");
+    assert.deepEqual(tracker.add([[30, 30]]), [5]);
+    await assert.rejects(next(), FrameError); // changes nothing of that
+    const step = await next();
+    assert.ok(step.reset && step.detected);
+    assert.deepEqual(ids(step), [6]);
+    const reset = { 2: "reset", 3: "reset", 4: "reset", 5: "reset" };
+    assert.deepEqual(lost(step), { 1: asFirst ? "reset" : "flat", ...reset });
+    assert.equal(step.flow, null);
+    const after = await next();
+    assert.ok(!after.reset);
+    assert.deepEqual(after.flow, [1, 0]);
+  });
+}
