@@ -331,6 +331,31 @@ Deno.test("failover: after a pause the first engine is tried, and takes over whe
     assert.equal(events.at(-1), "cuda goes on");
   }, { retryMs: 20 }));
 
+Deno.test("failover: while the first is tried again, the second serves, and the third follows it", () =>
+  withTrials(async (engine, [cuda, cpu], events) => {
+    await using sequence = engine.open();
+    await advance(sequence);
+    cuda.mood = "hangs";
+    await advance(sequence);
+    await until(() => cuda.created === 2); // its probe hangs now
+    assert.ok((await advance(sequence)).width > 0);
+    cpu.mood = "fails";
+    for (let i = 0; i < 2; i++) await assert.rejects(advance(sequence), EngineError);
+    await advance(sequence);
+    assert.equal(engine.info.name, "wasm");
+    assert.deepEqual([cuda.created, cuda.closed], [2, 1]); // the same probe still
+    cuda.mood = "well";
+    await until(() => engine.info.name === "cuda");
+    assert.equal(cuda.created, 3);
+    assert.deepEqual(events.map((event) => event.split(/(?<=failed)/)[0]), [
+      "cuda failed",
+      "cpu goes on",
+      "cpu failed",
+      "wasm goes on",
+      "cuda goes on",
+    ]);
+  }, { retryMs: 50 }));
+
 Deno.test("failover: pauses grow while it fails soon, and begin anew once it has served for one", () =>
   withTrials(async (engine, [cuda], events) => {
     await using sequence = engine.open();

@@ -97,11 +97,12 @@ export class FailoverEngine implements FlowEngine {
   readonly #deadlines: Deadlines;
   /** How often each candidate failed in a row, and its pause after the last time. */
   readonly #failed = new Map<number, { times: number; pauseMs: number }>();
-  /** Those that are not tried before their pause is over. */
+  /** Those that are not to be opened: they wait for their pause to end, or are being opened. */
   readonly #resting = new Map<number, ReturnType<typeof setTimeout> | undefined>();
   #serving: Serving | null = null;
   #info!: EngineInfo;
-  #switching: Promise<void> | null = null;
+  /** Changes of engines under way. */
+  readonly #changes = new Set<Promise<void>>();
   #closed = false;
 
   /**
@@ -145,12 +146,12 @@ export class FailoverEngine implements FlowEngine {
   }
 
   /**
-   * The engine in use, once a change that is under way has come to its end.
+   * The engine in use; where there is none, the one that a change under way brings.
    *
    * @throws {EngineError} where none is left.
    */
   async serving(): Promise<Serving> {
-    while (this.#switching) await this.#switching;
+    while (!this.#serving && this.#changes.size > 0) await Promise.race(this.#changes);
     if (this.#serving) return this.#serving;
     throw new EngineError("Cannot track: no engine runs; it is tried again in a while");
   }
@@ -205,8 +206,8 @@ export class FailoverEngine implements FlowEngine {
     if (this.#closed) return;
     this.#closed = true;
     for (const timer of this.#resting.values()) clearTimeout(timer);
+    await Promise.all(this.#changes); // a probe that hangs ends with its deadline
     this.#deadlines.close();
-    await this.#switching;
     await this.#serving?.engine.close();
     this.#serving = null;
   }
@@ -219,21 +220,16 @@ export class FailoverEngine implements FlowEngine {
     retire(serving);
     this.events.failed(name, message);
     this.#resting.set(serving.rank, undefined);
-    this.#switch(async () => {
+    this.#change(async () => {
       await this.#takeNext([`${name} failed: ${message}`]);
       this.#rest(serving.rank, servedMs);
     });
   }
 
-  /** One change of engines after the other; calls wait for them. */
-  #switch(change: () => Promise<void>): void {
-    const before = this.#serving;
-    this.#switching = change().then(() => {
-      this.#switching = null;
-      if (this.#serving && this.#serving !== before && !this.#closed) {
-        this.events.changed(this.#info);
-      }
-    });
+  /** Changes may overlap: a candidate is opened by one of them, and the best one that runs is used. */
+  #change(change: () => Promise<void>): void {
+    const under = change().finally(() => this.#changes.delete(under));
+    this.#changes.add(under);
   }
 
   /** Opens the first candidate that runs. @returns those before it */
@@ -251,21 +247,41 @@ export class FailoverEngine implements FlowEngine {
     return passedOver;
   }
 
-  /** Opens a candidate, tries it, and uses it from now on. */
+  /** Opens a candidate, tries it, and uses it from now on, unless a better one is in use. */
   async #take(rank: number, reason: string): Promise<void> {
+    this.#resting.set(rank, undefined);
+    try {
+      const engine = await this.#open(rank, reason);
+      if (this.#closed || this.#serves(rank)) return await engine.close();
+      this.#use(engine, rank);
+    } finally {
+      this.#resting.delete(rank);
+    }
+  }
+
+  async #open(rank: number, reason: string): Promise<FlowEngine> {
     const engine = await this.#options.candidates[rank].create(reason);
     try {
       await this.#deadlines.guard(engine.info.name, probe(engine));
+      return engine;
     } catch (error) {
       retire({ engine });
       throw error;
     }
-    if (this.#closed) return await engine.close();
+  }
+
+  #use(engine: FlowEngine, rank: number): void {
     const before = this.#serving;
     const gate = new Gate(engine.callsAtOnce ?? Infinity);
     this.#serving = { engine, gate, rank, since: performance.now(), failures: 0 };
     this.#info = engine.info;
     if (before) retire(before);
+    this.events.changed(this.#info);
+  }
+
+  /** Whether this candidate or a better one is in use. */
+  #serves(rank: number): boolean {
+    return this.#serving !== null && this.#serving.rank <= rank;
   }
 
   /** Tries a candidate again after a pause. One that served as long as its last pause begins anew. */
@@ -276,14 +292,13 @@ export class FailoverEngine implements FlowEngine {
     const usual = this.#options.retryMs * 2 ** times;
     const pauseMs = Math.min(this.isReady ? usual : usual * ALONE, LONGEST_RETRY_MS);
     this.#failed.set(rank, { times: times + 1, pauseMs });
-    this.#resting.set(rank, setTimeout(() => void this.#retry(rank), pauseMs));
+    this.#resting.set(rank, setTimeout(() => this.#retry(rank), pauseMs));
   }
 
-  async #retry(rank: number): Promise<void> {
+  #retry(rank: number): void {
     this.#resting.delete(rank);
-    while (this.#switching) await this.#switching;
-    if (this.#closed || this.#serving && this.#serving.rank <= rank) return;
-    this.#switch(() => this.#take(rank, "it runs again").catch(() => this.#rest(rank, 0)));
+    if (this.#closed || this.#serves(rank)) return;
+    this.#change(() => this.#take(rank, "it runs again").catch(() => this.#rest(rank, 0)));
   }
 }
 
