@@ -75,9 +75,20 @@ nativeTest("what it decodes is counted", async () => {
   assert.equal(engine.counters!(), null);
 });
 
-nativeTest("it tells how many calls go on at once", async () => {
+nativeTest("its sequences wait for their turn together, for so many calls at once", async () => {
   const engine = cpu();
-  assert.equal(engine.callsAtOnce, CALLS_AT_ONCE);
+  const [{ gate }, other] = [engine.open(), engine.open()];
+  assert.equal(other.gate, gate);
+  let begun = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const call = () => {
+    begun++;
+    return promise;
+  };
+  const calls = Array.from({ length: CALLS_AT_ONCE + 1 }, () => gate!.pass(call));
+  assert.equal(begun, CALLS_AT_ONCE);
+  resolve();
+  await Promise.all(calls);
   await engine.close();
 });
 

@@ -1,4 +1,5 @@
 import { CallError, DeadlineError, EngineError, FrameError } from "../server/engines/engine.ts";
+import { Gate } from "../server/engines/gate.ts";
 import type { Answer, Failure, Ready, Request, Results, Start } from "./messages.ts";
 
 /** Makes a worker that runs `worker.ts`. */
@@ -25,6 +26,8 @@ interface Call {
  * deadline is ended too: nothing else stops what runs in it.
  */
 export class Lane {
+  /** The worker does one call after the other. */
+  readonly gate = new Gate(1);
   /** Sequences that live here. */
   load = 0;
   /** OpenCV's version; empty before the first worker was ready. */

@@ -15,6 +15,7 @@ import {
   type Frame,
   type Mask,
 } from "../server/engines/engine.ts";
+import type { Gate } from "../server/engines/gate.ts";
 import { Lane, type Spawn } from "./lane.ts";
 
 export interface WasmEngineOptions {
@@ -92,11 +93,13 @@ class WasmEngine implements FlowEngine {
  * a view.
  */
 class WasmSequence implements FlowSequence {
+  readonly gate: Gate;
   readonly #lane: Lane;
   readonly #sequence: number;
   #closed: Promise<void> | undefined;
 
   constructor(lane: Lane, sequence: number) {
+    this.gate = lane.gate;
     this.#lane = lane;
     this.#sequence = sequence;
     lane.load++;

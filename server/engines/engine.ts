@@ -1,4 +1,5 @@
 import type { EngineInfo } from "../../protocol/mod.ts";
+import type { Gate } from "./gate.ts";
 
 /**
  * What tracks points. One engine a process, one sequence a session. All engines
@@ -7,8 +8,6 @@ import type { EngineInfo } from "../../protocol/mod.ts";
  */
 export interface FlowEngine {
   readonly info: EngineInfo;
-  /** More than these would wait inside of it, where their deadline runs; without it, none would. */
-  readonly callsAtOnce?: number;
   /** A new sequence: no frame yet. */
   open(): FlowSequence;
   /** What it has done since it was opened; engines that count nothing have none. */
@@ -98,6 +97,11 @@ export interface Detected {
 
 /** The frames of one camera, in order. Never two calls at once. */
 export interface FlowSequence extends AsyncDisposable {
+  /**
+   * Where its calls wait for their turn, with those of other sequences: they would wait in the
+   * engine otherwise, where their deadline runs. Without it, none would.
+   */
+  readonly gate?: Gate;
   /**
    * Makes `frame` the current one and follows `points` into it from the frame
    * before. With `guess` each search starts there (`OPTFLOW_USE_INITIAL_FLOW`),

@@ -15,7 +15,6 @@ import {
   type Mask,
 } from "./engine.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Gate } from "./gate.ts";
 
 /** An engine that may be opened, again too after it failed. */
 export interface Candidate {
@@ -63,8 +62,6 @@ const PROBE_OPTIONS = {
 
 interface Serving {
   readonly engine: FlowEngine;
-  /** Where calls wait for their turn; probes do not. */
-  readonly gate: Gate;
   readonly rank: number;
   /** By `performance.now()`. */
   readonly since: number;
@@ -161,15 +158,25 @@ export class FailoverEngine implements FlowEngine {
   }
 
   /**
-   * Makes a call in its turn, waits no longer than the deadline from then on, and takes the engine
-   * out where that is due. The turn of a late call ends, though the call may go on: one that never
-   * ends must not keep others waiting.
+   * Makes a call of a sequence in its turn, waits no longer than the deadline from then on, and
+   * takes the engine out where that is due. The turn of a late call ends, though the call may go
+   * on: one that never ends must not keep others waiting.
    *
    * @throws {DeadlineError} where the call takes too long, though the engine answers others.
    */
-  async guard<T>(serving: Serving, call: () => Promise<T>): Promise<T> {
+  guard<T>({ serving, sequence }: Placed, call: () => Promise<T>): Promise<T> {
+    const turn = () => this.#turn(serving, call);
+    return sequence.gate ? sequence.gate.pass(turn) : turn();
+  }
+
+  /** A late call's turn lasts until it is known whether the next one would hang as well. */
+  async #turn<T>(serving: Serving, call: () => Promise<T>): Promise<T> {
+    const { name } = serving.engine.info;
+    if (!this.isServing(serving)) {
+      throw new EngineError(`Cannot use the ${name} engine: it was taken out`);
+    }
     try {
-      const result = await serving.gate.pass(() => this.#begin(serving, call));
+      const result = await this.#deadlines.guard(name, call());
       serving.failures = 0;
       return result;
     } catch (error) {
@@ -182,13 +189,6 @@ export class FailoverEngine implements FlowEngine {
       }
       throw error;
     }
-  }
-
-  /** @throws {EngineError} where the engine was taken out while the call waited. */
-  #begin<T>(serving: Serving, call: () => Promise<T>): Promise<T> {
-    const { name } = serving.engine.info;
-    if (this.isServing(serving)) return this.#deadlines.guard(name, call());
-    throw new EngineError(`Cannot use the ${name} engine: it was taken out`);
   }
 
   /** A call that was too much work is its client's matter; an engine that answers nobody is taken out. */
@@ -272,8 +272,7 @@ export class FailoverEngine implements FlowEngine {
 
   #use(engine: FlowEngine, rank: number): void {
     const before = this.#serving;
-    const gate = new Gate(engine.callsAtOnce ?? Infinity);
-    this.#serving = { engine, gate, rank, since: performance.now(), failures: 0 };
+    this.#serving = { engine, rank, since: performance.now(), failures: 0 };
     this.#info = engine.info;
     if (before) retire(before);
     this.events.changed(this.#info);
@@ -324,16 +323,18 @@ class FailoverSequence implements FlowSequence {
   ): Promise<Advanced> {
     let late: DeadlineError | undefined;
     for (;;) {
-      const { serving, sequence } = await this.#place().catch((none) => {
+      const placed = await this.#place().catch((none) => {
         throw late ?? none;
       });
       try {
-        const call = () => sequence.advance(frame, points, options, guess);
-        const advanced = await this.#owner.guard(serving, call);
+        const call = () => placed.sequence.advance(frame, points, options, guess);
+        const advanced = await this.#owner.guard(placed, call);
         this.#frame = frame;
         return advanced;
       } catch (error) {
-        if (error instanceof FrameError || this.#owner.isServing(serving)) throw this.#given(error);
+        if (error instanceof FrameError || this.#owner.isServing(placed.serving)) {
+          throw this.#given(error);
+        }
         if (!(error instanceof DeadlineError)) continue;
         if (late) throw error; // two engines: it is the frame
         late = error;
@@ -346,14 +347,15 @@ class FailoverSequence implements FlowSequence {
     if (!this.#frame) throw new EngineError("Cannot detect: there is no frame yet");
     for (;;) {
       const before = this.#on;
-      const { serving, sequence } = await this.#place();
+      const placed = await this.#place();
+      const { serving, sequence } = placed;
       try {
         if (this.#on !== before) {
           const frame = this.#frame;
           const call = () => sequence.advance(frame, new Float32Array(), PROBE_OPTIONS);
-          await this.#owner.guard(serving, call);
+          await this.#owner.guard(placed, call);
         }
-        return await this.#owner.guard(serving, () => sequence.detect(options, avoid, mask));
+        return await this.#owner.guard(placed, () => sequence.detect(options, avoid, mask));
       } catch (error) {
         if (this.#owner.isServing(serving)) throw this.#given(error);
       }
@@ -388,7 +390,7 @@ class FailoverSequence implements FlowSequence {
   }
 }
 
-/** Follows a point through two small frames: does the engine answer at all? */
+/** Follows a point through two small frames, out of turn: does the engine answer at all? */
 async function probe(engine: FlowEngine): Promise<void> {
   await using sequence = engine.open();
   const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };

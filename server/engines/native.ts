@@ -23,6 +23,7 @@ import {
   type Symbols,
   unwrap,
 } from "./ffi.ts";
+import { Gate } from "./gate.ts";
 
 /** The library takes no less: smaller ones, which clients may ask for, are 0 in single precision. */
 export const LEAST_QUALITY = 1e-30;
@@ -67,7 +68,7 @@ export function createNativeEngine(options: NativeEngineOptions): FlowEngine {
 
 class NativeEngine implements FlowEngine {
   readonly info: EngineInfo;
-  readonly callsAtOnce = CALLS_AT_ONCE;
+  readonly #gate = new Gate(CALLS_AT_ONCE);
   readonly #library: ReturnType<typeof openLibrary>;
   readonly #maxFramePixels: number;
   readonly #open = new Set<NativeSequence>();
@@ -102,7 +103,8 @@ class NativeEngine implements FlowEngine {
         out.error.length,
       ),
     );
-    const sequence = new NativeSequence(symbols, handle, () => this.#open.delete(sequence));
+    const closed = () => this.#open.delete(sequence);
+    const sequence = new NativeSequence(symbols, handle, this.#gate, closed);
     this.#open.add(sequence);
     return sequence;
   }
@@ -185,7 +187,12 @@ class NativeSequence implements FlowSequence {
   #lent: unknown;
   #closing: Promise<void> | null = null;
 
-  constructor(symbols: Symbols, handle: Deno.PointerObject, closed: () => void) {
+  constructor(
+    symbols: Symbols,
+    handle: Deno.PointerObject,
+    readonly gate: Gate,
+    closed: () => void,
+  ) {
     this.#symbols = symbols;
     this.#handle = handle;
     this.#closed = closed;
