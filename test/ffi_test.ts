@@ -38,6 +38,16 @@ Deno.test("ffi: every symbol is declared as the header has it", () => {
   }
 });
 
+Deno.test("ffi: what may have to wait for a device does not hold the event loop", () => {
+  const blocking = Object.entries(SYMBOLS).filter(([, symbol]) => !("nonblocking" in symbol));
+  assert.deepEqual(blocking.map(([name]) => name), [
+    "lk_abi_version",
+    ...["lk_sizeof_flow_options", "lk_sizeof_detect_options", "lk_sizeof_frame"],
+    ...["lk_engine_name", "lk_engine_device", "lk_engine_variant", "lk_engine_counters"],
+    "lk_last_error",
+  ]);
+});
+
 Deno.test("ffi: version, struct sizes and offsets are the header's", () => {
   assert.equal(Number(/#define LK_ABI_VERSION (\d+)u/.exec(HEADER)![1]), ABI_VERSION);
   for (const [name, bytes] of Object.entries(STRUCT_BYTES)) {

@@ -9,8 +9,8 @@ import { CallError, type EngineCounters, EngineError, FrameError } from "./engin
 export const ABI_VERSION = 1;
 
 /**
- * Deno runs 32 nonblocking calls of an event loop at once; four threads are left for probes, and for
- * calls that go on after their deadline. Not fewer where there are fewer cores: the system shares
+ * Deno runs 32 nonblocking calls of an event loop at once; four threads are left for probes, for the
+ * one sequence that ends, and for calls that go on after their deadline. Not fewer where there are fewer cores: the system shares
  * them out, so that a light call goes on beside heavy ones and does not wait behind them. A GPU's
  * calls wait for it rather than work: it has places to decode 24 frames, and 32 queues.
  */
@@ -19,6 +19,7 @@ export const CALLS_AT_ONCE = 28;
 /** Bytes of each struct, as the writers and readers below lay them out. */
 export const STRUCT_BYTES = { flow_options: 28, detect_options: 28, frame: 20 } as const;
 
+/** What may have to wait for a device is nonblocking: a GPU that hangs must not hold the event loop. */
 export const SYMBOLS = {
   // uint32_t lk_abi_version(void)
   lk_abi_version: { parameters: [], result: "u32" },
@@ -27,9 +28,13 @@ export const SYMBOLS = {
   lk_sizeof_detect_options: { parameters: [], result: "u32" },
   lk_sizeof_frame: { parameters: [], result: "u32" },
   // int32_t lk_engine_create(kind, variant, engine, error, error_capacity)
-  lk_engine_create: { parameters: ["buffer", "buffer", "buffer", "buffer", "u32"], result: "i32" },
+  lk_engine_create: {
+    parameters: ["buffer", "buffer", "buffer", "buffer", "u32"],
+    result: "i32",
+    nonblocking: true,
+  },
   // void lk_engine_destroy(engine)
-  lk_engine_destroy: { parameters: ["pointer"], result: "void" },
+  lk_engine_destroy: { parameters: ["pointer"], result: "void", nonblocking: true },
   // const char *lk_engine_device(engine), and so on
   lk_engine_name: { parameters: ["pointer"], result: "pointer" },
   lk_engine_device: { parameters: ["pointer"], result: "pointer" },
@@ -40,9 +45,10 @@ export const SYMBOLS = {
   lk_sequence_create: {
     parameters: ["pointer", "u32", "buffer", "buffer", "u32"],
     result: "i32",
+    nonblocking: true,
   },
   // void lk_sequence_destroy(sequence)
-  lk_sequence_destroy: { parameters: ["pointer"], result: "void" },
+  lk_sequence_destroy: { parameters: ["pointer"], result: "void", nonblocking: true },
   // const char *lk_last_error(sequence)
   lk_last_error: { parameters: ["pointer"], result: "pointer" },
   // int32_t lk_sequence_advance_jpeg(sequence, jpeg, jpeg_bytes, options, points, n, guesses,
@@ -137,17 +143,19 @@ export function readCString(pointer: Deno.PointerValue): string {
   return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
 }
 
-/** Where a function that makes a handle writes it, and the text of its failure. */
-export class HandleOut {
-  readonly handle = new BigUint64Array(1);
-  readonly error = new Uint8Array(512);
-
-  /** The handle, once the call gave `status`. */
-  unwrap(status: number): Deno.PointerObject {
-    const text = new TextDecoder().decode(this.error.subarray(0, this.error.indexOf(0)));
-    unwrap(status, () => text);
-    return Deno.UnsafePointer.create(this.handle[0])!;
-  }
+/**
+ * The handle that a call makes.
+ *
+ * @param make the call, with its last parameters: where it writes the handle, and the text of its failure
+ */
+export async function newHandle(
+  make: (handle: BufferSource, error: BufferSource, capacity: number) => Promise<number>,
+): Promise<Deno.PointerObject> {
+  const handle = new BigUint64Array(1);
+  const error = new Uint8Array(512);
+  const status = await make(handle, error, error.length);
+  unwrap(status, () => new TextDecoder().decode(error.subarray(0, error.indexOf(0))));
+  return Deno.UnsafePointer.create(handle[0])!;
 }
 
 /** lk_status: 1 speaks of the call, 3 and 4 of the frame, all others of the engine. */

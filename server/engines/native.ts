@@ -15,7 +15,7 @@ import {
 import {
   CALLS_AT_ONCE,
   cString,
-  HandleOut,
+  newHandle,
   openLibrary,
   readCounters,
   readCString,
@@ -45,20 +45,12 @@ export interface NativeEngineOptions {
  *
  * @throws {EngineError} saying why, where the library does not load or the engine cannot run here.
  */
-export function createNativeEngine(options: NativeEngineOptions): FlowEngine {
+export async function createNativeEngine(options: NativeEngineOptions): Promise<FlowEngine> {
   const library = openLibrary(options.library);
+  const create = library.symbols.lk_engine_create;
+  const names = [cString(options.kind), cString(options.variant ?? "")] as const; // outlive the call
   try {
-    const out = new HandleOut();
-    const { kind, variant = "" } = options;
-    const handle = out.unwrap(
-      library.symbols.lk_engine_create(
-        cString(kind),
-        cString(variant),
-        out.handle,
-        out.error,
-        out.error.length,
-      ),
-    );
+    const handle = await newHandle((...out) => create(...names, ...out));
     return new NativeEngine(library, handle, options);
   } catch (error) {
     library.close();
@@ -68,7 +60,10 @@ export function createNativeEngine(options: NativeEngineOptions): FlowEngine {
 
 class NativeEngine implements FlowEngine {
   readonly info: EngineInfo;
-  readonly #gate = new Gate(CALLS_AT_ONCE);
+  /** Where the calls of its sequences wait. */
+  readonly gate = new Gate(CALLS_AT_ONCE);
+  /** Sequences end one by one: on a GPU each waits for the work of all, and holds a thread. */
+  readonly #ends = new Gate(1);
   readonly #library: ReturnType<typeof openLibrary>;
   readonly #maxFramePixels: number;
   readonly #open = new Set<NativeSequence>();
@@ -92,21 +87,21 @@ class NativeEngine implements FlowEngine {
     if (!this.#handle) {
       throw new EngineError(`Cannot open a sequence: the ${this.info.name} engine is closed`);
     }
-    const { symbols } = this.#library;
-    const out = new HandleOut();
-    const handle = out.unwrap(
-      symbols.lk_sequence_create(
-        this.#handle,
-        this.#maxFramePixels,
-        out.handle,
-        out.error,
-        out.error.length,
-      ),
-    );
-    const closed = () => this.#open.delete(sequence);
-    const sequence = new NativeSequence(symbols, handle, this.#gate, closed);
+    const sequence = new NativeSequence(this, this.#library.symbols);
     this.#open.add(sequence);
     return sequence;
+  }
+
+  /** For a sequence that is open. */
+  create(): Promise<Deno.PointerObject> {
+    const { lk_sequence_create } = this.#library.symbols;
+    return newHandle((...out) => lk_sequence_create(this.#handle, this.#maxFramePixels, ...out));
+  }
+
+  async destroy(sequence: NativeSequence, handle: Deno.PointerObject | null): Promise<void> {
+    const { lk_sequence_destroy } = this.#library.symbols;
+    if (handle) await this.#ends.pass(() => lk_sequence_destroy(handle));
+    this.#open.delete(sequence);
   }
 
   counters(): EngineCounters | null {
@@ -121,7 +116,7 @@ class NativeEngine implements FlowEngine {
     const handle = this.#handle;
     this.#handle = null;
     await Promise.all([...this.#open].map((sequence) => sequence[Symbol.asyncDispose]()));
-    this.#library.symbols.lk_engine_destroy(handle);
+    await this.#library.symbols.lk_engine_destroy(handle);
     this.#library.close();
   }
 }
@@ -177,25 +172,22 @@ class Buffers {
 }
 
 class NativeSequence implements FlowSequence {
+  readonly gate: Gate;
+  readonly #engine: NativeEngine;
   readonly #symbols: Symbols;
-  readonly #closed: () => void;
   readonly #buffers = new Buffers();
-  #handle: Deno.PointerObject | null;
+  /** Made by the first call, which can wait for it. */
+  #handle: Deno.PointerObject | null = null;
   #size = { width: 0, height: 0 };
   /** The call under way: the handle, and what the library reads, must outlive it. */
   #call: Promise<unknown> = Promise.resolve();
   #lent: unknown;
   #closing: Promise<void> | null = null;
 
-  constructor(
-    symbols: Symbols,
-    handle: Deno.PointerObject,
-    readonly gate: Gate,
-    closed: () => void,
-  ) {
+  constructor(engine: NativeEngine, symbols: Symbols) {
+    this.gate = engine.gate;
+    this.#engine = engine;
     this.#symbols = symbols;
-    this.#handle = handle;
-    this.#closed = closed;
   }
 
   async advance(
@@ -295,11 +287,15 @@ class NativeSequence implements FlowSequence {
   }
 
   async #run(call: (handle: Deno.PointerObject) => Promise<number>): Promise<void> {
-    const handle = this.#handle;
-    if (!handle) throw new EngineError("Cannot use a sequence: it is closed");
-    const running = call(handle);
-    this.#call = running;
-    const status = await running;
+    if (this.#closing) throw new EngineError("Cannot use a sequence: it is closed");
+    const running = this.#work(call);
+    this.#call = running.catch(() => {}); // which its caller hears of
+    await running;
+  }
+
+  async #work(call: (handle: Deno.PointerObject) => Promise<number>): Promise<void> {
+    const handle = this.#handle ??= await this.#engine.create();
+    const status = await call(handle);
     this.#lent = undefined;
     unwrap(status, () => readCString(this.#symbols.lk_last_error(handle)));
   }
@@ -309,10 +305,7 @@ class NativeSequence implements FlowSequence {
   }
 
   async #close(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = null;
     await this.#call;
-    this.#symbols.lk_sequence_destroy(handle);
-    this.#closed();
+    await this.#engine.destroy(this, this.#handle);
   }
 }
