@@ -32,6 +32,9 @@ export interface Config {
   log: "text" | "json";
 }
 
+/** The native library takes no larger frames. */
+const LK_MAX_PIXELS = 2 ** 28;
+
 const D = DEFAULT_LIMITS;
 const FLAGS = {
   host: { value: "ADDRESS", fallback: "127.0.0.1", text: "address to listen on" },
@@ -166,7 +169,7 @@ export function readConfig(
 function readLimits(flags: Read): ServerLimits {
   return {
     maxFrameBytes: flags.whole("max-frame-bytes", 1024, 1 << 30),
-    maxFramePixels: flags.whole("max-frame-pixels", 256, 65535 * 65535),
+    maxFramePixels: flags.whole("max-frame-pixels", 256, LK_MAX_PIXELS),
     maxPoints: flags.whole("max-points", 1, 10_000),
     maxSessions: flags.whole("max-sessions", 1, 100_000),
     maxSessionsPerAddress: optional(flags, "max-sessions-per-address"),

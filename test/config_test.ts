@@ -65,6 +65,13 @@ Deno.test("config: every limit is a flag with a range", () => {
   }
 });
 
+Deno.test("config: frames may have as many pixels as the native library takes", async () => {
+  const header = new URL("../native/include/lkstream.h", import.meta.url);
+  const most = Number(/LK_MAX_PIXELS = (\d+)/.exec(await Deno.readTextFile(header))![1]);
+  assert.equal(read(["--max-frame-pixels", `${most}`])!.limits.maxFramePixels, most);
+  assert.throws(() => read(["--max-frame-pixels", `${most + 1}`]), new RegExp(`256 to ${most}`));
+});
+
 Deno.test("config: HTTPS by a certificate made at the start, or by one of your own", () => {
   assert.equal(read(["--tls", "self-signed"])!.tls, "self-signed");
   assert.deepEqual(read(["--cert", "a", "--key", "b"])!.tls, { cert: "a", key: "b" });
