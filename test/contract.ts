@@ -335,6 +335,13 @@ function checkCorners(check: Check): void {
     }
   });
 
+  check("keeps no distance below 1, as OpenCV does not", async (engine) => {
+    const options = { ...DETECT, minDistance: 0.5 };
+    const want = oracleCorners(still, options);
+    const near = want.map((at) => at + 0.3);
+    assertCornersAgree(await detect(engine, still, options, near), want, still, options);
+  });
+
   check("finds no corner where there is none", async (engine) => {
     const blank = withFlat(still, 0, 0, WIDTH, HEIGHT);
     assert.equal((await detect(engine, blank)).length, 0);

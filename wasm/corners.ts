@@ -93,7 +93,10 @@ function strongestFirst(indices: number[], scores: Float32Array): Uint32Array {
   return Uint32Array.from(indices, (_, i) => low[2 * (indices.length - 1 - i)]);
 }
 
-/** Takes candidates greedily, each at least `minDistance` from all before it and from `avoid`. */
+/**
+ * Takes candidates greedily, each at least `minDistance` from all before it and from `avoid`. As in
+ * OpenCV a distance below 1 is none.
+ */
 function choose(
   candidates: Uint32Array,
   width: number,
@@ -101,7 +104,7 @@ function choose(
   { maxCorners, minDistance }: DetectOptions,
   avoid: Float32Array,
 ): Float32Array {
-  const spacing = new Spacing(width, height, minDistance);
+  const spacing = new Spacing(width, height, minDistance < 1 ? 0 : minDistance);
   for (let i = 0; i < avoid.length; i += 2) spacing.add(avoid[i], avoid[i + 1]);
   const xy: number[] = [];
   for (const index of candidates) {
