@@ -41,6 +41,8 @@ class Trial implements Candidate {
   wellFor = Infinity;
   runsHere = true;
   gate?: Gate;
+  /** When those that are closed have come to their end. */
+  ended: Promise<void> = Promise.resolve();
   created = 0;
   closed = 0;
   opened = 0;
@@ -61,7 +63,7 @@ class Trial implements Candidate {
       },
       close: () => {
         this.closed++;
-        return Promise.resolve();
+        return this.ended;
       },
     };
   }
@@ -355,6 +357,20 @@ Deno.test("failover: while the first is tried again, the second serves, and the 
       "wasm goes on",
       "cuda goes on",
     ]);
+  }, { retryMs: 50 }));
+
+Deno.test("failover: an engine that still hangs is not tried again while another one serves", () =>
+  withTrials(async (engine, [cuda]) => {
+    await using sequence = engine.open();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    cuda.ended = promise;
+    cuda.mood = "hangs";
+    await advance(sequence);
+    await new Promise((later) => setTimeout(later, 100)); // twice the pause
+    assert.deepEqual([cuda.created, engine.info.name], [1, "cpu"]);
+    cuda.mood = "well";
+    resolve();
+    await until(() => engine.info.name === "cuda");
   }, { retryMs: 50 }));
 
 Deno.test("failover: pauses grow while it fails soon, and begin anew once it has served for one", () =>

@@ -98,6 +98,8 @@ export class FailoverEngine implements FlowEngine {
   readonly #resting = new Map<number, ReturnType<typeof setTimeout> | undefined>();
   #serving: Serving | null = null;
   #info!: EngineInfo;
+  /** The last engine of each candidate that was taken out; its end, which may never come. */
+  readonly #ends = new Map<number, Promise<void>>();
   /** Changes of engines under way. */
   readonly #changes = new Set<Promise<void>>();
   #closed = false;
@@ -217,7 +219,7 @@ export class FailoverEngine implements FlowEngine {
     const { name } = serving.engine.info;
     const servedMs = performance.now() - serving.since;
     this.#serving = null;
-    retire(serving);
+    this.#retire(serving);
     this.events.failed(name, message);
     this.#resting.set(serving.rank, undefined);
     this.#change(async () => {
@@ -265,7 +267,7 @@ export class FailoverEngine implements FlowEngine {
       await this.#deadlines.guard(engine.info.name, probe(engine));
       return engine;
     } catch (error) {
-      retire({ engine });
+      this.#retire({ engine, rank });
       throw error;
     }
   }
@@ -274,13 +276,18 @@ export class FailoverEngine implements FlowEngine {
     const before = this.#serving;
     this.#serving = { engine, rank, since: performance.now(), failures: 0 };
     this.#info = engine.info;
-    if (before) retire(before);
+    if (before) this.#retire(before);
     this.events.changed(this.#info);
   }
 
   /** Whether this candidate or a better one is in use. */
   #serves(rank: number): boolean {
     return this.#serving !== null && this.#serving.rank <= rank;
+  }
+
+  /** Closes an engine that is no longer used, with its sequences; it may hang, and is not waited for. */
+  #retire({ engine, rank }: Pick<Serving, "engine" | "rank">): void {
+    this.#ends.set(rank, engine.close().catch(() => {}));
   }
 
   /** Tries a candidate again after a pause. One that served as long as its last pause begins anew. */
@@ -291,10 +298,12 @@ export class FailoverEngine implements FlowEngine {
     const usual = this.#options.retryMs * 2 ** times;
     const pauseMs = Math.min(this.isReady ? usual : usual * ALONE, LONGEST_RETRY_MS);
     this.#failed.set(rank, { times: times + 1, pauseMs });
-    this.#resting.set(rank, setTimeout(() => this.#retry(rank), pauseMs));
+    this.#resting.set(rank, setTimeout(() => void this.#retry(rank), pauseMs));
   }
 
-  #retry(rank: number): void {
+  /** While one that was taken out still hangs, another would as well, and hold a thread more. */
+  async #retry(rank: number): Promise<void> {
+    if (this.#serving) await this.#ends.get(rank);
     this.#resting.delete(rank);
     if (this.#closed || this.#serves(rank)) return;
     this.#change(() => this.#take(rank, "it runs again").catch(() => this.#rest(rank, 0)));
@@ -397,11 +406,6 @@ async function probe(engine: FlowEngine): Promise<void> {
   const point = Float32Array.of(32, 32);
   await sequence.advance(grey, new Float32Array(), PROBE_OPTIONS);
   await sequence.advance(grey, point, PROBE_OPTIONS);
-}
-
-/** Closes an engine that is no longer used, with its sequences; it may hang, and is not waited for. */
-function retire({ engine }: Pick<Serving, "engine">): void {
-  engine.close().catch(() => {});
 }
 
 /** Closes a sequence whose call may never end. */
