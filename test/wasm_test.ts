@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EngineError, FrameError } from "../server/engines/engine.ts";
 import { JpegDecoder } from "../wasm/jpeg.ts";
+import { Lane } from "../wasm/lane.ts";
 import { createWasmEngine } from "../wasm/mod.ts";
 import { loadOpenCv } from "../wasm/opencv.ts";
 import { Sequence } from "../wasm/sequence.ts";
@@ -121,6 +122,20 @@ Deno.test("wasm: a worker that cannot start fails the engine", async () => {
     assert.match(error.message, /^Cannot start the wasm engine: .*died on purpose/);
     return true;
   });
+});
+
+Deno.test("wasm: a worker that does not start is replaced, and who waits for it hears of it", async () => {
+  const deaf = { postMessage() {}, terminate() {} } as unknown as Worker;
+  let spawned = 0;
+  const spawn = () => {
+    spawned++;
+    return deaf;
+  };
+  const lane = new Lane(spawn, { maxFramePixels: MAX_FRAME_PIXELS }, 1000, 50);
+  await assert.rejects(lane.call({ kind: "close", sequence: 0 }, []), /does not start/);
+  await assert.rejects(lane.ready, /does not start/);
+  assert.equal(spawned, 2);
+  lane.close();
 });
 
 Deno.test("wasm: workers that die early are replaced slower and slower", async () => {

@@ -9,6 +9,8 @@ export type Spawn = () => Worker;
 const STEADY_MS = 10_000;
 const SHORTEST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 10_000;
+/** A worker that does not answer by then will not. */
+const START_MS = 60_000;
 
 /** Looks at the call at work so many times before it is too late. */
 const LOOKS = 10;
@@ -23,11 +25,12 @@ interface Call {
  * fail, calls after that wait for the next worker, which knows no sequence: so
  * each one begins again with a first frame. Workers that die early are followed
  * with growing pauses, 50 ms to 10 s. A worker whose call takes longer than the
- * deadline is ended too: nothing else stops what runs in it.
+ * deadline, not counting those before it, is ended too: nothing else stops what
+ * runs in it.
  */
 export class Lane {
-  /** The worker does one call after the other. */
-  readonly gate = new Gate(1);
+  /** Lets in the call at work, and one that follows without a pause; no more are lost with a worker. */
+  readonly gate = new Gate(2);
   /** Sequences that live here. */
   load = 0;
   /** OpenCV's version; empty before the first worker was ready. */
@@ -40,6 +43,7 @@ export class Lane {
   #worker!: Worker;
   #ready!: PromiseWithResolvers<void>;
   #readyAt = Infinity;
+  /** Ends the pause before a worker, then its start. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed: EngineError | undefined;
   readonly #deadlineMs: number;
@@ -47,10 +51,13 @@ export class Lane {
   /** The call at work when it was looked at last, and how often that was the same one. */
   #seen: { call: number | undefined; looks: number } = { call: undefined, looks: 0 };
 
-  constructor(spawn: Spawn, start: Start, deadlineMs: number) {
+  readonly #startMs: number;
+
+  constructor(spawn: Spawn, start: Start, deadlineMs: number, startMs = START_MS) {
     this.#spawn = spawn;
     this.#start = start;
     this.#deadlineMs = deadlineMs;
+    this.#startMs = startMs;
     this.#watch = setInterval(() => this.#look(), deadlineMs / LOOKS);
     this.#begin();
   }
@@ -84,7 +91,6 @@ export class Lane {
   close(): void {
     if (this.#closed) return;
     this.#closed = new EngineError("Cannot use the wasm engine: it is closed");
-    clearTimeout(this.#timer);
     clearInterval(this.#watch);
     this.#end(this.#closed);
   }
@@ -104,10 +110,12 @@ export class Lane {
       this.#died(event.message);
     };
     worker.postMessage(this.#start);
+    this.#timer = setTimeout(() => this.#died("it does not start"), this.#startMs);
   }
 
   #receive(message: Ready | Answer): void {
     if (message.kind === "ready") {
+      clearTimeout(this.#timer);
       this.version = message.version;
       this.#readyAt = performance.now();
       return this.#ready.resolve();
@@ -148,6 +156,7 @@ export class Lane {
   }
 
   #end(error: EngineError): void {
+    clearTimeout(this.#timer);
     this.#worker.onerror = this.#worker.onmessage = null;
     this.#worker.terminate();
     this.#ready.reject(error);

@@ -64,6 +64,7 @@ function spawnWorker(): Worker {
 
 class WasmEngine implements FlowEngine {
   readonly info: EngineInfo;
+  readonly keepsTime = true; // a call's time begins when its worker has done those before it
   readonly #lanes: Lane[];
   #sequences = 0;
   #closed = false;

@@ -8,6 +8,8 @@ import type { Gate } from "./gate.ts";
  */
 export interface FlowEngine {
   readonly info: EngineInfo;
+  /** It ends late calls itself, with a `DeadlineError`, and mends what they hung in. */
+  readonly keepsTime?: boolean;
   /** A new sequence: no frame yet. */
   open(): FlowSequence;
   /** What it has done since it was opened; engines that count nothing have none. */

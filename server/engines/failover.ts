@@ -173,12 +173,12 @@ export class FailoverEngine implements FlowEngine {
 
   /** A late call's turn lasts until it is known whether the next one would hang as well. */
   async #turn<T>(serving: Serving, call: () => Promise<T>): Promise<T> {
-    const { name } = serving.engine.info;
+    const { info: { name }, keepsTime } = serving.engine;
     if (!this.isServing(serving)) {
       throw new EngineError(`Cannot use the ${name} engine: it was taken out`);
     }
     try {
-      const result = await this.#deadlines.guard(name, call());
+      const result = await (keepsTime ? call() : this.#deadlines.guard(name, call()));
       serving.failures = 0;
       return result;
     } catch (error) {
@@ -195,7 +195,7 @@ export class FailoverEngine implements FlowEngine {
 
   /** A call that was too much work is its client's matter; an engine that answers nobody is taken out. */
   async #examine(serving: Serving, late: DeadlineError): Promise<void> {
-    if (!this.isServing(serving)) return;
+    if (!this.isServing(serving) || serving.engine.keepsTime) return;
     serving.examination ??= this.#deadlines.guard(late.message, probe(serving.engine))
       .catch((error) => {
         if (!(error instanceof CallError)) this.#takeOut(serving, late);
