@@ -99,10 +99,7 @@ export interface Detected {
 
 /** The frames of one camera, in order. Never two calls at once. */
 export interface FlowSequence extends AsyncDisposable {
-  /**
-   * Where its calls wait for their turn, with those of other sequences: they would wait in the
-   * engine otherwise, where their deadline runs. Without it, none would.
-   */
+  /** Where its calls wait for their turn, with those of others, rather than inside of the engine. */
   readonly gate?: Gate;
   /**
    * Makes `frame` the current one and follows `points` into it from the frame
