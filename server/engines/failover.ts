@@ -161,8 +161,8 @@ export class FailoverEngine implements FlowEngine {
 
   /**
    * Makes a call of a sequence in its turn, waits no longer than the deadline from then on, unless
-   * the engine keeps its time, and takes the engine out where that is due. The turn of a late call ends, though the call may go
-   * on: one that never ends must not keep others waiting.
+   * the engine keeps its time, and takes the engine out where that is due. The turn of a late call
+   * ends, though the call may go on: one that never ends must not keep others waiting.
    *
    * @throws {DeadlineError} where the call takes too long, though the engine answers others.
    */
