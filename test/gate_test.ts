@@ -45,11 +45,3 @@ Deno.test("gate: a call that fails makes room as well, and its error is the call
   ends[2].resolve();
   await third;
 });
-
-Deno.test("gate: of no size, all go on", async () => {
-  const { begun, ends, make } = calls(new Gate(Infinity));
-  const all = Array.from({ length: 100 }, make);
-  assert.equal(begun.length, 100);
-  for (const { resolve } of ends) resolve();
-  await Promise.all(all);
-});

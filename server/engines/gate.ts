@@ -3,7 +3,6 @@ export class Gate {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
-  /** @param size Infinity lets all go on */
   constructor(size: number) {
     this.#free = size;
   }
