@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -186,17 +187,14 @@ class CudaSequence final : public Sequence {
     const int top = usable_levels(p.incoming.width(), p.incoming.height(), int(o.win_width),
                                   int(o.win_height), int(o.max_level));
     const int window = int(std::max(o.win_width, o.win_height));
+    const bool follows = !reset && request.n > 0;
+    if (follows) p.current.build(top, window, p.stream);
     p.incoming.take(landing_, top, window, p.stream);
-    if (reset || request.n == 0) {
+    if (!follows) {
       p.stream.wait(device_->pollers);
     } else {
-      p.current.build(top, window, p.stream);
       follow(request, top);
-      const PointOut* next = p.out.data();
-      p.stream.wait(device_->pollers, [&, end = next + request.n] {
-        while (next < end && is_there(*next)) ++next;
-        return next == end;
-      });
+      p.stream.wait(device_->pollers, [&] { return hand_out(request); });
       hand_out(request);
     }
     std::swap(p.current, p.incoming);
@@ -211,6 +209,8 @@ class CudaSequence final : public Sequence {
     PointIn* in = p.in.reserve(request.n);
     const float* guesses = request.guesses ? request.guesses : request.points;
     PointOut* out = p.out.reserve(request.n);
+    pending_.resize(request.n);
+    std::iota(pending_.begin(), pending_.end(), 0u);
     for (uint32_t i = 0; i < request.n; ++i) {
       in[i] = {request.points[2 * i], request.points[2 * i + 1], guesses[2 * i],
                guesses[2 * i + 1]};
@@ -231,19 +231,25 @@ class CudaSequence final : public Sequence {
                     out};
     std::copy(p.current.levels(), p.current.levels() + kMaxLevels, task.prev);
     std::copy(p.incoming.levels(), p.incoming.levels() + kMaxLevels, task.next);
-    launch_follow(task, p.stream);
+    launch_follow(task, device_->can_overlap_kernels, p.stream);
   }
 
-  void hand_out(const FlowRequest& request) const {
+  // Whatever has come back since it was last called: to look at it takes as long as
+  // the way here does. True when all has.
+  bool hand_out(const FlowRequest& request) {
     const PointOut* out = parts_->out.data();
-    for (uint32_t i = 0; i < request.n; ++i) {
+    const auto is_done = [&](uint32_t i) {
+      if (!is_there(out[i])) return false;
       request.next_points[2 * i] = out[i].x;
       request.next_points[2 * i + 1] = out[i].y;
       request.status[i] = uint8_t(out[i].status);
       request.errors[i] = out[i].error;
-    }
-    if (!request.fb_distances) return;
-    for (uint32_t i = 0; i < request.n; ++i) request.fb_distances[i] = out[i].fb_distance;
+      if (request.fb_distances) request.fb_distances[i] = out[i].fb_distance;
+      return true;
+    };
+    pending_.erase(std::remove_if(pending_.begin(), pending_.end(), is_done),
+                   pending_.end());
+    return pending_.empty();
   }
 
   const std::shared_ptr<Device> device_;
@@ -251,6 +257,7 @@ class CudaSequence final : public Sequence {
   const uint32_t max_pixels_;
   bool has_frame_ = false;
   std::unique_ptr<Parts> parts_;
+  std::vector<uint32_t> pending_;  // points that have not come back yet
   JpegDecoder decoder_;
   DeviceImage landing_{};  // where the frame arrives, rows one after the other
 };
@@ -356,7 +363,7 @@ std::shared_ptr<Engine> create_cuda_engine(const std::string& variant) {
                 ", and 7.5 is needed";
       continue;
     }
-    devices.push_back(Device::get(id, properties.name));
+    devices.push_back(Device::get(id, properties));
   }
   if (devices.empty() && !refused.empty())
     fail(LK_UNAVAILABLE, "Cannot use engine cuda: %s.", refused.c_str());

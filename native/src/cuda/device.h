@@ -24,11 +24,12 @@ class Device {
  public:
   // The one device of this number, shared by all engines of the process: what it has
   // to give is there once.
-  static std::shared_ptr<Device> get(int id, const char* name);
+  static std::shared_ptr<Device> get(int id, const cudaDeviceProp&);
 
-  Device(int id, std::string name)
+  Device(int id, const cudaDeviceProp& properties)
       : id(id),
-        name(std::move(name)),
+        name(properties.name),
+        can_overlap_kernels(properties.major >= 9),
         pollers(int(std::max(1u, std::thread::hardware_concurrency() / 8))) {}
   ~Device() {
     if (cudaSetDevice(id) != cudaSuccess) return;
@@ -38,6 +39,8 @@ class Device {
 
   const int id;
   const std::string name;
+  // Kernels may start before the one they depend on ends (overlap.cuh).
+  const bool can_overlap_kernels;
   std::atomic<int> sequences{0};
   // Few: the cores are wanted for what the frames come from and go to.
   Pollers pollers;

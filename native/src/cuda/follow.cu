@@ -10,13 +10,17 @@
 //   Σ J ∇I = Σ_k w_k C_k,   C_k = Σ J(shifted by k) ∇I,   k = 00, 01, 10, 11
 #include "follow.h"
 
+#include <algorithm>
+
+#include "overlap.cuh"
 #include "window.cuh"
 
 namespace lk::cuda {
 namespace {
 
-// Warps of a block, which have nothing to do with each other.
-constexpr int kWarps = 2;
+// Warps of a block, which have nothing to do with each other but to get their points.
+// At most; of large windows, as many as there is shared memory for.
+constexpr unsigned kWarps = 8;
 
 // Whether a window with this top left corner is not farther out than its size.
 __device__ bool reaches_into(const DeviceImage& image, float x, float y, const FollowTask& task) {
@@ -139,6 +143,29 @@ __device__ bool search(const Template& t, const DeviceImage& image, const Follow
 // 2 to the power of i.
 __device__ float power_of_two(int i) { return __int_as_float((127 + i) << 23); }
 
+// Asks for a window before it is needed, so that the search does not wait for one
+// after the other: a lane asks for a row of it, at both ends, for a row may lie in
+// two pieces of 32 bytes.
+__device__ void prefetch(const DeviceImage& image, float x, float y, const Shape& shape) {
+  const int row = min(max(__float2int_rd(y) - 1 + int(threadIdx.x) % 32, 0), image.height - 1);
+  const int left = min(max(__float2int_rd(x) - 1, 0), image.width - 1);
+  const int right = min(left + shape.width() + 3, image.width - 1);
+  const uint8_t* p = image.d_pixels + row * image.pitch;
+  asm volatile("prefetch.global.L1 [%0];" ::"l"(p + left));
+  asm volatile("prefetch.global.L1 [%0];" ::"l"(p + right));
+}
+
+// A point's windows on all levels.
+__device__ void prefetch_levels(const DeviceImage* levels, const KernelTask& task, float x,
+                                float y) {
+#pragma unroll 1
+  for (int l = task.top_level; l >= 0; --l) {
+    const float scale = power_of_two(-l);
+    prefetch(levels[l], x * scale - float(task.win_width - 1) * 0.5f,
+             y * scale - float(task.win_height - 1) * 0.5f, task.shape);
+  }
+}
+
 struct Followed {
   float x, y, error;
   uint32_t status;
@@ -164,8 +191,15 @@ __device__ Followed follow_one(const KernelTask& task, bool back, float x, float
     float to_x = from_x, to_y = from_y;
     const Place from = place(prev_x, prev_y);
     p.status = LK_OUT_OF_FRAME;
-    if (reaches_into(prev, prev_x, prev_y, task)) {
-      const Template t = template_at<Rows>(prev, from, work);
+    const bool has_template = reaches_into(prev, prev_x, prev_y, task);
+    Template t{};
+    if (has_template) t = template_at<Rows>(prev, from, work);
+    if (!back && l == task.top_level) {
+      // The first template is taken while `next` is still made.
+      wait_for_kernel_before();
+      prefetch_levels(task.next, task, guess_x, guess_y);
+    }
+    if (has_template) {
       const float min_eig = t.min_eigenvalue(task);
       if (l == 0 && get_min_eigenvals) p.error = min_eig;
       if (min_eig < task.min_eig_threshold || t.determinant() < 1.1920929e-07f)
@@ -193,18 +227,6 @@ __device__ Followed follow_one(const KernelTask& task, bool back, float x, float
   return p;
 }
 
-// Asks for a window before it is needed, so that the search does not wait for one
-// after the other: a lane asks for a row of it, at both ends, for a row may lie in
-// two pieces of 32 bytes.
-__device__ void prefetch(const DeviceImage& image, float x, float y, const Shape& shape) {
-  const int row = min(max(__float2int_rd(y) - 1 + int(threadIdx.x) % 32, 0), image.height - 1);
-  const int left = min(max(__float2int_rd(x) - 1, 0), image.width - 1);
-  const int right = min(left + shape.width() + 3, image.width - 1);
-  const uint8_t* p = image.d_pixels + row * image.pitch;
-  asm volatile("prefetch.global.L1 [%0];" ::"l"(p + left));
-  asm volatile("prefetch.global.L1 [%0];" ::"l"(p + right));
-}
-
 __host__ __device__ inline unsigned shared_bytes(const Shape& shape) {  // of a warp
   return unsigned(shape.rows) * 32 * unsigned(sizeof(Gradients));
 }
@@ -214,21 +236,19 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
     follow_kernel(const __grid_constant__ KernelTask task) {
   extern __shared__ Gradients shared[];
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
-  const uint32_t i = blockIdx.x * kWarps + unsigned(warp);
+  const uint32_t first = blockIdx.x * (blockDim.x / 32), i = first + unsigned(warp);
+  // One piece of 128 bytes over the bus: small ones wait for one another.
+  __shared__ float4 points[kWarps];
+  if (threadIdx.x < blockDim.x / 32 && first + threadIdx.x < task.n)
+    points[threadIdx.x] = __ldcv(reinterpret_cast<const float4*>(task.in) + first + threadIdx.x);
+  __syncthreads();
   if (i >= task.n) return;
   const Work work{task.shape,
                   strip_of_lane(lane, task.shape, task.win_width, task.win_height),
                   shared + warp * task.shape.rows * 32 + lane};
 
-  const float4 in = __ldcv(reinterpret_cast<const float4*>(task.in) + i);
-  const float half_x = float(task.win_width - 1) * 0.5f;
-  const float half_y = float(task.win_height - 1) * 0.5f;
-#pragma unroll 1
-  for (int l = task.top_level; l >= 0; --l) {
-    const float scale = power_of_two(-l);
-    prefetch(task.prev[l], in.x * scale - half_x, in.y * scale - half_y, task.shape);
-    prefetch(task.next[l], in.z * scale - half_x, in.w * scale - half_y, task.shape);
-  }
+  const float4 in = points[warp];
+  prefetch_levels(task.prev, task, in.x, in.y);
   Followed there{}, p{in.x, in.y, 0.f, LK_TRACKED};
   float guess_x = in.z, guess_y = in.w, distance = 0.f;
 #pragma unroll 1
@@ -255,31 +275,27 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
                   : float4{distance, 0.f, 0.f, status};
 }
 
-template <int Rows, int Blocks>
-void launch(const KernelTask& task, cudaStream_t stream) {
-  follow_kernel<Rows, Blocks><<<(task.n + kWarps - 1) / kWarps, 32 * kWarps,
-                                kWarps * shared_bytes(task.shape), stream>>>(task);
-}
-
 // With many points, more warps at a time are worth fewer registers to each.
 template <int Rows>
-void launch(const KernelTask& task, cudaStream_t stream) {
+void launch(const KernelTask& task, bool overlap, cudaStream_t stream) {
   constexpr uint32_t kMany = 2048;
-  task.n > kMany ? launch<Rows, 16>(task, stream) : launch<Rows, 8>(task, stream);
+  constexpr unsigned kShared = (48 << 10) - sizeof(float4[kWarps]);
+  const unsigned bytes = shared_bytes(task.shape), warps = std::min(kWarps, kShared / bytes);
+  launch_kernel(task.n > kMany ? follow_kernel<Rows, 4> : follow_kernel<Rows, 2>,
+                (task.n + warps - 1) / warps, 32 * warps, warps * bytes, overlap, stream, task);
 }
 
 }  // namespace
 
 // The usual windows, 21 × 21 and 15 × 15, have their loops unrolled.
-void launch_follow(const FollowTask& task, cudaStream_t stream) {
+void launch_follow(const FollowTask& task, bool overlap, cudaStream_t stream) {
   if (task.n == 0) return;
   const KernelTask t{task, shape_of(task.win_width, task.win_height)};
   switch (t.shape.rows) {
-    case 2: launch<2>(t, stream); break;
-    case 5: launch<5>(t, stream); break;
-    default: launch<0>(t, stream); break;
+    case 2: launch<2>(t, overlap, stream); break;
+    case 5: launch<5>(t, overlap, stream); break;
+    default: launch<0>(t, overlap, stream); break;
   }
-  check_launch("launch the search");
 }
 
 }  // namespace lk::cuda

@@ -35,6 +35,8 @@ struct FollowTask {
   PointOut* out;
 };
 
-void launch_follow(const FollowTask&, cudaStream_t);
+// With overlap, while the kernel before it in the stream still runs: the one that
+// makes the levels of `next`. All else must be there when that one starts.
+void launch_follow(const FollowTask&, bool overlap, cudaStream_t);
 
 }  // namespace lk::cuda
