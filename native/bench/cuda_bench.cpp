@@ -9,6 +9,7 @@
 // call to its return, results on the host. --profile runs a few frames and no
 // clock, for a profiler.
 #include <cuda_runtime_api.h>
+#include <dlfcn.h>
 
 #include <atomic>
 #include <chrono>
@@ -200,6 +201,38 @@ Rates detect(lk_engine* engine, const Clip& clip, int threads, double seconds) {
   });
 }
 
+// nvJPEG by itself, luma into device memory, one image after the other: what a single
+// JPEG is to be compared with. Zeros where there is no nvJPEG.
+Rates nvjpeg_alone(const Clip& clip, double seconds) {
+  struct Target {
+    unsigned char* channel[4];
+    size_t pitch[4];
+  };
+  constexpr int kLuma = 2;
+  void* file = dlopen(("libnvjpeg.so." + std::to_string(CUDART_VERSION / 1000)).c_str(), RTLD_NOW);
+  if (!file) return {};
+  const auto create = reinterpret_cast<int (*)(void**)>(dlsym(file, "nvjpegCreateSimple"));
+  const auto create_state =
+      reinterpret_cast<int (*)(void*, void**)>(dlsym(file, "nvjpegJpegStateCreate"));
+  const auto decode = reinterpret_cast<int (*)(void*, void*, const uint8_t*, size_t, int, Target*,
+                                               cudaStream_t)>(dlsym(file, "nvjpegDecode"));
+  return measure(1, seconds, [&](int) {
+    void *handle = nullptr, *state = nullptr, *d_luma = nullptr;
+    cudaStream_t stream = nullptr;
+    must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
+    must(cudaMalloc(&d_luma, kWidth * kHeight), "device memory");
+    must(create(&handle), "nvJPEG");
+    must(create_state(handle, &state), "nvJPEG's state");
+    const Target target{{static_cast<unsigned char*>(d_luma)}, {kWidth}};
+    return [=, &clip, i = 0]() mutable {
+      const auto& jpeg = clip.jpegs[Clip::index(i++)];
+      Target luma = target;
+      must(decode(handle, state, jpeg.data(), jpeg.size(), kLuma, &luma, stream), "nvJPEG");
+      must(cudaStreamSynchronize(stream), "nvJPEG");
+    };
+  });
+}
+
 void validate(lk_engine* cpu, lk_engine* cuda, const Clip& clip) {
   size_t unequal = 0, total = 0;
   for (Input input : {Input::kOrdinary, Input::kJpeg}) {
@@ -305,6 +338,8 @@ int main(int argc, char** argv) {
   r = follow(cuda, clip, kA, 0, Input::kJpeg, 1, 1);
   row("JPEG to luma (and pyramid), one image, median", "nvJPEG 520 us", "520 us", "%.0f us", r.p50,
       r.p50 <= 520);
+  r = nvjpeg_alone(clip, 1);
+  row("  nvJPEG alone, without a pyramid", "", "", "%.0f us", r.p50, true);
   share_of_nvjpeg(cuda);
   r = follow(cuda, clip, kB, 1000, Input::kJpeg, 64, 3);
   row("JPEG to luma, tracking B on top, 64 sequences", "", "12000/s", "%.0f/s", r.per_second,

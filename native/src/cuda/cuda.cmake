@@ -61,5 +61,6 @@ endif()
 if(LKSTREAM_BENCH)
   add_executable(cuda_bench ${CMAKE_CURRENT_SOURCE_DIR}/bench/cuda_bench.cpp)
   target_include_directories(cuda_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/test)
-  target_link_libraries(cuda_bench PRIVATE lkstream CUDA::cudart_static JPEG::JPEG Threads::Threads)
+  target_link_libraries(cuda_bench PRIVATE lkstream CUDA::cudart_static JPEG::JPEG Threads::Threads
+                        ${CMAKE_DL_LIBS})
 endif()
