@@ -17,7 +17,8 @@
  *                 not overlap unless it says so. "or NULL" marks what may be
  *                 left out; a list of 0 points may be NULL.
  *   Status        0 is success, else one of lk_status. On failure no output is
- *                 written unless it says so, and a sequence is as before.
+ *                 written unless it says so, and a sequence is as before; but
+ *                 with LK_ENGINE_FAILED results of some points may have been.
  *   Error text    one English sentence, UTF-8, for the last failed call: from
  *                 lk_last_error() for a sequence, else written to
  *                 `error` (at most `error_capacity` bytes with the final zero;

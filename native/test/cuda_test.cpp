@@ -208,6 +208,17 @@ void test_flows(const Scene& scene) {
     const auto o = with(kB, 9, 9, uint32_t(i * 5 % 7));
     compare("changing levels", cpu.advance(p, o, points), cuda.advance(p, o, points), false);
   }
+  // Windows that change: a pyramid with a margin too narrow for the next one is made anew.
+  for (const auto& [w, h] : {std::pair{7, 5}, {65, 64}, {97, 81}, {320, 241}}) {
+    Sequence a_cpu(g_cpu), a_cuda(g_cuda);
+    const auto places = points_on(w, h, 64, 11);
+    const uint32_t windows[] = {5, 21, 3, 63, 15, 9, 41}, levels[] = {1, 3, 0, 2, 5, 8, 3};
+    for (int i = 0; i < 7; ++i) {
+      const Picture p = scene.frame(w, h, float(i));
+      const auto o = with(kB, windows[i], windows[(i + 3) % 7], levels[i]);
+      compare("changing windows", a_cpu.advance(p, o, places), a_cuda.advance(p, o, places), false);
+    }
+  }
 }
 
 void test_detection(const char* what, const Picture& p, const lk_detect_options& options,

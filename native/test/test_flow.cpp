@@ -7,6 +7,7 @@
 #include "check.h"
 #include "cpu/kernels.h"
 #include "cpu/pyramid.h"
+#include "levels.h"
 #include "lkstream.h"
 #include "pictures.h"
 

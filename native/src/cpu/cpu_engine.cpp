@@ -9,6 +9,7 @@
 #include "../engine.h"
 #include "../error.h"
 #include "../jpeg.h"
+#include "../levels.h"
 #include "../stopwatch.h"
 #include "corners.h"
 #include "kernels.h"

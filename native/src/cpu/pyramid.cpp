@@ -78,15 +78,4 @@ void Pyramid::build(int top, int win_width, int win_height, const Kernels& kerne
   while (mirrored_ < top) mirror_margin(levels_[++mirrored_], margin_x_, margin_y_);
 }
 
-int usable_levels(int width, int height, int win_width, int win_height, int max_level) {
-  int top = 0;
-  while (top < max_level) {
-    width = (width + 1) / 2;
-    height = (height + 1) / 2;
-    if (width <= win_width || height <= win_height) break;
-    ++top;
-  }
-  return top;
-}
-
 }  // namespace lk

@@ -41,7 +41,4 @@ class Pyramid {
   int margin_x_ = 0, margin_y_ = 0;
 };
 
-// The coarsest level to use: levels not larger than the window are of no use.
-int usable_levels(int width, int height, int win_width, int win_height, int max_level);
-
 }  // namespace lk

@@ -10,6 +10,7 @@
 #include "../engine.h"
 #include "../error.h"
 #include "../jpeg.h"
+#include "../levels.h"
 #include "../stopwatch.h"
 #include "device.h"
 #include "follow.h"
@@ -188,6 +189,7 @@ class CudaSequence final : public Sequence {
                                   int(o.win_height), int(o.max_level));
     const int window = int(std::max(o.win_width, o.win_height));
     const bool follows = !reset && request.n > 0;
+    // First, for the search waits for no kernel but the one right before it.
     if (follows) p.current.build(top, window, p.stream);
     p.incoming.take(landing_, top, window, p.stream);
     if (!follows) {
@@ -195,7 +197,7 @@ class CudaSequence final : public Sequence {
     } else {
       follow(request, top);
       p.stream.wait(device_->pollers, [&] { return hand_out(request); });
-      hand_out(request);
+      if (!hand_out(request)) fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
     }
     std::swap(p.current, p.incoming);
     has_frame_ = true;
@@ -231,11 +233,11 @@ class CudaSequence final : public Sequence {
                     out};
     std::copy(p.current.levels(), p.current.levels() + kMaxLevels, task.prev);
     std::copy(p.incoming.levels(), p.incoming.levels() + kMaxLevels, task.next);
-    launch_follow(task, device_->can_overlap_kernels, p.stream);
+    launch_follow(task, device_->overlaps(), p.stream);
   }
 
-  // Whatever has come back since it was last called: to look at it takes as long as
-  // the way here does. True when all has.
+  // Whatever has come back since it was last called, for to read what the GPU wrote is
+  // slow, and can be done while the rest is on its way. True when all has.
   bool hand_out(const FlowRequest& request) {
     const PointOut* out = parts_->out.data();
     const auto is_done = [&](uint32_t i) {
@@ -363,7 +365,7 @@ std::shared_ptr<Engine> create_cuda_engine(const std::string& variant) {
                 ", and 7.5 is needed";
       continue;
     }
-    devices.push_back(Device::get(id, properties));
+    devices.push_back(Device::get(id, properties.name));
   }
   if (devices.empty() && !refused.empty())
     fail(LK_UNAVAILABLE, "Cannot use engine cuda: %s.", refused.c_str());

@@ -13,6 +13,7 @@
 #include "../error.h"
 #include "corners.h"
 #include "cuda_check.h"
+#include "follow.h"
 #include "lkstream.h"
 #include "nvjpeg.h"
 #include "pool.h"
@@ -24,12 +25,11 @@ class Device {
  public:
   // The one device of this number, shared by all engines of the process: what it has
   // to give is there once.
-  static std::shared_ptr<Device> get(int id, const cudaDeviceProp&);
+  static std::shared_ptr<Device> get(int id, const char* name);
 
-  Device(int id, const cudaDeviceProp& properties)
+  Device(int id, std::string name)
       : id(id),
-        name(properties.name),
-        can_overlap_kernels(properties.major >= 9),
+        name(std::move(name)),
         pollers(int(std::max(1u, std::thread::hardware_concurrency() / 8))) {}
   ~Device() {
     if (cudaSetDevice(id) != cudaSuccess) return;
@@ -39,8 +39,6 @@ class Device {
 
   const int id;
   const std::string name;
-  // Kernels may start before the one they depend on ends (overlap.cuh).
-  const bool can_overlap_kernels;
   std::atomic<int> sequences{0};
   // Few: the cores are wanted for what the frames come from and go to.
   Pollers pollers;
@@ -60,6 +58,12 @@ class Device {
       if (error.status == LK_ENGINE_FAILED && cudaDeviceSynchronize() != cudaSuccess) failed = true;
       throw;
     }
+  }
+
+  // Whether the search may start before the pyramid is done (overlap.cuh).
+  bool overlaps() {
+    std::call_once(overlap_known_, [&] { overlaps_ = search_waits(); });
+    return overlaps_;
   }
 
   // Null where it cannot be used. Loaded when it is first asked for.
@@ -89,6 +93,8 @@ class Device {
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<CornerDetector>> detectors_;
+  std::once_flag overlap_known_;
+  bool overlaps_ = false;
   std::once_flag nvjpeg_loaded_;
   std::unique_ptr<NvJpeg> nvjpeg_;
 };

@@ -6,7 +6,7 @@
 namespace lk::cuda {
 
 struct DeviceImage {
-  uint8_t* d_pixels;  // rows start at multiples of 4 bytes
+  uint8_t* d_pixels;  // rows start at multiples of 8 bytes, and can be read up to one
   int width, height;
   int pitch;  // bytes from one row to the next
 };

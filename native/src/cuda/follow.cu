@@ -18,8 +18,8 @@
 namespace lk::cuda {
 namespace {
 
-// Warps of a block, which have nothing to do with each other but to get their points.
-// At most; of large windows, as many as there is shared memory for.
+// Most warps of a block, which have nothing to do with each other but to get their
+// points: of large windows, as many as there is shared memory for.
 constexpr unsigned kWarps = 8;
 
 // Whether a window with this top left corner is not farther out than its size.
@@ -237,7 +237,8 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
   extern __shared__ Gradients shared[];
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
   const uint32_t first = blockIdx.x * (blockDim.x / 32), i = first + unsigned(warp);
-  // One piece of 128 bytes over the bus: small ones wait for one another.
+  // One piece over the bus, of 128 bytes if there are 8 warps: small ones wait for one
+  // another.
   __shared__ float4 points[kWarps];
   if (threadIdx.x < blockDim.x / 32 && first + threadIdx.x < task.n)
     points[threadIdx.x] = __ldcv(reinterpret_cast<const float4*>(task.in) + first + threadIdx.x);
@@ -286,6 +287,12 @@ void launch(const KernelTask& task, bool overlap, cudaStream_t stream) {
 }
 
 }  // namespace
+
+bool search_waits() {
+  cudaFuncAttributes attributes;
+  check(cudaFuncGetAttributes(&attributes, follow_kernel<0, 2>), "ask for the search's properties");
+  return attributes.ptxVersion >= 90;
+}
 
 // The usual windows, 21 × 21 and 15 × 15, have their loops unrolled.
 void launch_follow(const FollowTask& task, bool overlap, cudaStream_t stream) {

@@ -35,6 +35,10 @@ struct FollowTask {
   PointOut* out;
 };
 
+// Whether the search was compiled for the device in use to wait for the kernel before
+// it: it was if for compute capability 9.0 or later. The device must be set.
+bool search_waits();
+
 // With overlap, while the kernel before it in the stream still runs: the one that
 // makes the levels of `next`. All else must be there when that one starts.
 void launch_follow(const FollowTask&, bool overlap, cudaStream_t);

@@ -344,9 +344,12 @@ void Pyramid::resize(int width, int height, cudaStream_t stream) {
 }
 
 void Pyramid::take(const DeviceImage& image, int top, int window, cudaStream_t stream) {
-  margin_ = window + 3;  // with what gradients and sub-pixel places need
-  built_ = std::min(top, kFusedLevels);
-  launch_levels(image, true, levels_, built_, margin_, stream);
+  built_ = margin_ = 0;  // should the launch fail
+  const int count = std::min(top, kFusedLevels);
+  const int margin = window + 3;  // with what gradients and sub-pixel places need
+  launch_levels(image, true, levels_, count, margin, stream);
+  built_ = count;
+  margin_ = margin;
   build(top, window, stream);
 }
 
@@ -360,17 +363,6 @@ void Pyramid::build(int top, int window, cudaStream_t stream) {
     launch_levels(levels_[built_], false, levels_ + built_, count, margin_, stream);
     built_ += count;
   }
-}
-
-int usable_levels(int width, int height, int win_width, int win_height, int max_level) {
-  int top = 0;
-  while (top < max_level) {
-    width = (width + 1) / 2;
-    height = (height + 1) / 2;
-    if (width <= win_width || height <= win_height) break;
-    ++top;
-  }
-  return top;
 }
 
 }  // namespace lk::cuda

@@ -33,7 +33,4 @@ class Pyramid {
   int margin_ = 0;  // with so many pixels around
 };
 
-// The coarsest level to use: levels not larger than the window are of no use.
-int usable_levels(int width, int height, int win_width, int win_height, int max_level);
-
 }  // namespace lk::cuda
