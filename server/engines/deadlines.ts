@@ -23,17 +23,22 @@ export class Deadlines {
 
   /**
    * @param name the engine's
+   * @param doing what it is called for, if that is to be told
    * @throws {DeadlineError} where the call takes too long; otherwise what it throws.
    */
-  guard<T>(name: string, call: Promise<T>): Promise<T> {
+  guard<T>(name: string, call: Promise<T>, doing = ""): Promise<T> {
     return new Promise((resolve, reject) => {
-      const guarded = {
-        looks: 0,
-        miss: () => reject(new DeadlineError(`The ${name} engine took longer than ${this.ms} ms`)),
-      };
+      const late = `The ${name} engine took longer than ${this.ms} ms${doing}`;
+      const guarded = { looks: 0, miss: () => reject(new DeadlineError(late)) };
       this.#calls.add(guarded);
       call.then(resolve, reject).finally(() => this.#calls.delete(guarded));
     });
+  }
+
+  /** Waits no longer for any call. */
+  missAll(): void {
+    for (const call of this.#calls) call.miss();
+    this.#calls.clear();
   }
 
   /** Idempotent. */

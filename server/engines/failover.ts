@@ -35,6 +35,8 @@ export interface FailoverOptions {
    * before it has served for as long as it rested.
    */
   retryMs?: number;
+  /** A candidate that takes longer to open is passed over: a driver may hang at its first call. */
+  openingMs?: number;
 }
 
 /** What happens to the engines of a {@linkcode FailoverEngine}. */
@@ -49,6 +51,7 @@ export interface EngineEvents {
 const FAILURES_IN_A_ROW = 3;
 const RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 3_600_000;
+const OPENING_MS = 60_000;
 /** The pause where no other engine runs meanwhile, in parts of the usual one. */
 const ALONE = 1 / 60;
 const PROBE_OPTIONS = {
@@ -92,10 +95,13 @@ export class FailoverEngine implements FlowEngine {
   events: EngineEvents = { failed() {}, changed() {} };
   readonly #options: Required<FailoverOptions>;
   readonly #deadlines: Deadlines;
+  readonly #openings: Deadlines;
   /** How often each candidate failed in a row, and its pause after the last time. */
   readonly #failed = new Map<number, { times: number; pauseMs: number }>();
   /** Those that are not to be opened: they wait for their pause to end, or are being opened. */
   readonly #resting = new Map<number, ReturnType<typeof setTimeout> | undefined>();
+  /** Those of them that still open, though it took too long. */
+  readonly #late = new Set<number>();
   #serving: Serving | null = null;
   #info!: EngineInfo;
   /** The last engine of each candidate that was taken out; its end, which may never come. */
@@ -120,8 +126,9 @@ export class FailoverEngine implements FlowEngine {
   }
 
   private constructor(options: FailoverOptions) {
-    this.#options = { retryMs: RETRY_MS, ...options };
+    this.#options = { retryMs: RETRY_MS, openingMs: OPENING_MS, ...options };
     this.#deadlines = new Deadlines(options.deadlineMs);
+    this.#openings = new Deadlines(this.#options.openingMs);
   }
 
   /** Of the engine in use, or the last one that was. */
@@ -208,8 +215,10 @@ export class FailoverEngine implements FlowEngine {
     if (this.#closed) return;
     this.#closed = true;
     for (const timer of this.#resting.values()) clearTimeout(timer);
+    this.#openings.missAll();
     await Promise.all(this.#changes); // a probe that hangs ends with its deadline
     this.#deadlines.close();
+    this.#openings.close();
     await this.#serving?.engine.close();
     this.#serving = null;
   }
@@ -238,6 +247,7 @@ export class FailoverEngine implements FlowEngine {
   async #takeNext(reasons: string[]): Promise<PassedOver[]> {
     const passedOver: PassedOver[] = [];
     for (const [rank, { name }] of this.#options.candidates.entries()) {
+      if (this.#closed) break;
       if (this.#resting.has(rank)) continue;
       try {
         await this.#take(rank, [...reasons, ...passedOver.map(whyNot)].join("; "));
@@ -257,17 +267,35 @@ export class FailoverEngine implements FlowEngine {
       if (this.#closed || this.#serves(rank)) return await engine.close();
       this.#use(engine, rank);
     } finally {
-      this.#resting.delete(rank);
+      if (!this.#late.has(rank)) this.#resting.delete(rank);
     }
   }
 
   async #open(rank: number, reason: string): Promise<FlowEngine> {
-    const engine = await this.#options.candidates[rank].create(reason);
+    const engine = await this.#create(rank, reason);
     try {
       await this.#deadlines.guard(engine.info.name, probe(engine));
       return engine;
     } catch (error) {
       this.#retire({ engine, rank });
+      throw error;
+    }
+  }
+
+  /** One that comes too late is closed; then its candidate, which rests until then, is tried again. */
+  async #create(rank: number, reason: string): Promise<FlowEngine> {
+    const candidate = this.#options.candidates[rank];
+    const creation = (async () => await candidate.create(reason))();
+    try {
+      return await this.#openings.guard(candidate.name, creation, " to open");
+    } catch (error) {
+      if (error instanceof DeadlineError) {
+        this.#late.add(rank);
+        creation.then((engine) => engine.close()).then(() => true, () => false).then((opens) => {
+          this.#late.delete(rank);
+          return opens ? this.#retry(rank) : this.#rest(rank, 0);
+        });
+      }
       throw error;
     }
   }
@@ -292,7 +320,7 @@ export class FailoverEngine implements FlowEngine {
 
   /** Tries a candidate again after a pause. One that served as long as its last pause begins anew. */
   #rest(rank: number, servedMs: number): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#late.has(rank)) return;
     const last = this.#failed.get(rank);
     const times = last && servedMs < last.pauseMs ? last.times : 0;
     const usual = this.#options.retryMs * 2 ** times;
