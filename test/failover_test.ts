@@ -1,133 +1,23 @@
 import assert from "node:assert/strict";
 import { encodeFrame } from "../protocol/mod.ts";
-import {
-  CallError,
-  DeadlineError,
-  EngineError,
-  type FlowEngine,
-  type FlowSequence,
-} from "../server/engines/engine.ts";
-import { type Candidate, FailoverEngine } from "../server/engines/failover.ts";
+import { CallError, DeadlineError, EngineError } from "../server/engines/engine.ts";
+import { FailoverEngine } from "../server/engines/failover.ts";
 import { DEFAULT_LIMITS } from "../server/limits.ts";
 import { Gate } from "../server/engines/gate.ts";
 import { serve } from "../server/http.ts";
-import type { Numbered } from "../wasm/messages.ts";
-import { createWasmEngine } from "../wasm/mod.ts";
 import { Client } from "./lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import { type Script, ScriptedEngine, ScriptedSequence } from "./lib/scripted.ts";
-
-const OPTIONS = {
-  winSize: [21, 21] as [number, number],
-  maxLevel: 3,
-  maxCount: 30,
-  epsilon: 0.01,
-  minEigThreshold: 0.0001,
-  back: true,
-};
-const DEADLINE_MS = 100;
-const NO_POINTS = new Float32Array();
-
-/** As the native library says it. */
-const whyNot = (name: string) => `Cannot use engine ${name}: there is none on this machine.`;
-
-/** How the next calls of a {@linkcode Trial}'s sequences go. */
-type Mood = "well" | "fails" | "hangs" | "hangs once" | "refuses";
-
-/** A candidate whose engines do as they are told. */
-class Trial implements Candidate {
-  mood: Mood = "well";
-  /** So many calls go well before one hangs. */
-  wellFor = Infinity;
-  runsHere = true;
-  gate?: Gate;
-  /** When those that are closed have come to their end. */
-  ended: Promise<void> = Promise.resolve();
-  created = 0;
-  closed = 0;
-  opened = 0;
-  /** Calls that were made. */
-  begun = 0;
-  #hanging: (() => void)[] = [];
-
-  constructor(readonly name: "cuda" | "cpu" | "wasm") {}
-
-  create(reason: string): FlowEngine {
-    if (!this.runsHere) throw new EngineError(whyNot(this.name));
-    this.created++;
-    return {
-      info: { name: this.name, device: "trial", reason },
-      open: () => {
-        this.opened++;
-        return this.#sequence();
-      },
-      close: () => {
-        this.closed++;
-        return this.ended;
-      },
-    };
-  }
-
-  /** Lets the calls that hang end, so that nothing outlives a test. */
-  release(): void {
-    for (const end of this.#hanging.splice(0)) end();
-  }
-
-  #sequence(): FlowSequence {
-    const wrapped = new ScriptedSequence(Array.from({ length: 99 }, () => ({ corners: [[5, 5]] })));
-    const minded = async <T>(call: () => Promise<T>): Promise<T> => {
-      this.begun++;
-      if (this.mood === "fails") throw new EngineError(`the ${this.name} engine is told to fail`);
-      if (this.mood === "refuses") throw new CallError("the call is wrong");
-      if (this.wellFor-- === 0) this.mood = "hangs";
-      const { mood } = this;
-      if (mood === "hangs once") this.mood = "well";
-      if (mood.startsWith("hangs")) await new Promise<void>((end) => this.#hanging.push(end));
-      return await call();
-    };
-    return {
-      gate: this.gate,
-      advance: (...args) => minded(() => wrapped.advance(...args)),
-      detect: (...args) => minded(() => wrapped.detect(...args)),
-      [Symbol.asyncDispose]: () => wrapped[Symbol.asyncDispose](),
-    };
-  }
-}
-
-async function withTrials(
-  use: (engine: FailoverEngine, trials: Trial[], events: string[]) => Promise<void>,
-  { retryMs = 60_000, prepare = () => {} }: {
-    retryMs?: number;
-    prepare?: (trials: Trial[]) => void;
-  } = {},
-): Promise<void> {
-  const trials = [new Trial("cuda"), new Trial("cpu"), new Trial("wasm")];
-  prepare(trials);
-  const engine = await FailoverEngine.start({
-    candidates: trials,
-    reason: "a test",
-    deadlineMs: DEADLINE_MS,
-    retryMs,
-  });
-  const events: string[] = [];
-  engine.events = {
-    failed: (name, why) => events.push(`${name} failed: ${why}`),
-    changed: ({ name }) => events.push(`${name} goes on`),
-  };
-  try {
-    await use(engine, trials, events);
-  } finally {
-    for (const trial of trials) trial.release();
-    await engine.close();
-    await engine.close();
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((later) => setTimeout(later, 5));
-}
-
-const advance = (sequence: FlowSequence) => sequence.advance(JPEG, NO_POINTS, OPTIONS);
+import {
+  advance,
+  DEADLINE_MS,
+  NO_POINTS,
+  OPTIONS,
+  Trial,
+  until,
+  whyNot,
+  withTrials,
+} from "./lib/trials.ts";
 
 Deno.test("failover: the first candidate that runs is used, with the reasons of those before it", () =>
   withTrials((engine, [cuda, cpu]) => {
@@ -359,95 +249,6 @@ Deno.test("failover: while the first is tried again, the second serves, and the 
     ]);
   }, { retryMs: 50 }));
 
-Deno.test("failover: an engine that takes too long to open is passed over, and used when it opens", async () => {
-  const [cuda, cpu, wasm] = [new Trial("cuda"), new Trial("cpu"), new Trial("wasm")];
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let openings = 0;
-  const slow: Candidate = {
-    name: "cuda",
-    create: (reason) => {
-      openings++;
-      return promise.then(() => cuda.create(reason));
-    },
-  };
-  const engine = await FailoverEngine.start({
-    candidates: [slow, cpu, wasm],
-    reason: "a test",
-    deadlineMs: DEADLINE_MS,
-    openingMs: 100,
-    retryMs: 20,
-  });
-  try {
-    assert.equal(engine.info.name, "cpu");
-    assert.match(engine.info.reason, /no cuda: The cuda engine took longer than 100 ms to open/);
-    await using sequence = engine.open();
-    cpu.mood = "hangs";
-    await advance(sequence);
-    assert.deepEqual([engine.info.name, openings], ["wasm", 1]); // the same opening still
-    resolve();
-    await until(() => engine.info.name === "cuda");
-    assert.deepEqual([openings, cuda.created, cuda.closed], [2, 2, 1]);
-  } finally {
-    cpu.release();
-    await engine.close();
-  }
-});
-
-Deno.test("failover: a sole engine whose opening hangs is not opened once more meanwhile", async () => {
-  const cuda = new Trial("cuda");
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let openings = 0;
-  const sole: Candidate = {
-    name: "cuda",
-    create: (reason) => openings++ ? promise.then(() => cuda.create(reason)) : cuda.create(reason),
-  };
-  const engine = await FailoverEngine.start({
-    candidates: [sole],
-    reason: "a test",
-    deadlineMs: DEADLINE_MS,
-    openingMs: 50,
-    retryMs: 600, // a sixtieth where no other engine runs
-  });
-  try {
-    await using sequence = engine.open();
-    cuda.mood = "hangs";
-    await assert.rejects(advance(sequence), DeadlineError);
-    await until(() => openings === 2);
-    await new Promise((later) => setTimeout(later, 200));
-    assert.equal(openings, 2);
-    cuda.mood = "well";
-    resolve();
-    await until(() => engine.isReady);
-    assert.equal(openings, 3);
-  } finally {
-    cuda.release();
-    await engine.close();
-  }
-});
-
-Deno.test("failover: to close does not wait for an opening that hangs", async () => {
-  const [cuda, cpu] = [new Trial("cuda"), new Trial("cpu")];
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const hanging: Candidate = {
-    name: "cpu",
-    create: (reason) => promise.then(() => cpu.create(reason)),
-  };
-  const engine = await FailoverEngine.start({
-    candidates: [cuda, hanging],
-    reason: "a test",
-    deadlineMs: DEADLINE_MS,
-  });
-  await using sequence = engine.open();
-  cuda.mood = "hangs";
-  const answer = assert.rejects(advance(sequence), EngineError);
-  await until(() => cuda.closed === 1);
-  await engine.close();
-  await answer;
-  resolve();
-  await until(() => cpu.closed === 1);
-  cuda.release();
-});
-
 Deno.test("failover: an engine that still hangs is not tried again while another one serves", () =>
   withTrials(async (engine, [cuda]) => {
     await using sequence = engine.open();
@@ -576,81 +377,6 @@ Deno.test("failover: not ready while no engine runs", () =>
       await server.close();
     }
   }));
-
-Deno.test("failover: a wasm worker that hangs is replaced, and its call alone is late", async () => {
-  const workers: Worker[] = [];
-  const spawn = () => {
-    const name = workers.length === 0 ? "lib/hanging_worker.ts" : "../wasm/worker.ts";
-    const worker = new Worker(new URL(name, import.meta.url), { type: "module" });
-    workers.push(worker);
-    return worker;
-  };
-  const create = (reason: string) =>
-    createWasmEngine({ workers: 1, maxFramePixels: 1e6, deadlineMs: 2000, reason, spawn });
-  const engine = await FailoverEngine.start({
-    candidates: [{ name: "wasm", create }],
-    reason: "a test",
-    deadlineMs: 60_000,
-  });
-  const events: string[] = [];
-  engine.events = { failed: (name) => events.push(name), changed: () => {} };
-  try {
-    await using sequence = engine.open();
-    await using other = engine.open();
-    const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };
-    const first = (sequence: FlowSequence) => sequence.advance(grey, NO_POINTS, OPTIONS);
-    await first(sequence); // the third, with the probe's two; the next one hangs
-    const [, , { continues }] = await Promise.all([
-      assert.rejects(first(sequence), DeadlineError),
-      assert.rejects(first(other), CallError), // its worker has it already
-      first(engine.open()),
-    ]);
-    assert.equal(continues, false);
-    assert.equal((await first(other)).continues, false);
-    assert.equal((await first(sequence)).continues, false);
-    assert.equal(workers.length, 2);
-    assert.deepEqual(events, []);
-  } finally {
-    await engine.close();
-  }
-});
-
-/** A worker of the wasm engine, but for the thread: frames take it 0.6 deadlines, one after the other. */
-class SlowWorker implements Pick<Worker, "postMessage" | "terminate"> {
-  onmessage: ((event: { data: unknown }) => void) | null = null;
-  #before: Promise<void> = Promise.resolve();
-  #frames = 0;
-
-  postMessage(request: Partial<Numbered>): void {
-    this.#before = this.#before.then(async () => {
-      const isProbe = this.#frames < 2;
-      if (request.kind === "advance" && !isProbe) {
-        await new Promise((later) => setTimeout(later, 0.6 * DEADLINE_MS));
-      }
-      if (request.kind === "advance") this.#frames++;
-      const answer = { kind: "result", call: request.call, result: {} };
-      this.onmessage?.({ data: request.kind ? answer : { kind: "ready", version: "" } });
-    });
-  }
-
-  terminate(): void {}
-}
-
-Deno.test("failover: of the frames that wait for a wasm worker none is late for it", async () => {
-  const spawn = () => new SlowWorker() as unknown as Worker;
-  const create = (reason: string) =>
-    createWasmEngine({ workers: 1, maxFramePixels: 1, deadlineMs: DEADLINE_MS, reason, spawn });
-  const engine = await FailoverEngine.start({
-    candidates: [{ name: "wasm", create }],
-    reason: "a test",
-    deadlineMs: DEADLINE_MS,
-  });
-  try {
-    await Promise.all(Array.from({ length: 6 }, () => advance(engine.open())));
-  } finally {
-    await engine.close();
-  }
-});
 
 Deno.test("failover: sequences of a closed engine are closed", async () => {
   const scripted = new ScriptedEngine(() => [{} as Script]);
