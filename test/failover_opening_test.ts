@@ -30,6 +30,7 @@ Deno.test("failover: an engine that takes too long to open is passed over, and u
     assert.deepEqual([engine.info.name, openings], ["wasm", 1]); // the same opening still
     resolve();
     await until(() => engine.info.name === "cuda");
+    assert.equal(engine.info.reason, "it took long to open");
     assert.deepEqual([openings, cuda.created, cuda.closed], [2, 2, 1]);
   } finally {
     cpu.release();

@@ -293,7 +293,7 @@ export class FailoverEngine implements FlowEngine {
         this.#late.add(rank);
         creation.then((engine) => engine.close()).then(() => true, () => false).then((opens) => {
           this.#late.delete(rank);
-          return opens ? this.#retry(rank) : this.#rest(rank, 0);
+          return opens ? this.#retry(rank, "it took long to open") : this.#rest(rank, 0);
         });
       }
       throw error;
@@ -330,11 +330,11 @@ export class FailoverEngine implements FlowEngine {
   }
 
   /** While one that was taken out still hangs, another would as well, and hold a thread more. */
-  async #retry(rank: number): Promise<void> {
+  async #retry(rank: number, reason = "it runs again"): Promise<void> {
     if (this.#serving) await this.#ends.get(rank);
     this.#resting.delete(rank);
     if (this.#closed || this.#serves(rank)) return;
-    this.#change(() => this.#take(rank, "it runs again").catch(() => this.#rest(rank, 0)));
+    this.#change(() => this.#take(rank, reason).catch(() => this.#rest(rank, 0)));
   }
 }
 

@@ -19,6 +19,7 @@ export const OPTIONS = {
   back: true,
 };
 export const DEADLINE_MS = 100;
+const LIMIT_MS = 30_000;
 export const NO_POINTS = new Float32Array();
 
 /** As the native library says it. */
@@ -116,8 +117,13 @@ export async function withTrials(
   }
 }
 
+/** @throws where the condition does not come to hold: a test that hangs says nothing. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((later) => setTimeout(later, 5));
+  const limit = performance.now() + LIMIT_MS;
+  while (!condition()) {
+    if (performance.now() > limit) throw new Error(`Not so within ${LIMIT_MS} ms: ${condition}`);
+    await new Promise((later) => setTimeout(later, 5));
+  }
 }
 
 export const advance = (sequence: FlowSequence) => sequence.advance(JPEG, NO_POINTS, OPTIONS);

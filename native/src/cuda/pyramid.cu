@@ -199,7 +199,7 @@ __device__ inline unsigned halved_at(const DeviceImage& image, int x, int y) {
 template <int Count, int K>
 struct Tile {
   using Coarser = Tile<Count, K + 1>;
-  static constexpr int own = int(kTile >> K);                  // pixels a side that are its own,
+  static constexpr int own = int(kTile >> K);             // pixels a side that are its own,
   static constexpr int before = 2 * Coarser::before + 2;  // those before them,
   static constexpr int rows = 2 * Coarser::rows + 3;      // and all
   static constexpr int left = (before + 3) & ~3;          // before them in whole words
@@ -229,6 +229,7 @@ __device__ void extend_rows(const DeviceImage& level, unsigned* words, unsigned 
     pixels[row * 4 * T::words + to] = pixels[row * 4 * T::words + from];
 }
 
+// Of the whole block, or of the threads of its coarser levels.
 __device__ inline void barrier(bool of_all) {
   if (of_all)
     __syncthreads();
