@@ -31,7 +31,6 @@ export class ServerProcess {
       args: ["task", "--quiet", "start", "--port", "0", ...flags],
       cwd: ROOT,
       env: { // as docs/operations/lkstream.service has it
-        MALLOC_ARENA_MAX: "2",
         MALLOC_MMAP_THRESHOLD_: "131072",
         MALLOC_TRIM_THRESHOLD_: "131072",
       },
