@@ -9,7 +9,7 @@
 namespace lk::cuda {
 
 void CornerDetector::detect(const DeviceImage& image, const DetectRequest& request,
-                            Stream& stream, Pollers& pollers) {
+                            Stream& stream, Waiters& waiters) {
   *request.count = 0;
   const auto& options = request.options;
   const uint32_t wanted = options.max_corners ? std::min(options.max_corners, request.capacity)
@@ -48,7 +48,7 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
                d_candidates, d_candidates + capacity, d_sorted, capacity, first_.data(),
                first_count, summary_.data()},
               stream);
-  stream.wait(pollers);
+  stream.wait(waiters);
 
   const bool keep_distance = options.min_distance >= 1.f;
   if (keep_distance) {
@@ -74,7 +74,7 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
   };
 
   if (summary.unsorted) {
-    collect_on_host(image, request, stream, pollers);
+    collect_on_host(image, request, stream, waiters);
     take(rest_.data(), rest_.data() + rest_.size());
   } else {
     const unsigned found = summary.found;
@@ -84,7 +84,7 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
       check(cudaMemcpyAsync(rest_.data(), d_sorted + first_count,
                             rest_.size() * sizeof(Candidate), cudaMemcpyDeviceToHost, stream),
             "copy the candidates");
-      stream.wait(pollers);
+      stream.wait(waiters);
       take(rest_.data(), rest_.data() + rest_.size());
     }
   }
@@ -93,13 +93,13 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
 
 // For pictures with thousands of equal scores: drawn ones, test patterns.
 void CornerDetector::collect_on_host(const DeviceImage& image, const DetectRequest& request,
-                                     Stream& stream, Pollers& pollers) {
+                                     Stream& stream, Waiters& waiters) {
   const int width = image.width, height = image.height;
   host_scores_.resize(size_t(width) * size_t(height));
   check(cudaMemcpyAsync(host_scores_.data(), scores_.data(), host_scores_.size() * sizeof(float),
                         cudaMemcpyDeviceToHost, stream),
         "copy the scores");
-  stream.wait(pollers);
+  stream.wait(waiters);
   const float threshold = std::bit_cast<float>(summary_.data()->best) *
                           request.options.quality_level;
   rest_.clear();

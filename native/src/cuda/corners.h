@@ -61,10 +61,10 @@ void launch_pick(const PickTask&, cudaStream_t);
 // Reused from image to image by one thread at a time.
 class CornerDetector {
  public:
-  void detect(const DeviceImage&, const DetectRequest&, Stream&, Pollers&);
+  void detect(const DeviceImage&, const DetectRequest&, Stream&, Waiters&);
 
  private:
-  void collect_on_host(const DeviceImage&, const DetectRequest&, Stream&, Pollers&);
+  void collect_on_host(const DeviceImage&, const DetectRequest&, Stream&, Waiters&);
 
   DeviceBuffer<float> scores_;
   DeviceBuffer<int2> gradients_;

@@ -71,7 +71,7 @@ class CudaSequence final : public Sequence {
       check_sides(size.width, size.height);
       make_room(int(size.width), int(size.height));
       NvJpeg* const nvjpeg = NvJpeg::takes(jpeg, bytes) ? device_->nvjpeg() : nullptr;
-      NvJpeg::Lease lease(nvjpeg);
+      DecodePlaces::Lease lease(nvjpeg ? &nvjpeg->places : nullptr);
       if (lease.on_gpu() && nvjpeg->decode(lease, jpeg, bytes, landing_, parts_->stream)) {
         ++jpegs_.on_gpu;
       } else {
@@ -103,7 +103,7 @@ class CudaSequence final : public Sequence {
     device_->run([&] {
       device_->with_detector([&](CornerDetector& detector) {
         detector.detect(parts_->current.levels()[0], request, parts_->stream,
-                        device_->pollers);
+                        device_->waiters);
       });
     });
   }
@@ -193,10 +193,10 @@ class CudaSequence final : public Sequence {
     if (follows) p.current.build(top, window, p.stream);
     p.incoming.take(landing_, top, window, p.stream);
     if (!follows) {
-      p.stream.wait(device_->pollers);
+      p.stream.wait(device_->waiters);
     } else {
       follow(request, top);
-      p.stream.wait(device_->pollers, [&] { return hand_out(request); });
+      p.stream.wait(device_->waiters, [&] { return hand_out(request); });
       if (!hand_out(request)) fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
     }
     std::swap(p.current, p.incoming);

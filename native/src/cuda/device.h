@@ -16,8 +16,7 @@
 #include "follow.h"
 #include "lkstream.h"
 #include "nvjpeg.h"
-#include "pool.h"
-#include "stream.h"
+#include "waiters.h"
 
 namespace lk::cuda {
 
@@ -30,7 +29,7 @@ class Device {
   Device(int id, std::string name)
       : id(id),
         name(std::move(name)),
-        pollers(int(std::max(1u, std::thread::hardware_concurrency() / 8))) {}
+        waiters(int(std::max(1u, std::thread::hardware_concurrency() / 8))) {}
   ~Device() {
     if (cudaSetDevice(id) != cudaSuccess) return;
     detectors_.clear();
@@ -41,7 +40,7 @@ class Device {
   const std::string name;
   std::atomic<int> sequences{0};
   // Few: the cores are wanted for what the frames come from and go to.
-  Pollers pollers;
+  Waiters waiters;
   // After an error that CUDA does not recover from. Nothing new comes here.
   std::atomic<bool> failed{false};
 

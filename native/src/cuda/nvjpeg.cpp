@@ -65,13 +65,12 @@ std::unique_ptr<NvJpeg> NvJpeg::load() {
   if (!result->library_->open()) return nullptr;
   if (result->library_->create(kBackendDefault, nullptr, nullptr, 0, &result->handle_) != kSuccess)
     return nullptr;
-  for (int i = 0; i < kStates; ++i) result->places_.give({true, nullptr}, true);
-  // Few of the cores: what feeds the GPU must not wait for one, and a server has its
-  // own use for them.
-  const int cores = std::max(1, int(std::thread::hardware_concurrency() / 8));
-  for (int i = 0; i < cores; ++i) result->places_.give({false, nullptr}, false);
   return result;
 }
+
+// Few of the cores: what feeds the GPU must not wait for one, and a server has its
+// own use for them.
+NvJpeg::NvJpeg() : places(kStates, std::max(1, int(std::thread::hardware_concurrency() / 8))) {}
 
 NvJpeg::~NvJpeg() {
   for (void* state : states_) library_->state_destroy(state);
@@ -109,9 +108,9 @@ bool NvJpeg::takes(const uint8_t* jpeg, size_t bytes) {
   return false;
 }
 
-bool NvJpeg::decode(Lease& lease, const uint8_t* jpeg, size_t bytes, const DeviceImage& image,
-                    cudaStream_t stream) {
-  void*& state = lease.place_.state;
+bool NvJpeg::decode(DecodePlaces::Lease& lease, const uint8_t* jpeg, size_t bytes,
+                    const DeviceImage& image, cudaStream_t stream) {
+  void*& state = lease.state;
   if (!state) {
     const std::lock_guard lock(mutex_);
     if (library_->state_create(handle_, &state) != kSuccess) {

@@ -4,16 +4,16 @@
 // LKSTREAM_NVJPEG in the environment is the library's path, or "off".
 #pragma once
 
+#include <cuda_runtime_api.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <utility>
 #include <vector>
 
+#include "decode_places.h"
 #include "device_image.h"
-#include "pool.h"
-#include "stream.h"
 
 namespace lk::cuda {
 
@@ -23,33 +23,7 @@ class NvJpeg {
   static std::unique_ptr<NvJpeg> load();
   ~NvJpeg();
 
-  // Where a frame is decoded: with a state of nvJPEG's, or on a core of the CPU.
-  struct Place {
-    bool on_gpu = false;
-    void* state = nullptr;  // made when it is first used
-  };
-
-  // A place for the next frame: on the GPU while it has room; else on this thread,
-  // while there are cores for it; else wherever there is room first. Without a
-  // nvJPEG it is nowhere.
-  class Lease {
-   public:
-    explicit Lease(NvJpeg* owner) : owner_(owner) {
-      if (owner_) place_ = owner_->places_.take();
-    }
-    Lease(const Lease&) = delete;
-    ~Lease() { release(); }
-
-    bool on_gpu() const { return place_.on_gpu; }
-    void release() {
-      if (owner_) std::exchange(owner_, nullptr)->places_.give(place_, place_.on_gpu);
-    }
-
-   private:
-    friend class NvJpeg;
-    NvJpeg* owner_;
-    Place place_;
-  };
+  DecodePlaces places;
 
   // Whether it is a kind that nvJPEG is asked to decode: a baseline file, grey
   // or of luma and chroma, whose one scan ends where it should. All else is left
@@ -59,17 +33,17 @@ class NvJpeg {
 
   // Queues the decoding at a place on the GPU. False if nvJPEG refuses; lease and
   // bytes must live until the stream is through.
-  bool decode(Lease&, const uint8_t* jpeg, size_t bytes, const DeviceImage&, cudaStream_t);
+  bool decode(DecodePlaces::Lease&, const uint8_t* jpeg, size_t bytes, const DeviceImage&,
+              cudaStream_t);
 
  private:
   struct Library;
-  NvJpeg() = default;
+  NvJpeg();
 
   std::unique_ptr<Library> library_;
   void* handle_ = nullptr;
   std::mutex mutex_;
   std::vector<void*> states_;
-  Pool<Place> places_;
 };
 
 }  // namespace lk::cuda

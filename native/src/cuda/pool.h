@@ -13,8 +13,8 @@ namespace lk::cuda {
 template <class T>
 class Pool {
  public:
-  // Makes one available. Preferred ones are taken first.
-  void give(T thing, bool preferred = true) {
+  // Makes one available.
+  void give(T thing) {
     const std::lock_guard lock(mutex_);
     if (!waiting_.empty()) {
       Waiter* waiter = waiting_.front();
@@ -22,11 +22,15 @@ class Pool {
       waiter->thing = std::move(thing);
       waiter->served = true;
       waiter->wake.notify_one();
-    } else if (preferred) {
-      free_.push_front(std::move(thing));
     } else {
-      free_.push_back(std::move(thing));
+      free_.push_front(std::move(thing));
     }
+  }
+
+  // How many threads wait for one.
+  size_t waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
   }
 
   // Waits until there is one.
@@ -50,7 +54,7 @@ class Pool {
     std::condition_variable wake;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<T> free_;
   std::deque<Waiter*> waiting_;
 };

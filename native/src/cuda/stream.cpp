@@ -29,14 +29,14 @@ Stream::~Stream() {
   cudaStreamDestroy(stream_);
 }
 
-void Stream::wait(Pollers& pollers) {
+void Stream::wait(Waiters& waiters) {
   check(cudaEventRecord(done_, stream_), "record an event");
   cudaError_t state = cudaErrorNotReady;
-  const bool done = pollers.poll([&] {
+  const auto done = [&] {
     state = cudaEventQuery(done_);
     return state != cudaErrorNotReady;
-  });
-  if (!done) state = cudaEventSynchronize(done_);
+  };
+  waiters.wait(done, [&] { state = cudaEventSynchronize(done_); });
   check(state, "finish the work on the device");
 }
 
