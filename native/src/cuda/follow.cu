@@ -20,7 +20,7 @@ namespace {
 
 // Most warps of a block, which have nothing to do with each other but to get their
 // points: of large windows, as many as there is shared memory for.
-constexpr unsigned kWarps = 8;
+constexpr unsigned kWarps = 4;
 
 // Whether a window with this top left corner is not farther out than its size.
 __device__ bool reaches_into(const DeviceImage& image, float x, float y, const FollowTask& task) {
@@ -237,8 +237,7 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
   extern __shared__ Gradients shared[];
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
   const uint32_t first = blockIdx.x * (blockDim.x / 32), i = first + unsigned(warp);
-  // One piece over the bus, of 128 bytes if there are 8 warps: small ones wait for one
-  // another.
+  // One piece over the bus: many small ones wait for one another.
   __shared__ float4 points[kWarps];
   if (threadIdx.x < blockDim.x / 32 && first + threadIdx.x < task.n)
     points[threadIdx.x] = __ldcv(reinterpret_cast<const float4*>(task.in) + first + threadIdx.x);
@@ -282,7 +281,7 @@ void launch(const KernelTask& task, bool overlap, cudaStream_t stream) {
   constexpr uint32_t kMany = 2048;
   constexpr unsigned kShared = (48 << 10) - sizeof(float4[kWarps]);
   const unsigned bytes = shared_bytes(task.shape), warps = std::min(kWarps, kShared / bytes);
-  launch_kernel(task.n > kMany ? follow_kernel<Rows, 4> : follow_kernel<Rows, 2>,
+  launch_kernel(task.n > kMany ? follow_kernel<Rows, 8> : follow_kernel<Rows, 4>,
                 (task.n + warps - 1) / warps, 32 * warps, warps * bytes, overlap, stream, task);
 }
 
@@ -290,7 +289,7 @@ void launch(const KernelTask& task, bool overlap, cudaStream_t stream) {
 
 bool search_waits() {
   cudaFuncAttributes attributes;
-  check(cudaFuncGetAttributes(&attributes, follow_kernel<0, 2>), "ask for the search's properties");
+  check(cudaFuncGetAttributes(&attributes, follow_kernel<0, 4>), "ask for the search's properties");
   return attributes.ptxVersion >= 90;
 }
 
