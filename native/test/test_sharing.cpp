@@ -13,12 +13,14 @@ using lk::cuda::DecodePlaces;
 using lk::cuda::Waiters;
 using Lease = DecodePlaces::Lease;
 
+constexpr size_t kPixels = 1000;
+
 void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
 // A thread that has come to wait for a state, and goes when it gets one.
 std::thread waiting_thread(DecodePlaces& places) {
   const size_t before = places.waiting();
-  std::thread thread([&] { CHECK(Lease(&places).on_gpu()); });
+  std::thread thread([&] { CHECK(Lease(&places, kPixels).on_gpu()); });
   for (int ms = 0; places.waiting() == before && ms < 5000; ++ms) sleep_ms(1);
   CHECK_EQUAL(places.waiting(), before + 1);
   return thread;
@@ -28,25 +30,25 @@ void states_come_first() {
   DecodePlaces places(2, 8);
   int a = 0, b = 0;
   {
-    Lease first(&places), second(&places);
+    Lease first(&places, kPixels), second(&places, kPixels);
     CHECK(first.on_gpu() && second.on_gpu());
     CHECK(!first.state && !second.state);
     first.state = &a, second.state = &b;
   }
-  Lease first(&places), second(&places);
+  Lease first(&places, kPixels), second(&places, kPixels);
   CHECK((first.state == &a && second.state == &b) || (first.state == &b && second.state == &a));
   std::thread third = waiting_thread(places);  // nobody waited before it
   first.release();
   first.release();
   third.join();
-  CHECK(!Lease(nullptr).on_gpu());
+  CHECK(!Lease(nullptr, kPixels).on_gpu());
 }
 
 void cores_are_lent_while_others_wait() {
   DecodePlaces places(1, 1);
-  Lease holder(&places);
+  Lease holder(&places, kPixels);
   std::thread second = waiting_thread(places);
-  Lease on_core(&places);
+  Lease on_core(&places, kPixels);
   CHECK(!on_core.on_gpu());
   std::thread fourth = waiting_thread(places);  // for there is no other core
   holder.release();
@@ -57,15 +59,26 @@ void cores_are_lent_while_others_wait() {
 
 void cores_are_not_lent_where_they_are_slower() {
   DecodePlaces places(1, 8);
-  { Lease quick(&places); }
-  Lease holder(&places);
+  {
+    Lease quick(&places, kPixels);
+    sleep_ms(10);
+    quick.done();
+  }
+  Lease holder(&places, kPixels);
   std::thread second = waiting_thread(places);
   {
-    Lease on_core(&places);
+    Lease on_core(&places, kPixels);
     CHECK(!on_core.on_gpu());
-    sleep_ms(100);
+    sleep_ms(300);  // and fails: that counts for nothing
+  }
+  {
+    Lease on_core(&places, kPixels);
+    CHECK(!on_core.on_gpu());
+    sleep_ms(300);
+    on_core.done();
   }
   std::thread third = waiting_thread(places);
+  CHECK(!Lease(&places, 1).on_gpu());  // so small a frame is quicker on a core still
   holder.release();
   second.join();
   third.join();

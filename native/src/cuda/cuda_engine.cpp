@@ -71,14 +71,18 @@ class CudaSequence final : public Sequence {
       check_sides(size.width, size.height);
       make_room(int(size.width), int(size.height));
       NvJpeg* const nvjpeg = NvJpeg::takes(jpeg, bytes) ? device_->nvjpeg() : nullptr;
-      DecodePlaces::Lease lease(nvjpeg ? &nvjpeg->places : nullptr);
+      DecodePlaces::Lease lease(nvjpeg ? &nvjpeg->places : nullptr,
+                                size_t(size.width) * size.height);
       if (lease.on_gpu() && nvjpeg->decode(lease, jpeg, bytes, landing_, parts_->stream)) {
         ++jpegs_.on_gpu;
       } else {
         if (lease.on_gpu()) ++jpegs_.refused;
         decode_here();
         ++jpegs_.on_cpu;
-        lease.release();
+        if (lease.on_gpu())
+          lease.release();
+        else
+          lease.done();
       }
       try {
         advance(request, watch.ms(), frame);
@@ -86,6 +90,7 @@ class CudaSequence final : public Sequence {
         cudaStreamSynchronize(parts_->stream);  // it may still read the file, at the leased place
         throw;
       }
+      lease.done();
     });
   }
 

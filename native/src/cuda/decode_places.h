@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <utility>
 
 #include "../stopwatch.h"
@@ -17,12 +18,13 @@ class DecodePlaces {
   }
 
   // A place for one frame, had when this is made, until it is released: a state, as
-  // soon as one is free; or the calling thread, if others wait for a state already,
-  // they are expected to take longer than it does, and a core may be had for it.
-  // Without an owner it is the calling thread.
+  // soon as one is free; or a core, which is the calling thread's, if others wait for
+  // a state already, decoding on it is expected to be done before a state is free, and
+  // one may be had. Without an owner it is a core.
   class Lease {
    public:
-    explicit Lease(DecodePlaces* owner) : owner_(owner), on_gpu_(owner && !owner->lends_core()) {
+    Lease(DecodePlaces* owner, size_t pixels)
+        : owner_(owner), pixels_(float(pixels)), on_gpu_(owner && !owner->lends_core(pixels_)) {
       if (on_gpu_) state = owner_->states_.take();
       watch_ = {};
     }
@@ -30,6 +32,12 @@ class DecodePlaces {
     ~Lease() { release(); }
 
     bool on_gpu() const { return on_gpu_; }
+
+    // The frame was decoded here: what that took counts from now on.
+    void done() {
+      if (owner_) owner_->note(*this);
+      release();
+    }
     void release() {
       if (owner_) std::exchange(owner_, nullptr)->take_back(*this);
     }
@@ -39,6 +47,7 @@ class DecodePlaces {
    private:
     friend class DecodePlaces;
     DecodePlaces* owner_;
+    float pixels_;
     bool on_gpu_;
     Stopwatch watch_;
   };
@@ -47,22 +56,22 @@ class DecodePlaces {
   size_t waiting() const { return states_.waiting(); }
 
  private:
-  // What something took of late, in ms. Threads may overwrite what another one adds.
-  class RecentTime {
+  // What something took of late. Threads may overwrite what another one adds.
+  class Recent {
    public:
-    float ms() const { return ms_; }
-    void add(float ms) { ms_ = ms_ > 0 ? ms_ + 0.1f * (ms - ms_) : ms; }
-    void shrink() { ms_ = 0.999f * ms_; }
+    float value() const { return value_; }
+    void add(float x) { value_ = value_ > 0 ? value_ + 0.1f * (x - value_) : x; }
+    void shrink() { value_ = 0.999f * value_; }
 
    private:
-    std::atomic<float> ms_{0};
+    std::atomic<float> value_{0};
   };
 
-  bool lends_core() {
+  bool lends_core(float pixels) {
     const size_t ahead = waiting();
     if (ahead == 0) return false;
-    if (float(ahead) / float(count_) * with_state_.ms() < on_core_.ms()) {
-      on_core_.shrink();  // so that it is tried again some day
+    if (float(ahead) / float(count_) * state_ms_.value() < core_ms_per_pixel_.value() * pixels) {
+      core_ms_per_pixel_.shrink();  // so that it is tried again some day
       return false;
     }
     if (cores_.fetch_sub(1) > 0) return true;
@@ -70,8 +79,14 @@ class DecodePlaces {
     return false;
   }
 
+  void note(const Lease& lease) {
+    if (lease.on_gpu_)
+      state_ms_.add(lease.watch_.ms());
+    else
+      core_ms_per_pixel_.add(lease.watch_.ms() / lease.pixels_);
+  }
+
   void take_back(const Lease& lease) {
-    (lease.on_gpu_ ? with_state_ : on_core_).add(lease.watch_.ms());
     if (lease.on_gpu_)
       states_.give(lease.state);
     else
@@ -81,7 +96,8 @@ class DecodePlaces {
   const int count_;
   Pool<void*> states_;
   std::atomic<int> cores_;  // that are free for decoding
-  RecentTime with_state_, on_core_;
+  Recent state_ms_;         // that a frame holds a state
+  Recent core_ms_per_pixel_;
 };
 
 }  // namespace lk::cuda

@@ -39,7 +39,7 @@ class Device {
   const int id;
   const std::string name;
   std::atomic<int> sequences{0};
-  // Few: the cores are wanted for what the frames come from and go to.
+  // Few for each GPU: the cores are wanted for what the frames come from and go to.
   Waiters waiters;
   // After an error that CUDA does not recover from. Nothing new comes here.
   std::atomic<bool> failed{false};

@@ -68,7 +68,7 @@ std::unique_ptr<NvJpeg> NvJpeg::load() {
   return result;
 }
 
-// Few of the cores: what feeds the GPU must not wait for one, and a server has its
+// Few of the cores for each GPU: what feeds the GPU must not wait for one, and a server has its
 // own use for them.
 NvJpeg::NvJpeg() : places(kStates, std::max(1, int(std::thread::hardware_concurrency() / 8))) {}
 
