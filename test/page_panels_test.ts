@@ -52,29 +52,54 @@ async function becomesColoured(page: Page, canvas: string, share: number): Promi
   }, [canvas, share] as const);
 }
 
+/** What the page shows of a point that is seen from near. */
+interface Near {
+  /** Its err, as the page computes it, and as the server told it. */
+  here: number;
+  told: number;
+  /** The grey levels of its window before and now. */
+  windows: number[][];
+  checks: number;
+}
+
 /**
- * The err of the point that is seen from near, when it moves by 2 px or more:
- * as the page computes it, and as the server told it.
+ * Looks at whichever point moves furthest, and at another when that is lost or slow, until one is
+ * seen that moves by 2 px or more.
  */
-function errOfMovingPoint(page: Page): Promise<{ here: number; told: number }> {
+function seeMovingPoint(page: Page): Promise<Near> {
   return page.evaluate(() =>
     new Promise((done) => {
-      let before = document.querySelector("#err-here")!.textContent;
-      let frames = 0;
+      const find = (selector: string) => document.querySelector(selector)!;
+      const greys = (selector: string) => {
+        const canvas = find(selector) as HTMLCanvasElement;
+        const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+        return Array.from(data.filter((_, i) => i % 4 === 0));
+      };
+      let looksAt: number | undefined;
+      let before = "";
       document.addEventListener("lkstream:tracks", function check(event) {
-        const { points } = (event as CustomEvent<Tracks>).detail;
-        const isLost = /^Lost/.test(document.querySelector("#verdict")!.textContent!);
-        const isSlow = ++frames % 20 === 0;
-        if (isLost || isSlow) document.querySelector<HTMLElement>("#next-point")!.click();
-        const text = document.querySelector("#err-here")!.textContent!;
-        if (text === before) return; // not shown anew on this frame
-        before = text;
-        const id = /\d+/.exec(document.querySelector("#inspected")!.textContent!);
+        const { id, dxy, error } = (event as CustomEvent<Tracks>).detail.points;
+        const moved = (i: number) => Math.hypot(dxy[2 * i], dxy[2 * i + 1]);
+        const text = find("#err-here").textContent!;
+        const i = looksAt === undefined ? -1 : id.indexOf(looksAt);
+        if (i < 0 || moved(i) < 2) {
+          const furthest = [...id.keys()].reduce((a, b) => moved(b) > moved(a) ? b : a, 0);
+          looksAt = id[furthest];
+          before = text;
+          const detail = { id: looksAt };
+          document.dispatchEvent(new CustomEvent("lkstream:hover", { detail }));
+          return;
+        }
         const here = /: ([\d.]+) grey/.exec(text);
-        const i = points.id.indexOf(Number(id));
-        if (!here || i < 0 || Math.hypot(points.dxy[2 * i], points.dxy[2 * i + 1]) < 2) return;
+        const isShown = find("#inspected").textContent!.startsWith(`Point ${looksAt},`);
+        if (!isShown || !here || text === before) return;
         document.removeEventListener("lkstream:tracks", check);
-        done({ here: Number(here[1]), told: points.error[i] });
+        done({
+          here: Number(here[1]),
+          told: error[i],
+          windows: ["#window-then", "#window-now"].map(greys),
+          checks: document.querySelectorAll("#checks tr").length,
+        });
       });
     })
   );
@@ -201,24 +226,14 @@ inPage(
       (before) => !document.querySelector("#inspected")!.textContent!.startsWith(before),
       `${before.split(",")[0]},`,
     );
-    await page.waitForFunction(() =>
-      document.querySelector("#err-here")!.textContent!.includes("Mean")
-    );
-    const greys = await page.evaluate(() =>
-      ["then", "now"].map((name) => {
-        const canvas = document.querySelector<HTMLCanvasElement>(`#window-${name}`)!;
-        const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
-        return Array.from(data.filter((_, i) => i % 4 === 0));
-      })
-    );
-    for (const grey of greys) {
+    const { here, told, windows, checks } = await seeMovingPoint(page);
+    // The server's windows have been JPEG; wrong windows would differ by tens of grey levels.
+    assert.ok(Math.abs(here - told) < 4, `${here} here, ${told} told`);
+    for (const grey of windows) {
       assert.equal(grey.length, 21 * 21);
       assert.ok(Math.max(...grey) - Math.min(...grey) > 20, "a corner has contrast");
     }
-    assert.equal(await page.locator("#checks tr").count(), 5);
-    // The server's windows have been JPEG; wrong windows would differ by tens of grey levels.
-    const { here, told } = await errOfMovingPoint(page);
-    assert.ok(Math.abs(here - told) < 4, `${here} here, ${told} told`);
+    assert.equal(checks, 5);
     await (await page.$("#understand"))!.screenshot({
       path: await screenshotPath("understand-1280"),
     });
