@@ -4,7 +4,13 @@ export function median(values: Float32Array): number | null {
   if (n === 0) return null;
   const parted = values.slice();
   const upper = select(parted, middle);
-  return n % 2 ? upper : (parted.subarray(0, middle).reduce((a, b) => Math.max(a, b)) + upper) / 2;
+  return n % 2 ? upper : (largest(parted.subarray(0, middle)) + upper) / 2;
+}
+
+function largest(values: Float32Array): number {
+  let most = values[0];
+  for (const value of values) if (value > most) most = value;
+  return most;
 }
 
 /** Moves what sorting would bring to place k there, all smaller before it (Hoare 1961), and returns it. */

@@ -12,7 +12,7 @@ import { crowded } from "./crowding.ts";
 import { type Advanced, type FlowSequence, type Frame, Status } from "./engines/engine.ts";
 import { maskCost, maskShare, paintMask, type Polygons } from "./mask.ts";
 import { median } from "./median.ts";
-import { append, noPoints, pick } from "./points.ts";
+import { append, move, noPoints, pick } from "./points.ts";
 
 /** What a frame brought: tracks without what only the session knows. */
 export type Step =
@@ -198,14 +198,7 @@ export class Tracker {
   /** The points that live on from the frame before, moved and aged. */
   #carryOver(before: PointColumns, advanced: Advanced, restarted: boolean): PointColumns {
     if (restarted) return this.#keep(this.#points, () => "reset");
-    const moved: PointColumns = {
-      id: before.id,
-      xy: advanced.xy,
-      dxy: advanced.xy.map((at, i) => at - before.xy[i]),
-      error: advanced.error,
-      fb: advanced.fb,
-      age: before.age.map((age) => age + 1),
-    };
+    const moved = move(before, advanced);
     const tracked = this.#keep(moved, (i) => this.#lostReason(advanced, i));
     const { filter, detect } = this.options;
     const flags = crowded(tracked.xy, filter.crowding * detect.minDistance);
