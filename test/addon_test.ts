@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { buildAddon, MissingToolError } from "../native/addon/build.ts";
 import { type Addon, createAddonEngine, loadAddon } from "../native/addon/engine.ts";
 import type { Engine, ErrorCode, FlowOptions } from "../native/addon/index.d.ts";
-import { contract, DETECT, FLOW, MAX_FRAME_PIXELS } from "./contract.ts";
+import { contract, DETECT, FLOW, MAX_FRAME_PIXELS } from "./contract/mod.ts";
 import { gridPoints, rotation, shift, Texture } from "./lib/images.ts";
 import { decodeGreyJpeg, encodeJpeg, withFrameHeader } from "./lib/jpeg.ts";
 

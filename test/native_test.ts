@@ -3,7 +3,7 @@ import { EngineError } from "../server/engines/engine.ts";
 import { ABI_VERSION, CALLS_AT_ONCE, STRUCT_BYTES } from "../server/engines/ffi.ts";
 import { createNativeEngine } from "../server/engines/native.ts";
 import { builtLibrary, selectEngine } from "../server/engines/select.ts";
-import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./contract.ts";
+import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./contract/mod.ts";
 import { gridPoints, shift, Texture } from "./lib/images.ts";
 import { encodeJpeg } from "./lib/jpeg.ts";
 

@@ -5,7 +5,7 @@ import { Lane } from "../wasm/lane.ts";
 import { createWasmEngine } from "../wasm/mod.ts";
 import { loadOpenCv } from "../wasm/opencv.ts";
 import { Sequence } from "../wasm/sequence.ts";
-import { contract, DETECT, detect, FLOW, MAX_FRAME_PIXELS } from "./contract.ts";
+import { contract, DETECT, detect, FLOW, MAX_FRAME_PIXELS } from "./contract/mod.ts";
 import { shift, Texture } from "./lib/images.ts";
 import { decodeGreyJpeg, encodeJpeg } from "./lib/jpeg.ts";
 import { assertBelow, oracleCorners } from "./lib/oracle.ts";

@@ -1,0 +1,32 @@
+/**
+ * The suite that every engine must pass: what `FlowEngine` promises, on images
+ * whose motion is known exactly, and against OpenCV by direct calls.
+ */
+import type { FlowEngine } from "../../server/engines/engine.ts";
+import { checkCorners } from "./corners.ts";
+import { checkOptions } from "./flow_options.ts";
+import { checkFrames } from "./frames.ts";
+import type { Check } from "./given.ts";
+import { checkLife } from "./life.ts";
+import { checkColumns, checkMotion } from "./motion.ts";
+
+export { DETECT, detect, FLOW, follow, MAX_FRAME_PIXELS } from "./given.ts";
+
+/** Registers the suite's tests for one engine, each with an engine of its own. */
+export function contract(name: string, makeEngine: () => Promise<FlowEngine>): void {
+  const check: Check = (title, body) =>
+    Deno.test(`${name}: ${title}`, async () => {
+      const engine = await makeEngine();
+      try {
+        await body(engine);
+      } finally {
+        await engine.close();
+      }
+    });
+  checkMotion(check);
+  checkColumns(check);
+  checkOptions(check);
+  checkCorners(check);
+  checkFrames(check);
+  checkLife(check);
+}
