@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Tracks, tracksFromJson } from "../protocol/mod.ts";
 import { concat, folderOf, pictures, type Ran, runTask, spawnTask } from "./lib/commands.ts";
+import { freePort } from "./lib/free_port.ts";
 import { start } from "./lib/running.ts";
 
 const FRAMES = pictures(6, 1.5, 1);
@@ -120,9 +121,7 @@ Deno.test("send: a server that goes away is told and waited for", async () => {
 
 Deno.test("send: exit codes, and nothing on standard output but data", async () => {
   await using folder = await folderOf(FRAMES);
-  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = closed.addr;
-  closed.close();
+  const port = freePort();
   for (
     const [args, expected, named] of [
       [[folder.path, `http://127.0.0.1:${port}`], 1, /Cannot reach the server at 127\.0\.0\.1/],

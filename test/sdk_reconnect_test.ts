@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { LkstreamError } from "../client/sdk/errors.ts";
 import { CloseCode, decodeFrame, defaultOptions } from "../protocol/mod.ts";
 import { Client } from "./lib/client.ts";
+import { freePort } from "./lib/free_port.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
 import {
   allClosed,
@@ -260,9 +261,7 @@ sdkTest(
 
 sdkTest("a refusal that says nothing of the token is not taken for one", async (open) => {
   const info = { sessions: { open: 0, max: 9 }, token: "required" };
-  const probe = await startServer();
-  const port = Number(new URL(probe.url).port);
-  await probe.close();
+  const port = freePort();
 
   let stopRefusing = await startRefusing(port, info);
   const url = `http://127.0.0.1:${port}`;
@@ -309,10 +308,8 @@ sdkTest(
 );
 
 sdkTest("a server that is not there is tried until it is", async (open) => {
-  const probe = await startServer();
-  const port = Number(new URL(probe.url).port);
-  await probe.close();
-  const connection = open(probe.url);
+  const port = freePort();
+  const connection = open(`http://127.0.0.1:${port}`);
   const { error } = await entered(connection, "reconnecting");
   assert.equal(error.code, "unreachable");
   assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port}`));

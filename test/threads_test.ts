@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeFrame } from "../protocol/mod.ts";
 import { Client, refused } from "./lib/client.ts";
+import { freePort } from "./lib/free_port.ts";
 import { Texture } from "./lib/images.ts";
 import { encodeJpeg } from "./lib/jpeg.ts";
 import { type Running, start } from "./lib/running.ts";
@@ -68,9 +69,7 @@ Deno.test("threads: connections are shared out, so that the flag is the limit of
   }));
 
 Deno.test("threads: asked for metrics while some still start, it goes on", async () => {
-  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = free.addr as Deno.NetAddr;
-  free.close();
+  const port = freePort();
   let isStarting = true;
   let answers = 0;
   const starting = start({ port, args: ["--threads", "3"] }).finally(() => isStarting = false);

@@ -1,4 +1,5 @@
 import { selfSigned } from "../../server/tls.ts";
+import { freePort } from "./free_port.ts";
 
 /** A reverse proxy that runs with the configuration of docs/operations, on free ports. */
 export interface Proxy {
@@ -101,11 +102,6 @@ const configure: Record<Program, Configure> = {
     return ["-f", `${folder}/haproxy.cfg`];
   },
 };
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 async function listens(port: number): Promise<boolean> {
   try {
