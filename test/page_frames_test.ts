@@ -39,21 +39,12 @@ function drawNext(page: Page): Promise<Drawn> {
     }
     for (let i = 0; i < 3; i++) await repainted(); // it must stay so
     const drawn = coded.drawn();
-    const { width, height } = drawn;
-    const { data } = drawn.getContext("2d")!.getImageData(0, 0, width, height);
-    let dots = 0;
-    for (let i = 0; i < xy.length; i += 2) {
-      const x = Math.floor((xy[i] + 0.5) * width / 640);
-      const y = Math.floor((xy[i + 1] + 0.5) * height / 480);
-      const rgb = data.subarray(4 * (y * width + x), 4 * (y * width + x) + 3);
-      if (Math.max(...rgb) - Math.min(...rgb) > 50) dots++; // all else is grey
-    }
     const video = document.querySelector("video")!;
     return {
       sent,
       overlay: coded.numberOf(drawn, 640, 480),
       live: coded.numberOf(video, 640, 480),
-      dotted: dots / (xy.length / 2),
+      dotted: coded.dotted(drawn, xy),
     };
   });
 }
@@ -89,6 +80,20 @@ for (const renderer of ["graphics card", "software"]) {
     },
   );
 }
+
+inPage(
+  "a result that no other follows is drawn whole: its new points grow",
+  DESKTOP,
+  async (page) => {
+    await page.addInitScript(installCoded);
+    await page.goto(server.url + GOVERNOR_OFF);
+    await page.evaluate(() => coded.holds = true);
+    await page.click("#start");
+    await page.waitForFunction(() => coded.held.length > 0);
+    await page.evaluate(() => coded.held[0].release());
+    await page.waitForFunction(() => coded.dotted(coded.drawn(), coded.held[0].xy) > 0.9);
+  },
+);
 
 inPage(
   "a turned camera is drawn as it was sent: with its sides, whole",

@@ -4,7 +4,7 @@ import type { Drawing } from "./drawing.ts";
 import type { FrameView } from "./frame_view.ts";
 import { LOST_SHAPES } from "./lost_shapes.ts";
 import { packed, type Strokes, withAlpha } from "./strokes.ts";
-import { FLASH_MS, type Trail, type Trails } from "./trails.ts";
+import { FLASH_MS, POP_MS, type Trail, type Trails } from "./trails.ts";
 
 /** How it is to look, and when. */
 export interface Look {
@@ -23,7 +23,6 @@ export interface Look {
 const LOST_COLOUR = packed("#ff8f70");
 /** A trail thins out towards its end in so many steps. */
 const BANDS = [0.85, 0.5, 0.22];
-const POP_MS = 220;
 /** A stage narrower than this, in CSS pixels, is a small one. */
 const SMALL = 640;
 

@@ -28,6 +28,9 @@ export interface Painted {
   at: { result: number; painted: number };
 }
 
+/** A result that is followed by none for so long stands: what grows and fades goes on without the next. */
+const STANDS_MS = 150;
+
 type Result = Extract<StageMessage, { type: "result" }>;
 
 /** Paints frames, points and trails on the stage's canvas. Owns the frames it is given. */
@@ -44,6 +47,7 @@ export class StagePainter {
   #still = false;
   #drawing = DRAWING;
   #handle = 0;
+  #goesOn: ReturnType<typeof setTimeout> | undefined;
 
   /** @param painted called with each result that was painted */
   constructor(canvas: OffscreenCanvas, readonly painted: (painted: Painted) => void) {
@@ -74,6 +78,11 @@ export class StagePainter {
         this.#next?.frame?.close();
         this.#next = message;
     }
+    this.#paintSoon();
+  }
+
+  #paintSoon(): void {
+    clearTimeout(this.#goesOn);
     this.#handle ||= requestAnimationFrame(() => this.#paint());
   }
 
@@ -98,6 +107,9 @@ export class StagePainter {
     else {
       if (this.#idle) drawIdle(this.#strokes, this.#canvas, this.#unit, this.#idleColour);
       this.#surface.paint(null, null, this.#strokes);
+    }
+    if (this.#shown && performance.now() < this.#trails.restsAt) {
+      this.#goesOn = setTimeout(() => this.#paintSoon(), fresh ? STANDS_MS : 0);
     }
     if (!fresh) return;
     this.painted({ seq: fresh.tracks.seq, at: { result: fresh.at, painted: clock() } });

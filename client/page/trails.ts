@@ -1,6 +1,8 @@
 import { LOST_REASONS, type LostReason, type Tracks } from "../sdk/mod.ts";
 import { MAX_TRAIL } from "./drawing.ts";
 
+/** How long a new point grows. */
+export const POP_MS = 220;
 /** How long a lost point flashes. */
 export const FLASH_MS = 600;
 /** Positions a trail remembers: the point's place and as many before it as are ever drawn. */
@@ -41,6 +43,8 @@ export interface Lost {
 export class Trails {
   readonly live = new Map<number, Trail>();
   lost: Lost[] = [];
+  /** When the last of them has grown, or flashed; −Infinity where none has begun to. */
+  restsAt = -Infinity;
 
   /** Takes in the next result, which came at `now` milliseconds. */
   update({ points, lost, reset }: Tracks, now: number): void {
@@ -52,7 +56,10 @@ export class Trails {
     for (let i = 0; i < points.id.length; i++) {
       const id = points.id[i];
       let trail = this.live.get(id);
-      if (!trail) this.live.set(id, trail = new Trail(now));
+      if (!trail) {
+        this.live.set(id, trail = new Trail(now));
+        this.restsAt = Math.max(this.restsAt, now + POP_MS);
+      }
       trail.push(points.xy[2 * i], points.xy[2 * i + 1]);
     }
   }
@@ -60,6 +67,7 @@ export class Trails {
   clear(): void {
     this.live.clear();
     this.lost = [];
+    this.restsAt = -Infinity;
   }
 
   #lose(id: number, reason: LostReason, at: number): void {
@@ -67,5 +75,6 @@ export class Trails {
     if (!trail) return;
     this.lost.push({ x: trail.x(0), y: trail.y(0), reason, at });
     this.live.delete(id);
+    this.restsAt = Math.max(this.restsAt, at + FLASH_MS);
   }
 }

@@ -4,6 +4,8 @@ export interface Coded {
   numberOf(picture: CanvasImageSource, width: number, height: number): number;
   /** The pixels of the overlay that are painted: the others, if any, are bars beside the frame. */
   drawn(): OffscreenCanvas;
+  /** The share of these points, as x, y pairs, at whose place there is a dot. */
+  dotted(drawn: OffscreenCanvas, xy: number[]): number;
   /** Turns the camera, as one turns a phone. */
   turn(): void;
   /** Whether `getUserMedia` waits for `allow`. */
@@ -80,9 +82,23 @@ export function installCoded(): void {
     return inner;
   };
 
+  const dotted: Coded["dotted"] = (drawn, xy) => {
+    const { width, height } = drawn;
+    const { data } = drawn.getContext("2d")!.getImageData(0, 0, width, height);
+    let dots = 0;
+    for (let i = 0; i < xy.length; i += 2) {
+      const x = Math.floor((xy[i] + 0.5) * width / canvas.width);
+      const y = Math.floor((xy[i + 1] + 0.5) * height / canvas.height);
+      const rgb = data.subarray(4 * (y * width + x), 4 * (y * width + x) + 3);
+      if (Math.max(...rgb) - Math.min(...rgb) > 50) dots++; // all else is grey
+    }
+    return dots / (xy.length / 2);
+  };
+
   const coded: Coded = {
     numberOf,
     drawn,
+    dotted,
     turn: () => [canvas.width, canvas.height] = [canvas.height, canvas.width],
     asks: false,
     allow: () => {},
