@@ -5,7 +5,7 @@ import { DRAWING } from "../client/page/drawing.ts";
 import { FrameView } from "../client/page/frame_view.ts";
 import { labelOf, LOST_SHAPES } from "../client/page/lost_shapes.ts";
 import { nearestPoint } from "../client/page/nearest.ts";
-import { readRecording, resultAt } from "../client/page/recording.ts";
+import { readRecording, resultAfter, resultAt } from "../client/page/recording.ts";
 import { flowText } from "../client/page/panels/flow_panel.ts";
 import { packed, Strokes, unpacked, withAlpha } from "../client/page/strokes.ts";
 import { TracksRecorder } from "../client/page/tracks_recorder.ts";
@@ -127,7 +127,11 @@ Deno.test("a recording is read as it was written, and found by its timestamps", 
   for (let i = 0; i < 250; i++) {
     recorder.add(resultOf(i, 1000 + 40 * i, i === 3 ? [[9, 2]] : []), 41 * i);
   }
-  const { header, results } = await readRecording(await recorder.ndjson(), "clip");
+  const { header, rounds: [results], isNamed } = await readRecording(
+    await recorder.ndjson(),
+    "clip",
+  );
+  assert.ok(isNamed);
   assert.equal(header.origin, 1000);
   assert.equal(header.source, "clip");
   assert.equal(results.length, 250);
@@ -138,12 +142,44 @@ Deno.test("a recording is read as it was written, and found by its timestamps", 
   assert.equal(resultAt(results, -100, 20), -1);
   assert.equal(resultAt(results, 1e9, 20), -1);
   // In the video that was recorded with them, results are where they were drawn.
-  const { results: drawn } = await readRecording(await recorder.ndjson(), "recorded.webm");
-  assert.equal(drawn[100].at, 4100);
+  const recorded = await readRecording(await recorder.ndjson(), "lkstream-2026-11-23.webm");
+  assert.equal(recorded.rounds[0][100].at, 4100);
+  assert.ok(recorded.isNamed);
+  assert.equal((await readRecording(await recorder.ndjson(), "other.webm")).isNamed, false);
   const rows = (await (await recorder.csv()).text()).trim().split("\n");
   assert.equal(rows.length, 1 + 2 * 250 + 1);
   assert.ok(rows.includes("3,1120,9,,,,,,,,out_of_frame"));
   assert.equal(rows[1], "0,1000,1,0,2.5,0,0,0,,0,");
+});
+
+Deno.test("a recording of several rounds of its video is read as such, also over a copy", async () => {
+  const recorder = new TracksRecorder("clip.mp4", 0);
+  for (const [seq, timestamp] of [900, 940, 20, 60, 100, 0].entries()) {
+    recorder.add(resultOf(seq, timestamp), 40 * seq);
+  }
+  const { rounds, isNamed } = await readRecording(await recorder.ndjson(), "clip (1).mp4");
+  assert.ok(isNamed);
+  assert.deepEqual(rounds.map((round) => round.map(({ at }) => at)), [[900, 940], [20, 60, 100], [
+    0,
+  ]]);
+});
+
+Deno.test("a replay tells what was lost on results that it passes over, and begins anew after a gap", () => {
+  const lost: [number, number][][] = [[[9, 2]], [[8, 1]], [[7, 3]], []];
+  const results = lost.map((lost, i) => ({
+    tracks: resultOf(i, 0, lost),
+    at: i === 3 ? 1000 : 40 * i,
+  }));
+  const next = resultAfter(results, 0, 1);
+  assert.deepEqual(next, results[1].tracks);
+  const passing = resultAfter(results, 0, 2);
+  assert.equal(passing.reset, false);
+  assert.deepEqual([...passing.lost.id], [8, 7]);
+  assert.deepEqual([...passing.lost.reason], [1, 3]);
+  assert.deepEqual(passing.points, results[2].tracks.points);
+  for (const [from, to] of [[-1, 2], [2, 3], [2, 1]]) {
+    assert.equal(resultAfter(results, from, to).reset, true);
+  }
 });
 
 Deno.test("a recording that is none names the line", async () => {

@@ -104,13 +104,21 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   const at = await seenSoFar(page);
   const later = [ // as of a camera, whose clock began before its recording
     { ...header, origin: 5000 },
-    ...results.map((result) => ({ ...result, timestamp: result.timestamp + 5000 })),
+    ...[0, 10_000].flatMap((later) =>
+      // and its video was gone through twice
+      results.map((result) => ({
+        ...result,
+        seq: result.seq + later,
+        timestamp: result.timestamp + 5000,
+      }))
+    ),
   ].map((line) => `${JSON.stringify(line)}\n`).join("");
   await choose(page, "recording", { "tracks.ndjson": later, "clip.webm": null });
   const replayed = await seenTracks(page, 10, at);
   const byId = new Map(results.map(({ seq, points }) => [seq, points.id]));
   assert.equal(await page.textContent("#state"), "Replay");
   for (const { seq, ids } of replayed) assert.deepEqual(ids, byId.get(seq));
+  await page.waitForFunction(() => seen.at(-1)!.seq >= 10_000);
   for (const button of EDITS) assert.equal(await page.isDisabled(button), true, button);
   await page.focus("#touch");
   await page.keyboard.press("c");
@@ -159,6 +167,8 @@ inPage("a recording is replayed over the video recorded with it", {
   await page.click("#stop");
   const before = await seenSoFar(page);
   await choose(page, "recording", { "tracks.ndjson": ndjson, "any name.webm": null });
+  await page.getByText(/“any name\.webm” has neither the name/).and(page.locator("#banner"))
+    .waitFor();
   const replayed = await seenTracks(page, 20, before);
   const ids = new Map(results.map(({ seq, points }) => [seq, points.id]));
   for (const { seq, ids: shown } of replayed) assert.deepEqual(shown, ids.get(seq));

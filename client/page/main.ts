@@ -118,6 +118,8 @@ async function beginReplay(): Promise<void> {
     opened.source.onEnded(() => replay === opened && fail(sourceGone(opened.source.label)));
     opened.play(stage, { shown, nothingFits: () => replay === opened && fail(NOTHING_FITS) });
     status.live("Replay");
+    const { isNamed, header } = opened.recording;
+    if (!isNamed) status.mention(unnamed(opened.source.label, header.source));
     showHold();
   } catch (error) {
     if (run === runs) fail(sourceProblem(error));
@@ -238,6 +240,11 @@ const NOTHING_FITS: Problem = {
   title: "The recording is not of this video",
   text: "None of its results is on a frame of it. Choose the video that belongs to it.",
 };
+
+function unnamed(video: string, source: string): string {
+  return `“${video}” has neither the name of what was recorded, “${source}”, nor that of a video ` +
+    "recorded with it: points may be beside what they follow";
+}
 
 function sourceGone(label: string): Problem {
   if (choice.kind !== "camera") {

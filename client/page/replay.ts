@@ -6,7 +6,7 @@ import {
   type VideoFile,
   watchFrames,
 } from "../sdk/mod.ts";
-import { readRecording, type Recording, resultAt } from "./recording.ts";
+import { type Placed, readRecording, type Recording, resultAfter, resultAt } from "./recording.ts";
 import type { Stage } from "./stage.ts";
 
 /** A result belongs to a video frame that is not farther off than this: half a frame at 25 a second. */
@@ -22,11 +22,14 @@ export interface ReplayEvents {
 
 /**
  * A recording over its video, without a server: each video frame that has a
- * result is shown with it, the others are passed over.
+ * result is shown with it, the others are passed over. A recording of several
+ * rounds of its video is shown a round at a time.
  */
 export class Replay implements Disposable {
   #stage: Stage | undefined;
   #frames: Frames | undefined;
+  #round = 0;
+  /** In the round. */
   #latest = -1;
   #isFitting = false;
   #timestamp = -Infinity;
@@ -75,14 +78,18 @@ export class Replay implements Disposable {
   async #show(timestamp: number, events: ReplayEvents): Promise<void> {
     const beginsAnew = timestamp < this.#timestamp;
     this.#timestamp = timestamp;
-    const { results } = this.recording;
-    const at = resultAt(results, timestamp, TOLERANCE_MS);
-    if (at >= 0) this.#isFitting = true;
-    else if (beginsAnew && !this.#isFitting) return events.nothingFits();
+    const { rounds } = this.recording;
+    if (beginsAnew) {
+      this.#round = (this.#round + 1) % rounds.length;
+      this.#latest = -1;
+    }
+    const fits = (results: Placed[]) => resultAt(results, timestamp, TOLERANCE_MS);
+    this.#isFitting ||= rounds.some((round) => fits(round) >= 0);
+    if (beginsAnew && !this.#isFitting) return events.nothingFits();
+    const results = rounds[this.#round];
+    const at = fits(results);
     if (at < 0 || at === this.#latest) return;
-    // Trails do not lead over what was passed over.
-    const { tracks } = results[at];
-    const shown = at === this.#latest + 1 ? tracks : { ...tracks, reset: true };
+    const shown = resultAfter(results, this.#latest, at);
     this.#latest = at;
     const frame = await createImageBitmap(this.source.picture);
     if (this.#closed) return frame.close();
