@@ -1,8 +1,20 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { LOST_REASONS } from "../protocol/mod.ts";
-import { DESKTOP, inPage } from "./lib/page.ts";
-import { announced, followSample, followStill, inWindow } from "./lib/stage.ts";
+import {
+  DESKTOP,
+  GOVERNOR_OFF,
+  inPage,
+  isLive,
+  pointsAbove,
+  seenTracks,
+  watchTracks,
+} from "./lib/page.ts";
+import { start } from "./lib/running.ts";
+import { announced, followSample, followStill, inWindow, keepPoints } from "./lib/stage.ts";
+
+/** The regions, as they are drawn. */
+const REGIONS = "#shapes .edges";
 
 async function clickAt(page: Page, x: number, y: number): Promise<void> {
   const at = await inWindow(page, x, y);
@@ -207,4 +219,68 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   await page.waitForSelector("#help[open]");
   await page.keyboard.press("Escape");
   await page.waitForSelector("#help", { state: "hidden" });
+});
+
+/** Opens the sample of this server, and follows it. */
+async function openSampleOf(page: Page, url: string): Promise<void> {
+  await page.goto(`${url}${GOVERNOR_OFF}&source=sample&autostart=1`);
+  await keepPoints(page);
+  await watchTracks(page);
+  await pointsAbove(page, 20, 10_000);
+  await seenTracks(page, 3);
+}
+
+inPage("what the server refuses is told, and is not shown", DESKTOP, async (page) => {
+  const own = await start({ args: ["--max-mask-polygons", "1"] });
+  try {
+    await openSampleOf(page, own.url);
+    await drag(page, [100, 100], [300, 260]);
+    await announced(page, /Region of 4 corners/);
+    const before = await page.getAttribute(REGIONS, "d");
+    assert.ok(before);
+    await drag(page, [400, 300], [500, 400]);
+    await page.waitForFunction(() =>
+      /Cannot set the regions: .*2 polygons/.test(document.querySelector("#banner")!.textContent!)
+    );
+    assert.equal(await page.isVisible("#banner"), true);
+    assert.equal(await page.getAttribute(REGIONS, "d"), before);
+    await page.click("#undo"); // of the first: of the second there is nothing to undo
+    await announced(page, /No region any more/);
+    assert.equal(await page.isDisabled("#undo"), true);
+  } finally {
+    await own.stop();
+  }
+});
+
+inPage("a point that is lost at once is told, with the reason", DESKTOP, async (page) => {
+  await followSample(page);
+  await drag(page, [100, 100], [300, 260]);
+  await allIn(page, [100, 100, 300, 260]);
+  await clickAt(page, 500, 400);
+  await page.waitForFunction(() =>
+    /added at 5\d\d, .* was lost at once: masked/.test(
+      document.querySelector("#banner")!.textContent!,
+    )
+  );
+});
+
+inPage("what was done to points is not undone in another session", DESKTOP, async (page) => {
+  let own = await start();
+  try {
+    await openSampleOf(page, own.url);
+    await drag(page, [100, 100], [500, 380]);
+    await announced(page, /Region of 4 corners/);
+    const [x, y] = await page.evaluate(() => [...points.xy]);
+    await clickAt(page, x + 10, y + 10);
+    await announced(page, /Point added/);
+    await own.stop();
+    await page.waitForSelector("#state[data-state=reconnecting]");
+    own = await start({ port: Number(new URL(own.url).port) });
+    await isLive(page, 20_000);
+    await page.click("#undo");
+    await announced(page, /No region any more/);
+    assert.equal(await page.isDisabled("#undo"), true);
+  } finally {
+    await own.stop();
+  }
 });

@@ -1,12 +1,21 @@
-import type { Connection, Tracks } from "../sdk/mod.ts";
+import { type Connection, LOST_REASONS, type Tracks } from "../sdk/mod.ts";
 import { announce } from "./announce.ts";
+import { mention } from "./banner.ts";
 import type { Size } from "./frame_view.ts";
+import { labelOf } from "./lost_shapes.ts";
 
 /** Undoes an edit; `now` takes a place of then to where it is in the frames of now. */
 type Undo = (now: (place: Place) => Place) => void | Promise<void>;
 
 export type Place = [x: number, y: number];
 export type Polygon = Place[];
+
+/** What was done, and what of it a later session knows: ids begin anew in each, regions live on. */
+interface Done {
+  undo: Undo;
+  size: Size;
+  about: "points" | "regions";
+}
 
 /**
  * What the user does to the tracking, and undoing it. Places are frame pixels;
@@ -17,9 +26,11 @@ export class Edits {
   regions: Polygon[] = [];
   #connection: Connection | undefined;
   #latest: Tracks | undefined;
-  #undo: { undo: Undo; size: Size }[] = [];
+  #undo: Done[] = [];
   /** Ids of points that came back, by those they had before. */
   #returned = new Map<number, number>();
+  /** Points that were added and not seen alive yet, by their ids. */
+  #added = new Map<number, Place>();
 
   /** @param changed called when the regions changed */
   constructor(readonly changed: () => void) {}
@@ -42,27 +53,36 @@ export class Edits {
   /** Another scene: regions and what could be undone belong to the one before. */
   forget(): void {
     this.#undo = [];
-    this.#returned.clear();
+    this.#forgetIds();
     this.#latest = undefined;
-    if (this.regions.length > 0) this.#setRegions([]);
+    if (this.regions.length > 0) void this.#setRegions([]);
     this.changed();
   }
 
-  /** Frames may come in another size. */
+  /** Another session: what was done to points can no longer be undone. */
+  newSession(): void {
+    this.#undo = this.#undo.filter(({ about }) => about === "regions");
+    this.#forgetIds();
+    this.changed();
+  }
+
+  /** Frames may come in another size, and a point that was added may be lost at once. */
   result(tracks: Tracks): void {
+    this.#tellLostAtOnce(tracks);
     const before = this.#latest;
     this.#latest = tracks;
     if (!before || before.width === tracks.width && before.height === tracks.height) return;
     if (this.regions.length === 0) return;
     const now = scaling(before, tracks);
-    this.#setRegions(this.regions.map((polygon) => polygon.map(now)));
+    void this.#setRegions(this.regions.map((polygon) => polygon.map(now)));
   }
 
   async add(place: Place): Promise<void> {
     const ids = await this.#try("add the point", (connection) => connection.add([place]));
     if (!ids) return;
     announce(`Point added at ${spoken(place)}`);
-    this.#did(() => {
+    this.#added.set(ids[0], place);
+    this.#did("points", () => {
       this.#connection?.remove(ids.map((id) => this.#idNow(id)));
       announce("Added point removed");
     });
@@ -71,28 +91,27 @@ export class Edits {
   remove(id: number, place: Place): void {
     this.#connection?.remove([id]);
     announce(`Point removed at ${spoken(place)}`);
-    this.#did((now) => this.#bringBack([id], [now(place)]));
+    this.#did("points", (now) => this.#bringBack([id], [now(place)]));
   }
 
   addRegion(polygon: Polygon): void {
-    this.#changeRegions([...this.regions, polygon]);
-    announce(`Region of ${polygon.length} corners: points are kept inside`);
+    const text = `Region of ${polygon.length} corners: points are kept inside`;
+    void this.#changeRegions([...this.regions, polygon], text);
   }
 
   clearRegions(): void {
-    if (this.regions.length === 0) return announce("There are no regions");
-    this.#changeRegions([]);
-    announce("Regions removed: points are kept everywhere");
+    if (this.regions.length === 0) return mention("There are no regions");
+    void this.#changeRegions([], "Regions removed: points are kept everywhere");
   }
 
   /** Ends all points and finds new ones. */
   clear(): void {
-    if (!this.#latest) return announce("There are no points yet");
+    if (!this.#latest) return mention("There are no points yet");
     const { id, xy } = this.#latest.points;
     const places = Array.from(id, (_, i): Place => [xy[2 * i], xy[2 * i + 1]]);
     this.#connection?.clear();
     announce("All points cleared");
-    this.#did((now) => {
+    this.#did("points", (now) => {
       this.#connection?.clear(); // of those found since
       return this.#bringBack([...id], places.map(now));
     });
@@ -100,7 +119,7 @@ export class Edits {
 
   async undo(): Promise<void> {
     const last = this.#undo.pop();
-    if (!last) return announce("There is nothing to undo");
+    if (!last) return mention("There is nothing to undo");
     await last.undo(scaling(last.size, this.#latest!));
     this.changed();
   }
@@ -119,25 +138,50 @@ export class Edits {
     return returned === undefined ? id : this.#idNow(returned);
   }
 
-  #did(undo: Undo): void {
+  #forgetIds(): void {
+    this.#returned.clear();
+    this.#added.clear();
+  }
+
+  /** Such a point was never seen, so that no flash tells of it. */
+  #tellLostAtOnce({ points, lost }: Tracks): void {
+    if (this.#added.size === 0) return;
+    for (const [i, id] of lost.id.entries()) {
+      const place = this.#added.get(id);
+      if (!place) continue;
+      const reason = labelOf(LOST_REASONS[lost.reason[i] - 1]);
+      mention(`The point added at ${spoken(place)} was lost at once: ${reason}`);
+    }
+    for (const id of [...lost.id, ...points.id]) this.#added.delete(id);
+  }
+
+  #did(about: Done["about"], undo: Undo): void {
     if (!this.#latest) return; // another scene has begun meanwhile
-    this.#undo.push({ undo, size: this.#latest });
+    this.#undo.push({ undo, size: this.#latest, about });
     this.changed();
   }
 
-  #changeRegions(regions: Polygon[]): void {
+  /** Regions that the server refuses are not in force, and not shown. */
+  async #changeRegions(regions: Polygon[], text: string): Promise<void> {
     const before = this.regions;
-    this.#setRegions(regions);
-    this.#did((now) => {
-      this.#setRegions(before.map((polygon) => polygon.map(now)));
+    this.#did("regions", (now) => {
+      void this.#setRegions(before.map((polygon) => polygon.map(now)));
       announce(before.length === 0 ? "No region any more" : `${before.length} regions again`);
     });
+    const done = this.#undo.at(-1);
+    if (await this.#setRegions(regions)) return announce(text);
+    if (!this.#undo.includes(done!) || this.regions !== regions) return; // changed meanwhile
+    this.regions = before;
+    this.#undo = this.#undo.filter((each) => each !== done);
+    this.changed();
   }
 
-  #setRegions(regions: Polygon[]): void {
+  /** @returns whether the server took them */
+  async #setRegions(regions: Polygon[]): Promise<boolean> {
     this.regions = regions;
-    void this.#try("set the regions", (connection) => connection.mask(regions));
+    const answer = this.#try("set the regions", (connection) => connection.mask(regions));
     this.changed();
+    return await answer !== undefined;
   }
 
   async #try<T>(what: string, ask: (connection: Connection) => Promise<T>): Promise<T | undefined> {
@@ -146,7 +190,7 @@ export class Edits {
     try {
       return await ask(connection);
     } catch (error) {
-      if (connection === this.#connection) announce(`Cannot ${what}: ${(error as Error).message}`);
+      if (connection === this.#connection) mention(`Cannot ${what}: ${(error as Error).message}`);
       return undefined;
     }
   }

@@ -12,6 +12,7 @@ import {
   type Tracks,
   VideoFile,
 } from "../sdk/mod.ts";
+import { mention } from "./banner.ts";
 import { DrawingPanel } from "./drawing_panel.ts";
 import { EditTools } from "./edit_tools.ts";
 import { byId, setText } from "./elements.ts";
@@ -39,7 +40,7 @@ const choice = new SourceChoice({
   source: () => void (choice.kind === "recording" ? begin() : useSource()),
   files: () => choice.kind === "recording" || !live ? begin() : void useSource(),
   limits: applyLimits,
-  unplayable: () => status.mention("What was dropped is no video, image or recording"),
+  unplayable: () => mention("What was dropped is no video, image or recording"),
 });
 const start = byId("start", HTMLButtonElement);
 const stop = byId("stop", HTMLButtonElement);
@@ -99,6 +100,7 @@ function begin(): void {
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
+  connection.on("hello", () => tools.edits.newSession());
   connection.on("configured", changed);
   connection.on("error", (error) => console.warn(error.message));
   panels.follow(live);
@@ -119,7 +121,7 @@ async function beginReplay(): Promise<void> {
     opened.play(stage, { shown, nothingFits: () => replay === opened && fail(NOTHING_FITS) });
     status.live("Replay");
     const { isNamed, header } = opened.recording;
-    if (!isNamed) status.mention(unnamed(opened.source.label, header.source));
+    if (!isNamed) mention(unnamed(opened.source.label, header.source));
     showHold();
   } catch (error) {
     if (run === runs) fail(sourceProblem(error));

@@ -1,4 +1,5 @@
 import { announce } from "./announce.ts";
+import { mention } from "./banner.ts";
 import { type Edits, type Place, spoken } from "./edits.ts";
 import { byId } from "./elements.ts";
 import { box } from "./shapes.ts";
@@ -70,7 +71,7 @@ export class StageKeys {
       u: () => void this.edits.undo(),
     };
     if (!edits[key] || this.edits.arePossible) return edits[key];
-    return () => announce("Nothing can be edited: no server follows this picture");
+    return () => mention("Nothing can be edited: no server follows this picture");
   }
 
   #enter(): void {
@@ -83,7 +84,7 @@ export class StageKeys {
   /** Acts at the crosshair, which appears in the middle of the frame at first. */
   #at(act: (place: Place) => void): void {
     const { view } = this.stage;
-    if (!view) return announce("There is no picture yet");
+    if (!view) return mention("There is no picture yet");
     const { width, height } = view.frame;
     act(this.touch.cursor = view.clamp(this.touch.cursor ?? [width / 2, height / 2]));
   }
@@ -110,7 +111,7 @@ export class StageKeys {
     this.#anchor = null;
     if (x !== place[0] && y !== place[1]) return this.touch.finish();
     this.touch.cancel();
-    announce("A region needs width and height");
+    mention("A region needs width and height");
   }
 
   #polygon(): void {

@@ -1,4 +1,4 @@
-import { announce } from "./announce.ts";
+import { hideBanner, keepSaying } from "./banner.ts";
 import { byId, setText } from "./elements.ts";
 
 /** What the page is at; `data-state` of `#state`. */
@@ -12,9 +12,6 @@ export interface Problem {
   sampleHelps?: boolean;
 }
 
-/** How long something is mentioned. */
-const MENTIONED_MS = 6000;
-
 /** The state in words, and the card on the stage that belongs to it. */
 export class Status {
   readonly #state = byId("state", HTMLElement);
@@ -25,9 +22,7 @@ export class Status {
   readonly #title = byId("notice-title", HTMLElement);
   readonly #text = byId("notice-text", HTMLElement);
   readonly #useSample = byId("use-sample", HTMLButtonElement);
-  readonly #banner = byId("banner", HTMLElement);
   #countdown: ReturnType<typeof setInterval> | undefined;
-  #mentioned: ReturnType<typeof setTimeout> | undefined;
 
   get isLive(): boolean {
     return this.#state.dataset.state === "live";
@@ -58,21 +53,11 @@ export class Status {
     const tick = () => {
       const seconds = Math.ceil((until - performance.now()) / 1000);
       const text = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
-      setText(this.#banner, `${why}. ${text}…`);
+      keepSaying(`${why}. ${text}…`);
     };
     this.#enter("reconnecting", "Reconnecting");
     tick();
     this.#countdown = setInterval(tick, 250);
-    this.#banner.hidden = false;
-  }
-
-  /** Says something for a while; what runs goes on. */
-  mention(text: string): void {
-    announce(text);
-    setText(this.#banner, text);
-    this.#banner.hidden = false;
-    clearTimeout(this.#mentioned);
-    this.#mentioned = setTimeout(() => this.#banner.hidden = true, MENTIONED_MS);
   }
 
   problem({ title, text, sampleHelps = true }: Problem): void {
@@ -84,8 +69,7 @@ export class Status {
 
   #enter(state: PageState, text: string, card?: HTMLElement): void {
     clearInterval(this.#countdown);
-    clearTimeout(this.#mentioned);
-    this.#banner.hidden = true;
+    hideBanner();
     for (const each of [this.#welcome, this.#waiting, this.#notice]) each.hidden = each !== card;
     this.#state.dataset.state = state;
     setText(this.#state, text);

@@ -1,4 +1,5 @@
 import { announce } from "./announce.ts";
+import { mention } from "./banner.ts";
 import { type Edits, type Place, type Polygon, spoken } from "./edits.ts";
 import { byId, setPressed } from "./elements.ts";
 import { box, ShapesLayer } from "./shapes.ts";
@@ -79,7 +80,7 @@ export class Touch {
     const { view, shown } = this.stage;
     const [x, y] = place;
     const id = view ? this.stage.nearestTo(place, REACH) : null;
-    if (id === null) return announce(`No point is near ${spoken([x, y])}`);
+    if (id === null) return mention(`No point is near ${spoken([x, y])}`);
     const i = shown!.points.id.indexOf(id);
     this.edits.remove(id, [shown!.points.xy[2 * i], shown!.points.xy[2 * i + 1]]);
   }
@@ -94,7 +95,7 @@ export class Touch {
   /** Makes a region of what was drawn, which ends a polygon; too few corners can be added to. */
   finish(): void {
     const { draft } = this;
-    if (draft.length < 3) return announce("A region needs three corners or more");
+    if (draft.length < 3) return mention("A region needs three corners or more");
     this.cancel();
     this.polygon = false;
     this.edits.addRegion(draft);
