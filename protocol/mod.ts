@@ -5,4 +5,5 @@ export * from "./jpeg.ts";
 export * from "./messages.ts";
 export * from "./options.ts";
 export * from "./tracks.ts";
+export * from "./tracks_csv.ts";
 export * from "./tracks_json.ts";

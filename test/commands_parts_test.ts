@@ -3,7 +3,6 @@ import { defaultOptions, ProtocolError } from "../protocol/mod.ts";
 import { UsageError } from "../server/commands/command_line.ts";
 import { withoutExif } from "../server/commands/drawing/picture.ts";
 import { MjpegSplitter } from "../server/commands/mjpeg.ts";
-import { csvRows } from "../server/commands/output.ts";
 import { progressLine } from "../server/commands/progress.ts";
 import { readOptions } from "../server/commands/settings.ts";
 import { listFiles } from "../server/commands/source.ts";
@@ -123,24 +122,6 @@ Deno.test("commands: options from a file, then from --set", async () => {
       (error) => error instanceof ProtocolError && error.message.includes(bad.split("=")[0]),
     );
   }
-});
-
-Deno.test("commands: CSV has a row a live point and a row a lost one", () => {
-  const rows = csvRows({
-    type: "tracks",
-    seq: 4,
-    timestamp: 0,
-    width: 9,
-    height: 9,
-    dropped: 0,
-    detected: false,
-    reset: false,
-    timing: { queue: 0, decode: 0, track: 0, detect: 0, server: 0 },
-    flow: null,
-    points: { id: [3], x: [1.5], y: [2], dx: [0.5], dy: [-1], error: [2.25], fb: [null], age: [1] },
-    lost: { id: [1], reason: ["flat"] },
-  });
-  assert.equal(rows, "4,3,1.5,2,0.5,-1,2.25,,1,\n4,1,,,,,,,,flat\n");
 });
 
 Deno.test("commands: the progress line tells share, count and rate", () => {

@@ -1,3 +1,4 @@
+import { TracksCsv } from "../../protocol/mod.ts";
 import { type Tracks, tracksToJson } from "../sdk/mod.ts";
 import { type Header, HEADER_TYPE } from "./recording.ts";
 
@@ -54,32 +55,23 @@ export class TracksRecorder {
 
   /** A line for the header and one for each result, in the JSON form of the wire, with its `at`. */
   ndjson(): Promise<Blob> {
-    const line = ({ tracks, at }: Recorded) => JSON.stringify({ ...tracksToJson(tracks), at });
-    return this.#write(JSON.stringify(this.#header), line, "application/x-ndjson");
+    const line = ({ tracks, at }: Recorded) =>
+      `${JSON.stringify({ ...tracksToJson(tracks), at })}\n`;
+    return this.#write(`${JSON.stringify(this.#header)}\n`, line, "application/x-ndjson");
   }
 
-  /** A row for each point of each frame, and for each point lost on it. */
   csv(): Promise<Blob> {
-    return this.#write("seq,timestamp,id,x,y,dx,dy,error,fb,age,lost", csvRows, "text/csv");
+    const csv = new TracksCsv(["seq", "timestamp"]);
+    return this.#write(csv.head, ({ tracks }) => csv.rows(tracksToJson(tracks)), "text/csv");
   }
 
   async #write(head: string, lines: (result: Recorded) => string, type: string): Promise<Blob> {
-    const parts: BlobPart[] = [`${head}\n`];
+    const parts: BlobPart[] = [head];
     for (let i = 0; i < this.#results.length; i += CHUNK) {
-      const text = this.#results.slice(i, i + CHUNK).map(lines).filter(Boolean).join("\n");
-      if (text) parts.push(new Blob([text, "\n"])); // which may live on the disk
+      const text = this.#results.slice(i, i + CHUNK).map(lines).join("");
+      parts.push(new Blob([text])); // which may live on the disk
       await new Promise((done) => setTimeout(done));
     }
     return new Blob(parts, { type });
   }
-}
-
-function csvRows({ tracks }: Recorded): string {
-  const { seq, timestamp, points, lost } = tracksToJson(tracks);
-  const { id, x, y, dx, dy, error, fb, age } = points;
-  const live = id.map((id, i) =>
-    [seq, timestamp, id, x[i], y[i], dx[i], dy[i], error[i], fb[i], age[i], ""].join()
-  );
-  const gone = lost.id.map((id, i) => `${seq},${timestamp},${id},,,,,,,,${lost.reason[i]}`);
-  return [...live, ...gone].join("\n");
 }

@@ -1,4 +1,4 @@
-import { type Tracks, type TracksJson, tracksToJson } from "../../protocol/mod.ts";
+import { type Tracks, TracksCsv, tracksToJson } from "../../protocol/mod.ts";
 import { cannot, type Flag, writeAll } from "./command_line.ts";
 
 export const OUTPUT_FLAGS = {
@@ -11,18 +11,16 @@ export const OUTPUT_FLAGS = {
   csv: { type: "boolean", text: "tracks as CSV, a row a point; or name a FILE.csv" },
 } as const satisfies Record<string, Flag>;
 
-const CSV_HEAD = "seq,id,x,y,dx,dy,error,fb,age,lost\n";
-
 /** Writes tracks as they come, whole lines only: NDJSON in the wire's JSON form, or CSV. */
 export class TracksOutput implements Disposable {
   readonly #file: { write(bytes: Uint8Array): Promise<number> };
   readonly #owned: Deno.FsFile | null;
-  readonly #csv: boolean;
+  readonly #csv: TracksCsv | null;
 
   private constructor(file: Deno.FsFile | null, csv: boolean) {
     this.#owned = file;
     this.#file = file ?? Deno.stdout;
-    this.#csv = csv;
+    this.#csv = csv ? new TracksCsv(["seq"]) : null;
   }
 
   /** Opens FILE, emptying it, or standard output. */
@@ -32,27 +30,17 @@ export class TracksOutput implements Disposable {
     const asCsv = csv || /\.csv$/i.test(output);
     const file = output === "-" ? null : await Deno.create(output).catch(cannot(`write ${output}`));
     const opened = new TracksOutput(file, asCsv);
-    if (asCsv) await writeAll(opened.#file, CSV_HEAD);
+    if (opened.#csv) await writeAll(opened.#file, opened.#csv.head);
     return opened;
   }
 
   async write(tracks: Tracks): Promise<void> {
     const json = tracksToJson(tracks);
-    await writeAll(this.#file, this.#csv ? csvRows(json) : `${JSON.stringify(json)}\n`);
+    await writeAll(this.#file, this.#csv?.rows(json) ?? `${JSON.stringify(json)}\n`);
   }
 
   /** Idempotent. Standard output stays open: it is not ours. */
   [Symbol.dispose](): void {
     this.#owned?.[Symbol.dispose]();
   }
-}
-
-/** A row a live point; one with only seq, id and the reason for each lost one. */
-export function csvRows({ seq, points, lost }: TracksJson): string {
-  const { id, x, y, dx, dy, error, fb, age } = points;
-  const live = id.map((id, i) =>
-    `${seq},${id},${x[i]},${y[i]},${dx[i]},${dy[i]},${error[i]},${fb[i] ?? ""},${age[i]},\n`
-  );
-  const ended = lost.id.map((id, i) => `${seq},${id},,,,,,,,${lost.reason[i]}\n`);
-  return [...live, ...ended].join("");
 }
