@@ -117,7 +117,12 @@ function windowSize(fallback: [number, number], text: string) {
 
 const DETECT = {
   enabled: boolean(true, "Find points automatically; off, only added points are tracked."),
-  maxCorners: integer(500, 1, 10000, "Live points aimed for."),
+  maxCorners: integer(
+    500,
+    1,
+    10000,
+    "Live points aimed for; more than these live on until they are lost.",
+  ),
   qualityLevel: option(
     v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
     {

@@ -127,6 +127,7 @@ Deno.test("send: exit codes, and nothing on standard output but data", async () 
       [[folder.path, `http://127.0.0.1:${port}`], 1, /Cannot reach the server at 127\.0\.0\.1/],
       [[`http://127.0.0.1:${port}`], 2, /without SOURCE/],
       [["-", "--loop"], 2, /Cannot loop standard input/],
+      [[folder.path, `127.0.0.1:${port}`], 2, /write http:\/\/127\.0\.0\.1:\d+$/m],
       [[folder.path, "http://"], 2, /Cannot connect to http:\/\/: it is no address/],
       [[folder.path, "--fps", "-1"], 2, /--fps/],
       [[folder.path, "--set", "flow.maxLevel=x"], 2, /flow\.maxLevel to "x".*0 to 8/],

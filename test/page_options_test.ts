@@ -26,6 +26,8 @@ Deno.test("page options: a link holds what differs from the defaults, and gives 
   );
   assert.deepEqual(readFragment(`#${fragment}`), { options, problems: [] });
   assert.deepEqual(changesOf(options), CHANGES);
+  const asJson = fragment.replace("15x31", "[15,31]"); // as on the command line
+  assert.deepEqual(readFragment(asJson), { options, problems: [] });
 });
 
 Deno.test("page options: the defaults need no link, and an empty one gives them", () => {

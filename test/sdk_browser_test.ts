@@ -352,21 +352,31 @@ inPage("images that decode slowly come one by one, after Pause and Play too", as
 inPage(
   "a video that cannot be opened, and one that may not start, say each what helps",
   async (page) => {
-    const [unreadable, refused] = await page.evaluate(async () => {
+    const [unreadable, soundOnly, refused] = await page.evaluate(async () => {
       const { openVideo }: typeof sdk = await import(`${location.origin}/lkstream.js`);
-      const open = () => openVideo(new Blob(["text"])).catch((error: sdk.SourceError) => error);
+      const open = (file = new Blob(["text"])) =>
+        openVideo(file).catch((error: sdk.SourceError) => error);
       const unreadable = await open() as sdk.SourceError;
+      const audio = new AudioContext();
+      const recorder = new MediaRecorder(audio.createMediaStreamDestination().stream);
+      recorder.start();
+      setTimeout(() => recorder.stop(), 300);
+      const { data } = await new Promise<BlobEvent>((done) => recorder.ondataavailable = done);
+      await audio.close();
+      const soundOnly = await open(data) as sdk.SourceError;
       HTMLMediaElement.prototype.play = () =>
         Promise.reject(new DOMException("no gesture", "NotAllowedError"));
       const refused = await open() as sdk.SourceError;
-      return [unreadable, refused].map(({ reason, message, remedy }) => ({
+      return [unreadable, soundOnly, refused].map(({ reason, message, remedy }) => ({
         reason,
         message,
         remedy,
       }));
     });
-    assert.match(unreadable.message, /does not play this kind/);
-    assert.match(unreadable.remedy, /ffmpeg/);
+    for (const { message, remedy } of [unreadable, soundOnly]) {
+      assert.match(message, /does not play this kind/);
+      assert.match(remedy, /ffmpeg/);
+    }
     assert.equal(refused.reason, "NotAllowedError");
     assert.match(refused.message, /did not let the video start/);
     assert.doesNotMatch(refused.remedy, /ffmpeg/);

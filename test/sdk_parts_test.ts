@@ -22,6 +22,12 @@ Deno.test("sdk: a server's address in any form is that of its stream", () => {
     assert.equal(streamAddress(from, "bin").url, to);
     assert.equal(streamAddress(new URL(from), "bin").url, to);
   }
+  for (const wrong of ["localhost:8000", "ftp://h", "h", ""]) {
+    assert.throws(() => streamAddress(wrong, "bin"), {
+      name: "TypeError",
+      message: new RegExp(`^Cannot connect to ${wrong}: .*as http://localhost:8000$`),
+    });
+  }
   assert.equal(infoAddress("ws://h:1/v1/stream?token=t").href, "http://h:1/v1/info");
   assert.equal(infoAddress("wss://h/x").href, "https://h/v1/info");
 });

@@ -9,7 +9,7 @@ const EXPLANATIONS: Record<number, Explanation> = {
     remedy: "Choose another file, or convert this one: ffmpeg -i FILE -pix_fmt yuv420p video.mp4",
   },
   4: {
-    message: "This browser does not play this kind of video",
+    message: "This browser does not play this kind of video, or shows no picture of it",
     remedy: "MP4 with H.264 and WebM play everywhere. To convert the file: " +
       "ffmpeg -i FILE -pix_fmt yuv420p video.mp4",
   },
@@ -38,6 +38,7 @@ export async function openVideo(file: Blob, label = nameOf(file)): Promise<Video
   const source = new VideoFile(video, label);
   try {
     await video.play();
+    if (video.videoWidth === 0) throw new DOMException("It has no picture", "NotSupportedError");
     return source;
   } catch (cause) {
     const { name } = named(cause);

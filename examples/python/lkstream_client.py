@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends JPEGs to an lkstream server and prints the points that come back.
 
-    lkstream_client.py frames/                        # a folder of JPEGs, by name
+    lkstream_client.py frames/                        # a folder of JPEGs, 2.jpg before 10.jpg
     ffmpeg -i clip.mp4 -f mjpeg - | lkstream_client.py -   # MJPEG on standard input
 
 Each line of the output is a point: frame, id, x, y, dx, dy, error, age. Positions are pixels,
@@ -13,6 +13,7 @@ Needs Python 3.9 and the package `websockets`, 10 or later.
 import argparse
 import asyncio
 import json
+import re
 import struct
 import sys
 import time
@@ -31,10 +32,10 @@ START, END = b"\xff\xd8", b"\xff\xd9"  # of a JPEG
 def jpegs(source):
     """The JPEGs of a folder, or of MJPEG on standard input."""
     if source != "-":
-        names = sorted(p for p in Path(source).iterdir() if p.suffix.lower() in (".jpg", ".jpeg"))
+        names = [p for p in Path(source).iterdir() if p.suffix.lower() in (".jpg", ".jpeg")]
         if not names:
             raise ValueError("it holds no .jpg or .jpeg")
-        for name in names:
+        for name in sorted(names, key=by_number):
             yield name.read_bytes()
         return
     rest = b""
@@ -43,6 +44,11 @@ def jpegs(source):
         while (start := rest.find(START)) >= 0 and (end := rest.find(END, start)) >= 0:
             yield rest[start : end + 2]
             rest = rest[end + 2 :]
+
+
+def by_number(path):
+    """Sorts numbers in names as numbers."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 
 def decode_tracks(message):

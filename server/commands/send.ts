@@ -20,9 +20,12 @@ const FLAGS = {
 
 const DEFAULT_URL = "http://127.0.0.1:8000";
 
-/** The last name is the server's address, if it is one. */
+/** The last name is the server's address, if it is one: host:port is meant to be, but says not how. */
 function splitUrl(names: string[]): { url: string; sources: string[] } {
   const last = names.at(-1) ?? "";
+  if (/^[\w.-]+:\d+\/?$/.test(last)) {
+    throw new UsageError(`Cannot connect to ${last}: write http://${last}`);
+  }
   if (!/^(https?|wss?):\/\//.test(last)) return { url: DEFAULT_URL, sources: names };
   if (!URL.canParse(last)) throw new UsageError(`Cannot connect to ${last}: it is no address`);
   return { url: last, sources: names.slice(0, -1) };

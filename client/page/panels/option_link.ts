@@ -63,7 +63,7 @@ function write(value: unknown): string {
 function read(text: string, { kind, nullable }: About): unknown {
   if (nullable && text === OFF) return null;
   if (kind === "boolean") return text === "true" || (text === "false" ? false : text);
-  if (kind === "size") return text.split("x").map(number);
+  if (kind === "size") return text.replace(/^\[|\]$/g, "").split(/[x,]/).map(number);
   return number(text);
 }
 

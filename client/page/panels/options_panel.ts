@@ -75,11 +75,12 @@ export class OptionsPanel {
       const button = make("button", { type: "button", title: text }, name);
       button.addEventListener("click", () => void this.options.change(options));
       box.append(button);
+      const told = `${text} Points that live go on: press Clear points to begin anew.`;
       this.options.watch((inForce) => {
         const isInForce = writeFragment(inForce) === writeFragment(options);
         button.setAttribute("aria-pressed", `${isInForce}`);
-        if (isInForce) setText(this.#presetText, text);
-        else if (this.#presetText.textContent === text) setText(this.#presetText, "");
+        if (isInForce) setText(this.#presetText, told);
+        else if (this.#presetText.textContent === told) setText(this.#presetText, "");
       });
     }
   }

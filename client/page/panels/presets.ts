@@ -12,8 +12,7 @@ export const PRESETS: readonly Preset[] = [
   {
     name: "OpenCV tutorial",
     text: "The values of OpenCV's optical flow tutorial: few strong corners, no check of what " +
-      "comes back. Other than there, lost points are replaced. " +
-      "More points than 100 stay: press Clear points to begin anew.",
+      "comes back. Other than there, lost points are replaced.",
     changes: {
       detect: { maxCorners: 100, qualityLevel: 0.3, minDistance: 7, blockSize: 7 },
       flow: { winSize: [15, 15], maxLevel: 2, maxCount: 10, epsilon: 0.03 },
