@@ -240,7 +240,7 @@ inPage("what the server refuses is told, and is not shown", DESKTOP, async (page
     assert.ok(before);
     await drag(page, [400, 300], [500, 400]);
     await page.waitForFunction(() =>
-      /Cannot set the regions: .*2 polygons/.test(document.querySelector("#banner")!.textContent!)
+      /^Cannot mask by 2 polygons/.test(document.querySelector("#banner")!.textContent!)
     );
     assert.equal(await page.isVisible("#banner"), true);
     assert.equal(await page.getAttribute(REGIONS, "d"), before);

@@ -78,7 +78,7 @@ export class Edits {
   }
 
   async add(place: Place): Promise<void> {
-    const ids = await this.#try("add the point", (connection) => connection.add([place]));
+    const ids = await this.#try((connection) => connection.add([place]));
     if (!ids) return;
     announce(`Point added at ${spoken(place)}`);
     this.#added.set(ids[0], place);
@@ -126,8 +126,7 @@ export class Edits {
 
   /** Ended ids never come back; new points at their places do. */
   async #bringBack(ids: number[], places: Place[]): Promise<void> {
-    const what = ids.length === 1 ? "point" : "points";
-    const added = await this.#try(`bring the ${what} back`, (connection) => connection.add(places));
+    const added = await this.#try((connection) => connection.add(places));
     if (!added) return;
     for (const [i, id] of ids.entries()) this.#returned.set(id, added[i]);
     announce(ids.length === 1 ? "Removed point added again" : `${ids.length} points added again`);
@@ -179,18 +178,18 @@ export class Edits {
   /** @returns whether the server took them */
   async #setRegions(regions: Polygon[]): Promise<boolean> {
     this.regions = regions;
-    const answer = this.#try("set the regions", (connection) => connection.mask(regions));
+    const answer = this.#try((connection) => connection.mask(regions));
     this.changed();
     return await answer !== undefined;
   }
 
-  async #try<T>(what: string, ask: (connection: Connection) => Promise<T>): Promise<T | undefined> {
+  async #try<T>(ask: (connection: Connection) => Promise<T>): Promise<T | undefined> {
     const connection = this.#connection;
     if (!connection) return undefined;
     try {
       return await ask(connection);
     } catch (error) {
-      if (connection === this.#connection) mention(`Cannot ${what}: ${(error as Error).message}`);
+      if (connection === this.#connection) mention((error as Error).message);
       return undefined;
     }
   }
