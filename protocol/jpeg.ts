@@ -6,6 +6,8 @@ export const START_OF_FRAME: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2, 0x
 const END_OF_IMAGE = 0xd9;
 const START_OF_SCAN = 0xda;
 const FILL = 0xff;
+/** Markers without a segment, which libjpeg passes over: TEM and RST0 to RST7. */
+const standsAlone = (marker: number) => marker === 0x01 || marker >= 0xd0 && marker <= 0xd7;
 
 /** A segment of a JPEG: bytes `start` to `end`, marker and length included. */
 export interface JpegSegment {
@@ -28,6 +30,10 @@ export function* jpegSegments(jpeg: Uint8Array): Generator<JpegSegment> {
     const marker = jpeg[start + 1];
     if (marker === FILL) {
       start += 1;
+      continue;
+    }
+    if (standsAlone(marker)) {
+      start += 2;
       continue;
     }
     if (marker === END_OF_IMAGE) break;

@@ -179,6 +179,39 @@ Deno.test("failover: a call that never ends does not keep others from an engine 
     assert.deepEqual(events, []);
   }, { prepare: ([cuda]) => cuda.gate = new Gate(1) }));
 
+Deno.test("failover: two late calls go on beside the others, of a third its client waits for the end", () =>
+  withTrials(async (engine, [cuda], events) => {
+    const sequences = Array.from({ length: 3 }, () => engine.open());
+    const settled: number[] = [];
+    const late: Promise<unknown>[] = [];
+    for (const [i, sequence] of sequences.entries()) {
+      cuda.mood = "hangs once";
+      late.push(assert.rejects(advance(sequence), DeadlineError).then(() => settled.push(i)));
+      await until(() => cuda.mood === "well");
+    }
+    await until(() => settled.length === 2);
+    await new Promise((later) => setTimeout(later, 3 * DEADLINE_MS));
+    assert.deepEqual(settled, [0, 1]);
+    await using other = engine.open();
+    await advance(other); // in one of the two turns that are free again
+    cuda.release();
+    await Promise.all(late);
+    assert.deepEqual(events, []);
+    for (const sequence of sequences) await sequence[Symbol.asyncDispose]();
+  }, { prepare: ([cuda]) => cuda.gate = new Gate(3) }));
+
+Deno.test("failover: a sequence that ends while its engine hangs is not waited for once that is taken out", () =>
+  withTrials(async (engine, [cuda]) => {
+    const idle = engine.open();
+    await using busy = engine.open();
+    await advance(idle);
+    cuda.mood = "hangs";
+    const ended = idle[Symbol.asyncDispose]();
+    await advance(busy);
+    assert.equal(engine.info.name, "cpu");
+    await ended;
+  }));
+
 Deno.test("failover: a detection after the engine was changed is done by the next one", () =>
   withTrials(async (engine, [cuda]) => {
     await using sequence = engine.open();

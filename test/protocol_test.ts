@@ -175,6 +175,12 @@ Deno.test("jpegSize: reads the frame header behind other segments, and refuses t
   const header = [0xff, 0xc2, 0, 11, 8, 0x01, 0xe0, 0x02, 0x80, 3, 1, 0x22, 0];
   const jpeg = Uint8Array.of(0xff, 0xd8, ...app, 0xff, ...header);
   assert.deepEqual(jpegSize(jpeg), { width: 640, height: 480 });
+  // As libjpeg does: markers that stand alone have no length, so what follows is the next one.
+  const hiding = [0xff, 0x01, 0xff, 0xd7, 0xff, 0xc0, 0, 11, 8, 0, 16, 0, 32, 3, 1, 0x22, 0];
+  assert.deepEqual(jpegSize(Uint8Array.of(0xff, 0xd8, ...hiding, ...jpeg)), {
+    width: 32,
+    height: 16,
+  });
   for (let length = 0; length < 2 + app.length + 1 + 10; length++) {
     throwsProtocolError(() => jpegSize(jpeg.subarray(0, length)), "bad_frame");
   }

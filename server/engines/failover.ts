@@ -47,6 +47,10 @@ export interface EngineEvents {
   changed(info: EngineInfo): void;
 }
 
+/** Late calls that go on beside those in turn: each holds a thread, and so would all who come back. */
+const MOST_LATE = 2;
+/** One that goes on for so many deadlines may never end, and its turn must not be lost for good. */
+const PATIENCE = 10;
 /** Failures in a row, of all sequences together, that take an engine out. */
 const FAILURES_IN_A_ROW = 3;
 const RETRY_MS = 60_000;
@@ -69,6 +73,10 @@ interface Serving {
   /** By `performance.now()`. */
   readonly since: number;
   failures: number;
+  /** Calls that go on after their turn. */
+  late: number;
+  /** Settled when it is no longer used: what hangs in it is not waited for then. */
+  readonly retired: PromiseWithResolvers<void>;
   /** Runs while it is found out whether the engine answers at all. */
   examination?: Promise<void>;
 }
@@ -169,7 +177,8 @@ export class FailoverEngine implements FlowEngine {
   /**
    * Makes a call of a sequence in its turn, waits no longer than the deadline from then on, unless
    * the engine keeps its time, and takes the engine out where that is due. The turn of a late call
-   * ends, though the call may go on: one that never ends must not keep others waiting.
+   * ends, though the call may go on: one that never ends must not keep others waiting. Where several
+   * go on already, the next late one is waited for, its client with it.
    *
    * @throws {DeadlineError} where the call takes too long, though the engine answers others.
    */
@@ -184,8 +193,9 @@ export class FailoverEngine implements FlowEngine {
     if (!this.isServing(serving)) {
       throw new EngineError(`Cannot use the ${name} engine: it was taken out`);
     }
+    const called = call();
     try {
-      const result = await (keepsTime ? call() : this.#deadlines.guard(name, call()));
+      const result = await (keepsTime ? called : this.#deadlines.guard(name, called));
       serving.failures = 0;
       return result;
     } catch (error) {
@@ -193,6 +203,7 @@ export class FailoverEngine implements FlowEngine {
         serving.failures = 0;
       } else if (error instanceof DeadlineError) {
         await this.#examine(serving, error);
+        await this.#goOnBeside(serving, called);
       } else if (++serving.failures >= FAILURES_IN_A_ROW) {
         this.#takeOut(serving, error as Error);
       }
@@ -211,9 +222,23 @@ export class FailoverEngine implements FlowEngine {
     await serving.examination;
   }
 
+  /** Lets a late call go on without its turn, or waits for its end where too many do. */
+  async #goOnBeside(serving: Serving, called: Promise<unknown>): Promise<void> {
+    const ended = called.then(() => {}, () => {});
+    if (serving.late >= MOST_LATE) {
+      const { promise: enough, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, PATIENCE * this.#options.deadlineMs);
+      await Promise.race([ended, serving.retired.promise, enough]);
+      clearTimeout(timer);
+    }
+    serving.late++;
+    void ended.then(() => serving.late--);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#serving?.retired.resolve();
     for (const timer of this.#resting.values()) clearTimeout(timer);
     this.#openings.missAll();
     await Promise.all(this.#changes); // a probe that hangs ends with its deadline
@@ -228,6 +253,7 @@ export class FailoverEngine implements FlowEngine {
     const { name } = serving.engine.info;
     const servedMs = performance.now() - serving.since;
     this.#serving = null;
+    serving.retired.resolve();
     this.#retire(serving);
     this.events.failed(name, message);
     this.#resting.set(serving.rank, undefined);
@@ -302,8 +328,16 @@ export class FailoverEngine implements FlowEngine {
 
   #use(engine: FlowEngine, rank: number): void {
     const before = this.#serving;
-    this.#serving = { engine, rank, since: performance.now(), failures: 0 };
+    this.#serving = {
+      engine,
+      rank,
+      since: performance.now(),
+      failures: 0,
+      late: 0,
+      retired: Promise.withResolvers(),
+    };
     this.#info = engine.info;
+    before?.retired.resolve();
     if (before) this.#retire(before);
     this.events.changed(this.#info);
   }
@@ -413,8 +447,9 @@ class FailoverSequence implements FlowSequence {
     this.#closed = true;
     const on = this.#on;
     this.#on = null;
-    // what hangs in an engine that was taken out is not waited for
-    if (on && this.#owner.isServing(on.serving)) await on.sequence[Symbol.asyncDispose]();
+    // what hangs in an engine that was taken out, or is taken out meanwhile, is not waited for
+    if (!on || !this.#owner.isServing(on.serving)) return;
+    await Promise.race([on.sequence[Symbol.asyncDispose](), on.serving.retired.promise]);
   }
 
   async #place() {

@@ -66,11 +66,20 @@ export function checkFrames(check: Check): void {
     await assertSamePixels(engine, withAdobe(planes, 0), luma(merge(red, middle, middle)));
   });
 
-  check("takes grey JPEGs, also progressive ones", async (engine) => {
-    const jpeg = encodeJpeg(still);
-    await assertSamePixels(engine, jpeg, decodeGreyJpeg(jpeg));
-    await assertSamePixels(engine, encodeJpeg(still, { progressive: true }), decodeGreyJpeg(jpeg));
-  });
+  check(
+    "takes grey JPEGs, also progressive ones and with a marker that stands alone",
+    async (engine) => {
+      const jpeg = encodeJpeg(still);
+      await assertSamePixels(engine, jpeg, decodeGreyJpeg(jpeg));
+      await assertSamePixels(
+        engine,
+        encodeJpeg(still, { progressive: true }),
+        decodeGreyJpeg(jpeg),
+      );
+      const withTem = Uint8Array.of(...jpeg.subarray(0, 2), 0xff, 0x01, ...jpeg.subarray(2));
+      await assertSamePixels(engine, withTem, decodeGreyJpeg(jpeg));
+    },
+  );
 
   check("takes frames of any size", async (engine) => {
     for (const [width, height] of [[16, 16], [17, 23], [63, 5], [5, 63], [2, 2], [1, 1]]) {

@@ -83,7 +83,10 @@ export class Trial implements Candidate {
       gate: this.gate,
       advance: (...args) => minded(() => wrapped.advance(...args)),
       detect: (...args) => minded(() => wrapped.detect(...args)),
-      [Symbol.asyncDispose]: () => wrapped[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: async () => {
+        if (this.mood === "hangs") await new Promise<void>((end) => this.#hanging.push(end));
+        await wrapped[Symbol.asyncDispose]();
+      },
     };
   }
 }

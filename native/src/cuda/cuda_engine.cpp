@@ -14,6 +14,7 @@
 #include "../stopwatch.h"
 #include "device.h"
 #include "follow.h"
+#include "plain_jpeg.h"
 #include "pyramid.h"
 #include "stream.h"
 
@@ -70,7 +71,8 @@ class CudaSequence final : public Sequence {
       const auto size = decoder_.open(jpeg, bytes, max_pixels_);
       check_sides(size.width, size.height);
       make_room(int(size.width), int(size.height));
-      NvJpeg* const nvjpeg = NvJpeg::takes(jpeg, bytes) ? device_->nvjpeg() : nullptr;
+      NvJpeg* const nvjpeg =
+          is_plain_jpeg(jpeg, bytes, size.width, size.height) ? device_->nvjpeg() : nullptr;
       DecodePlaces::Lease lease(nvjpeg ? &nvjpeg->places : nullptr,
                                 size_t(size.width) * size.height);
       if (lease.on_gpu() && nvjpeg->decode(lease, jpeg, bytes, landing_, parts_->stream)) {

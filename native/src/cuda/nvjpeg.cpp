@@ -77,37 +77,6 @@ NvJpeg::~NvJpeg() {
   if (handle_) library_->destroy(handle_);
 }
 
-bool NvJpeg::takes(const uint8_t* jpeg, size_t bytes) {
-  const uint8_t *p = jpeg + 2, *const end = jpeg + bytes;
-  if (bytes < 4 || end[-2] != 0xff || end[-1] != 0xd9) return false;
-  bool baseline = false, rgb = false;
-  while (p + 4 <= end && p[0] == 0xff) {
-    const int marker = p[1];
-    const size_t length = size_t(p[2]) << 8 | p[3];
-    if (length < 2 || size_t(end - p) < length + 2) return false;
-    if (marker == 0xdd && length >= 4 && (p[4] || p[5])) return false;  // restarts
-    if (marker == 0xee && length >= 14 && !std::memcmp(p + 4, "Adobe", 5)) rgb |= p[15] == 0;
-    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
-      if (marker > 0xc1 || length < 8) return false;
-      const int components = p[9];
-      if (p[4] != 8 || (components != 1 && components != 3)) return false;
-      if (length < size_t(8 + 3 * components)) return false;
-      rgb |= components == 3 && p[10] == 'R' && p[13] == 'G' && p[16] == 'B';
-      baseline = true;
-    }
-    p += length + 2;
-    if (marker != 0xda) continue;
-    // The scan: no marker in it before the end of the file.
-    while ((p = static_cast<const uint8_t*>(std::memchr(p, 0xff, size_t(end - p)))))
-      if (p[1] == 0)
-        p += 2;
-      else
-        return baseline && !rgb && p + 2 == end;
-    return false;
-  }
-  return false;
-}
-
 bool NvJpeg::decode(DecodePlaces::Lease& lease, const uint8_t* jpeg, size_t bytes,
                     const DeviceImage& image, cudaStream_t stream) {
   void*& state = lease.state;

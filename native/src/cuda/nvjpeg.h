@@ -25,14 +25,9 @@ class NvJpeg {
 
   DecodePlaces places;
 
-  // Whether it is a kind that nvJPEG is asked to decode: a baseline file, grey
-  // or of luma and chroma, whose one scan ends where it should. All else is left
-  // to libjpeg, which tells what is damaged, as nvJPEG does not, and makes the
-  // luma of a file that is RGB.
-  static bool takes(const uint8_t* jpeg, size_t bytes);
-
-  // Queues the decoding at a place on the GPU. False if nvJPEG refuses; lease and
-  // bytes must live until the stream is through.
+  // Queues the decoding of a plain JPEG (plain_jpeg.h) of the image's size at a
+  // place on the GPU. False if nvJPEG refuses; lease and bytes must live until
+  // the stream is through.
   bool decode(DecodePlaces::Lease&, const uint8_t* jpeg, size_t bytes, const DeviceImage&,
               cudaStream_t);
 

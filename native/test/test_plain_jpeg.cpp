@@ -1,0 +1,105 @@
+// Which JPEGs go to nvJPEG: none that it could read as of another size than the
+// one room was made for. Needs no GPU.
+#include <algorithm>
+#include <vector>
+
+#include "check.h"
+#include "cuda/plain_jpeg.h"
+#include "pictures.h"
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr int kWidth = 48, kHeight = 32;
+
+bool is_plain(const Bytes& jpeg) {
+  return lk::cuda::is_plain_jpeg(jpeg.data(), jpeg.size(), kWidth, kHeight);
+}
+
+Bytes of(Jpeg kind, int width = kWidth, int height = kHeight) {
+  return jpeg_of(waves(width, height), kind);
+}
+
+// The first place of a marker.
+size_t find(const Bytes& jpeg, uint8_t marker) {
+  for (size_t i = 2; i + 1 < jpeg.size(); ++i)
+    if (jpeg[i] == 0xff && jpeg[i + 1] == marker) return i;
+  CHECK(!"the marker is there");
+  return 0;
+}
+
+Bytes with(Bytes jpeg, size_t at, std::initializer_list<uint8_t> inserted) {
+  jpeg.insert(jpeg.begin() + ptrdiff_t(at), inserted);
+  return jpeg;
+}
+
+Bytes with_byte(Bytes jpeg, size_t at, uint8_t value) {
+  jpeg[at] = value;
+  return jpeg;
+}
+
+void usual_files_are() {
+  CHECK(is_plain(of(Jpeg::kGrey)));
+  CHECK(is_plain(of(Jpeg::kColour)));
+  CHECK(!is_plain(of(Jpeg::kProgressive)));
+  CHECK(!is_plain(of(Jpeg::kCmyk)));
+  const Bytes jpeg = of(Jpeg::kColour);
+  CHECK(is_plain(with(jpeg, 2, {0xff, 0xfe, 0, 4, 'h', 'i'})));
+  CHECK(is_plain(with(jpeg, 2, {0xff, 0xdd, 0, 4, 0, 0})));
+  for (size_t bytes = 0; bytes < jpeg.size(); ++bytes)
+    CHECK(!lk::cuda::is_plain_jpeg(jpeg.data(), bytes, kWidth, kHeight));
+}
+
+void one_frame_of_the_size_that_was_read() {
+  CHECK(!is_plain(of(Jpeg::kColour, kWidth + 1)));
+  CHECK(!is_plain(of(Jpeg::kColour, kWidth, kHeight - 1)));
+  const Bytes jpeg = of(Jpeg::kColour), large = of(Jpeg::kColour, 640, 480);
+  const size_t sof = find(jpeg, 0xc0), other = find(large, 0xc0);
+  Bytes two = jpeg;
+  two.insert(two.begin() + ptrdiff_t(sof), large.begin() + ptrdiff_t(other),
+             large.begin() + ptrdiff_t(other) + 19);
+  CHECK(!is_plain(two));
+  // What stands alone, and what fills: some readers take a length after it, others do not.
+  for (const uint8_t marker : {0x01, 0xd0, 0xd7, 0xd8, 0xff, 0xf0, 0xdc, 0xc8, 0xcc})
+    CHECK(!is_plain(with(jpeg, 2, {0xff, marker, 0, 2})));
+  CHECK(!is_plain(with(jpeg, 2, {0xff, 0x01})));
+  CHECK(!is_plain(with(jpeg, 2, {0})));
+}
+
+void luma_is_first_and_whole() {
+  const Bytes jpeg = of(Jpeg::kColour);
+  const size_t sof = find(jpeg, 0xc0);
+  CHECK(!is_plain(with_byte(jpeg, sof + 4, 12)));     // bits
+  CHECK(!is_plain(with_byte(jpeg, sof + 14, 0x41)));  // more chroma across than luma
+  CHECK(!is_plain(with_byte(jpeg, sof + 17, 0x14)));  // and down
+  Bytes rgb = jpeg;
+  rgb[sof + 10] = 'R', rgb[sof + 13] = 'G', rgb[sof + 16] = 'B';
+  CHECK(!is_plain(rgb));
+  CHECK(!is_plain(with(jpeg, 2, {0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0})));
+  CHECK(is_plain(with(jpeg, 2, {0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 1})));
+}
+
+void one_scan_to_the_end() {
+  const Bytes jpeg = of(Jpeg::kColour);
+  const size_t scan = find(jpeg, 0xda);
+  CHECK(!is_plain(with_byte(jpeg, scan + 4, 1)));  // of luma alone
+  CHECK(!is_plain(with(jpeg, 2, {0xff, 0xdd, 0, 4, 0, 8})));  // restarts
+  CHECK(!is_plain(with(jpeg, jpeg.size() - 2, {0xff, 0xd0})));
+  CHECK(!is_plain(with(jpeg, jpeg.size(), {0})));
+  CHECK(is_plain(with(jpeg, jpeg.size() - 2, {0xff, 0})));
+  Bytes headless = jpeg;
+  const size_t sof = find(jpeg, 0xc0);
+  headless.erase(headless.begin() + ptrdiff_t(sof), headless.begin() + ptrdiff_t(sof) + 19);
+  CHECK(!is_plain(headless));
+}
+
+}  // namespace
+
+int main() {
+  usual_files_are();
+  one_frame_of_the_size_that_was_read();
+  luma_is_first_and_whole();
+  one_scan_to_the_end();
+  return finish("test_plain_jpeg");
+}
