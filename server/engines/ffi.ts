@@ -9,8 +9,8 @@ import { CallError, type EngineCounters, EngineError, FrameError } from "./engin
 export const ABI_VERSION = 1;
 
 /**
- * Deno runs 32 nonblocking calls of an event loop at once; four threads are left for probes, for the
- * one sequence that ends, and for calls that go on after their deadline. Not fewer where there are
+ * Deno runs 32 nonblocking calls of an event loop at once; four threads are left for a probe, for the
+ * one sequence that ends, and for two calls that go on after their deadline. Not fewer where there are
  * fewer cores: the system shares them out, so that a light call goes on beside heavy ones and does
  * not wait behind them. A GPU's calls wait for it rather than work: it has places to decode 24
  * frames, and 32 queues.
