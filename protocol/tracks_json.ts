@@ -6,7 +6,7 @@ const numbers = v.array(v.number());
 const TRACKS = v.object({
   type: v.literal("tracks"),
   seq: v.number(),
-  timestamp: v.number(),
+  timestamp: v.nullable(v.number()),
   width: v.number(),
   height: v.number(),
   dropped: v.number(),
@@ -33,7 +33,10 @@ const TRACKS = v.object({
   lost: v.object({ id: numbers, reason: v.array(v.picklist(LOST_REASONS)) }),
 });
 
-/** A tracks message in its JSON form; `fb` is null where it was not checked. */
+/**
+ * A tracks message in its JSON form; `fb` is null where it was not checked, and `timestamp` where
+ * it is no finite number, which JSON has no word for.
+ */
 export type TracksJson = v.InferOutput<typeof TRACKS>;
 
 /** Four decimals: a tenth of what tracking resolves, a third of the digits of a float. */
@@ -51,6 +54,7 @@ export function tracksToJson(tracks: Tracks): TracksJson {
   return {
     type: "tracks",
     ...head,
+    timestamp: Number.isFinite(head.timestamp) ? head.timestamp : null,
     timing: {
       queue: short(timing.queue),
       decode: short(timing.decode),
@@ -98,6 +102,7 @@ export function tracksFromJson(message: unknown): Tracks {
   }
   return {
     ...head,
+    timestamp: head.timestamp ?? NaN,
     points: {
       id: Uint32Array.from(points.id),
       xy: interleave(points.x, points.y),

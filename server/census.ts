@@ -44,12 +44,10 @@ export class Census {
    */
   enter(address: string): () => void {
     const { maxSessions } = this.limits;
-    const perAddress = this.limits.maxSessionsPerAddress ??
-      (isLoopback(address) ? Infinity : PER_ADDRESS);
-    const own = FIRST + hash(addressKey(address), this.#counts[1]) % COUNTERS;
-    this.#count(0, maxSessions, `allowed are ${maxSessions} at once`);
+    const { own, most } = this.#of(address);
+    this.#count(0, maxSessions, "session_limit", `allowed are ${maxSessions} at once`);
     try {
-      this.#count(own, perAddress, `allowed are ${perAddress} at once from one address`);
+      this.#count(own, most, "address_limit", `allowed are ${most} at once from one address`);
     } catch (error) {
       Atomics.sub(this.#counts, 0, 1);
       throw error;
@@ -63,10 +61,23 @@ export class Census {
     };
   }
 
-  #count(at: number, most: number, allowed: string): void {
+  /** Whether a further session of this address would be refused. */
+  isFull(address: string): boolean {
+    const { own, most } = this.#of(address);
+    return this.open >= this.limits.maxSessions || Atomics.load(this.#counts, own) >= most;
+  }
+
+  /** The address's own counter, and how much it may count. */
+  #of(address: string): { own: number; most: number } {
+    const most = this.limits.maxSessionsPerAddress ??
+      (isLoopback(address) ? Infinity : PER_ADDRESS);
+    return { own: FIRST + hash(addressKey(address), this.#counts[1]) % COUNTERS, most };
+  }
+
+  #count(at: number, most: number, code: string, allowed: string): void {
     if (Atomics.add(this.#counts, at, 1) < most) return;
     Atomics.sub(this.#counts, at, 1);
-    throw new Refusal(503, "session_limit", `Cannot open a further session: ${allowed}`, {
+    throw new Refusal(503, code, `Cannot open a further session: ${allowed}`, {
       "Retry-After": `${RETRY_AFTER_S}`,
     });
   }

@@ -136,12 +136,16 @@ class Server implements RunningServer {
   #asked(): Ask {
     const { engine, isEngineReady = () => true, limits, shared, token } = this.#options;
     return {
-      info: () => ({
+      info: (request) => ({
         server: SERVER,
         protocol: "lkstream.v1",
         engine: engine.info,
         limits: toldLimits(limits),
-        sessions: { open: this.#census.open, max: limits.maxSessions },
+        sessions: {
+          open: this.#census.open,
+          max: limits.maxSessions,
+          full: this.#census.isFull(this.#addressOf(request)),
+        },
         token: token === null ? "none" : "required",
       }),
       notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",

@@ -132,7 +132,9 @@ export class Metrics implements Disposable {
   /** @param counters what the engine has counted, asked whenever the metrics are */
   constructor(counters: () => EngineCounters | null = () => null) {
     this.#loop.enable();
-    for (const code of ["session_limit", "unauthorized"]) this.refused.inc({ code }, 0);
+    for (const code of ["session_limit", "address_limit", "unauthorized"]) {
+      this.refused.inc({ code }, 0);
+    }
     new Gauge({
       name: "lkstream_engine_jpegs",
       help:

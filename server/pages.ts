@@ -12,13 +12,14 @@ export interface Info {
   protocol: "lkstream.v1";
   engine: EngineInfo;
   limits: Limits;
-  sessions: { open: number; max: number };
+  /** `full`: a further one of the address that asks would be refused. */
+  sessions: { open: number; max: number; full: boolean };
   token: "required" | "none";
 }
 
 /** What pages ask the server for. */
 export interface Ask {
-  info(): Info;
+  info(request: IncomingMessage): Info;
   /** Why no session can be opened now; null where it can. */
   notReady(): string | null;
   /** @throws {Refusal} where the request may not have them. */
@@ -76,7 +77,10 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
       return fail(c, 401, error.code, error.message, error.headers);
     }
   });
-  app.get("/v1/info", (c) => c.json(ask.info(), 200, { "Access-Control-Allow-Origin": "*" }));
+  app.get(
+    "/v1/info",
+    (c) => c.json(ask.info(c.env.incoming), 200, { "Access-Control-Allow-Origin": "*" }),
+  );
   app.get(
     "/v1/stream",
     (c) =>

@@ -79,6 +79,13 @@ Deno.test("send: a token opens the door, and without one it says so", async () =
   }
 });
 
+/** What it reads next; its end is an error. */
+async function nextOf(lines: ReadableStreamDefaultReader<string>): Promise<string> {
+  const { value, done } = await lines.read();
+  assert.ok(!done, "send ended");
+  return value;
+}
+
 Deno.test("send: --loop goes on until nobody reads", async () => {
   await using folder = await folderOf(FRAMES.slice(0, 2));
   const server = await start();
@@ -88,7 +95,7 @@ Deno.test("send: --loop goes on until nobody reads", async () => {
     const stderr = new Response(child.stderr).text();
     const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
-    while (text.split("\n").length <= 5) text += (await lines.read()).value!;
+    while (text.split("\n").length <= 5) text += await nextOf(lines);
     await lines.cancel();
     assert.equal((await child.status).code, 0);
     assert.equal(await stderr, "");
@@ -105,12 +112,12 @@ Deno.test("send: a server that goes away is told and waited for", async () => {
   await child.stdin.close();
   const stderr = new Response(child.stderr).text();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let text = (await lines.read()).value!;
+  let text = await nextOf(lines);
   await first.stop();
   const second = await start({ port });
   try {
     // the first frame of each session is a reset
-    while (text.split('"reset":true').length <= 2) text += (await lines.read()).value!;
+    while (text.split('"reset":true').length <= 2) text += await nextOf(lines);
     await lines.cancel();
     assert.equal((await child.status).code, 0);
     assert.match(await stderr, /The server is stopping/);

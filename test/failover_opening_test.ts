@@ -58,6 +58,7 @@ Deno.test("failover: a sole engine whose opening hangs is not opened once more m
     cuda.mood = "hangs";
     await assert.rejects(advance(sequence), DeadlineError);
     await until(() => openings === 2);
+    await assert.rejects(advance(sequence), /no engine runs/); // it is late
     await new Promise((later) => setTimeout(later, 200));
     assert.equal(openings, 2);
     cuda.mood = "well";

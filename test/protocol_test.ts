@@ -110,6 +110,10 @@ Deno.test("tracks: round trip in both forms, empty ones too", () => {
   for (const tracks of [sample(), sample(0, 0), sample(0, 3), { ...sample(5, 0), flow: null }]) {
     assert.deepEqual(decodeTracks(encodeTracks(tracks)), tracks);
     assert.deepEqual(tracksFromJson(JSON.parse(JSON.stringify(tracksToJson(tracks)))), tracks);
+    for (const timestamp of [NaN, -Infinity]) { // the client's own; JSON has no word for them
+      const json = JSON.stringify(tracksToJson({ ...tracks, timestamp }));
+      assert.deepEqual(tracksFromJson(JSON.parse(json)), { ...tracks, timestamp: NaN });
+    }
   }
 });
 

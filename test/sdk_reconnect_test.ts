@@ -109,20 +109,20 @@ sdkTest("silence while frames are unanswered is a dead link", (open) =>
     if (count === 1) return; // says nothing ever again
     peer.on("message", (data) => peer.send(tracksOf(decodeFrame(data as Uint8Array).seq!)));
   }, async (url) => {
-    const connection = open(url, { silentMs: 100 });
+    const connection = open(url, { silentMs: 500 });
     await next(connection, "hello");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 700));
     assert.equal(connection.state.name, "open"); // nothing was asked
     const lost = entered(connection, "reconnecting");
     connection.send(JPEG);
     const { error } = await lost;
     assert.equal(error.code, "disconnected");
-    assert.match(error.message, /0\.1 s/);
+    assert.match(error.message, /0\.5 s/);
     assert.equal(connection.free, 0);
     await next(connection, "hello");
     assert.equal(connection.free, 2);
     await track(connection);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 700));
     assert.equal(connection.state.name, "open"); // all is answered
     assert.equal(opened.length, 2);
   }));
@@ -305,6 +305,25 @@ sdkTest(
       await other.close();
       await track(connection);
     }),
+);
+
+sdkTest(
+  "a full address is tried until there is room, and no token is blamed",
+  (open) =>
+    withServer(
+      { token: "s3cret", limits: { ...LIMITS, maxSessionsPerAddress: 1 } },
+      async (url) => {
+        const first = open(url, { token: "s3cret" });
+        await track(first);
+        const second = open(url, { token: "s3cret" });
+        const { error } = await entered(second, "reconnecting");
+        assert.equal(error.code, "busy");
+        assert.match(error.message, /one address/);
+        await next(second, "state", (state) => state.name === "reconnecting" && state.attempt > 2);
+        first.close();
+        await track(second);
+      },
+    ),
 );
 
 sdkTest("a server that is not there is tried until it is", async (open) => {

@@ -21,7 +21,7 @@ Deno.test("server: the page, the SDK and what it says of itself", () =>
     const info = await (await fetch(`${url}/v1/info`)).json();
     assert.equal(info.server, SERVER);
     assert.deepEqual(info.limits, toldLimits(LIMITS));
-    assert.deepEqual(info.sessions, { open: 0, max: 10 });
+    assert.deepEqual(info.sessions, { open: 0, max: 10, full: false });
     assert.equal(info.token, "required");
     const missing = await fetch(`${url}/../deno.json`);
     assert.equal(missing.status, 404);

@@ -15,7 +15,8 @@ export interface Refusal {
 
 /** What is read of the server's `/v1/info`. */
 interface Info {
-  sessions: { open: number; max: number };
+  /** `full`: a further one of this client's address would be refused. */
+  sessions: { open: number; max: number; full?: boolean };
   token: "required" | "none";
 }
 
@@ -44,11 +45,12 @@ function conclude({ sessions, token }: Info, host: string, hasToken: boolean): R
       isFinal: "yes",
     };
   }
-  if (sessions.open >= sessions.max) {
-    return {
-      error: new LkstreamError("busy", `All ${sessions.max} sessions of the server are taken`),
-      isFinal: "no",
-    };
+  const { open, max, full } = sessions;
+  if (open >= max || full) {
+    const taken = open >= max
+      ? `All ${max} sessions of the server are taken`
+      : "All sessions that the server grants one address are taken";
+    return { error: new LkstreamError("busy", taken), isFinal: "no" };
   }
   const origin = globalThis.location?.origin;
   if (origin && new URL(origin).host !== host) {

@@ -252,7 +252,7 @@ LK_API int32_t lk_sequence_advance_grey(lk_sequence *sequence, const uint8_t *pi
  *                 eigenvalue or Harris' measure, scaled as cornerMinEigenVal
  *                 and cornerHarris scale them.
  *   count         receives how many were found: min(max_corners, capacity) at
- *                 most.
+ *                 most; 0 may be written on failure.
  *   detect_ms     or NULL. Receives the time taken. */
 LK_API int32_t lk_sequence_detect(lk_sequence *sequence, const lk_detect_options *options,
                                   const float *avoid, uint32_t avoid_count, const uint8_t *mask,

@@ -21,6 +21,8 @@ export const LIMITS = {
   maxPoints: 100,
   maxSessions: 10,
 };
+/** A test that waits for what never comes fails after this. */
+const DEADLINE_MS = 60_000;
 export const CORNERS: Script = { corners: [[10, 10], [30, 40]] };
 export const MASK: [number, number][][] = [[[0, 0], [49.5, 0], [49.5, 79.5], [0, 79.5]]];
 
@@ -53,12 +55,16 @@ export function sdkTest(
     opened.length = 0;
     allClosed = [];
     globalThis.WebSocket = WatchedSocket as typeof WebSocket;
+    const late = Promise.withResolvers<never>();
+    const deadline = setTimeout(() => late.reject(new Error("too late")), DEADLINE_MS);
     try {
-      await body((url, options) => {
+      const tested = body((url, options) => {
         connections.push(connect(url, { pauseMs: () => 20, ...options }));
         return connections.at(-1)!;
       });
+      await Promise.race([tested, late.promise]);
     } finally {
+      clearTimeout(deadline);
       for (const connection of connections) connection.close();
       globalThis.WebSocket = native;
       await Promise.all(allClosed);
