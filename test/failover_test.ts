@@ -200,6 +200,24 @@ Deno.test("failover: two late calls go on beside the others, of a third its clie
     for (const sequence of sequences) await sequence[Symbol.asyncDispose]();
   }, { prepare: ([cuda]) => cuda.gate = new Gate(3) }));
 
+Deno.test("failover: of late calls that go on for very long, one at a time does so without its turn", () =>
+  withTrials(async (engine, [cuda]) => {
+    const sequences = Array.from({ length: 5 }, () => engine.open());
+    let settled = 0;
+    const late: Promise<unknown>[] = [];
+    for (const sequence of sequences) {
+      cuda.mood = "hangs once";
+      late.push(assert.rejects(advance(sequence), DeadlineError).then(() => settled++));
+      await until(() => cuda.mood === "well");
+    }
+    await until(() => settled === 3); // ten deadlines later
+    await new Promise((later) => setTimeout(later, 3 * DEADLINE_MS));
+    assert.equal(settled, 3);
+    cuda.release();
+    await Promise.all(late);
+    for (const sequence of sequences) await sequence[Symbol.asyncDispose]();
+  }));
+
 Deno.test("failover: a sequence that ends while its engine hangs is not waited for once that is taken out", () =>
   withTrials(async (engine, [cuda]) => {
     const idle = engine.open();

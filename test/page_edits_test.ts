@@ -244,7 +244,13 @@ inPage("what the server refuses is told, and is not shown", DESKTOP, async (page
     );
     assert.equal(await page.isVisible("#banner"), true);
     assert.equal(await page.getAttribute(REGIONS, "d"), before);
-    await page.click("#undo"); // of the first: of the second there is nothing to undo
+    await drag(page, [400, 300], [500, 400]); // and two at once
+    await drag(page, [420, 320], [500, 400]);
+    await page.waitForFunction(
+      ([regions, before]) => document.querySelector(regions)!.getAttribute("d") === before,
+      [REGIONS, before],
+    );
+    await page.click("#undo"); // of the first: of the others there is nothing to undo
     await announced(page, /No region any more/);
     assert.equal(await page.isDisabled("#undo"), true);
   } finally {

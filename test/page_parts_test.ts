@@ -10,7 +10,7 @@ import { flowText } from "../client/page/panels/flow_panel.ts";
 import { packed, Strokes, unpacked, withAlpha } from "../client/page/strokes.ts";
 import { TracksRecorder } from "../client/page/tracks_recorder.ts";
 import { Trails } from "../client/page/trails.ts";
-import { LOST_REASONS, type PointColumns, type Tracks } from "../protocol/mod.ts";
+import { LOST_REASONS, type PointColumns, type Tracks, tracksToJson } from "../protocol/mod.ts";
 
 /** Points at these places, with what the columns are given beyond zeros. */
 function pointsAt(
@@ -189,6 +189,7 @@ Deno.test("a recording that is none names the line", async () => {
       ["no json", /Line 1/],
       ['{"type":"tracks"}', /Line 1/],
       [`${header}\n{"type":"tracks"}`, /Line 2/],
+      [`${header}\n${JSON.stringify(tracksToJson(resultOf(0, NaN)))}`, /Line 2: its timestamp/],
       ["", /no results/],
     ] as const
   ) {

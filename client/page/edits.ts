@@ -24,6 +24,8 @@ interface Done {
 export class Edits {
   /** Tracking is kept inside these; even-odd where they overlap, as on the wire. */
   regions: Polygon[] = [];
+  /** Those that the server took last. */
+  #inForce: Polygon[] = [];
   #connection: Connection | undefined;
   #latest: Tracks | undefined;
   #undo: Done[] = [];
@@ -55,6 +57,7 @@ export class Edits {
     this.#undo = [];
     this.#forgetIds();
     this.#latest = undefined;
+    this.#inForce = [];
     if (this.regions.length > 0) void this.#setRegions([]);
     this.changed();
   }
@@ -83,6 +86,7 @@ export class Edits {
     announce(`Point added at ${spoken(place)}`);
     this.#added.set(ids[0], place);
     this.#did("points", () => {
+      this.#added.delete(ids[0]);
       this.#connection?.remove(ids.map((id) => this.#idNow(id)));
       announce("Added point removed");
     });
@@ -110,6 +114,7 @@ export class Edits {
     const { id, xy } = this.#latest.points;
     const places = Array.from(id, (_, i): Place => [xy[2 * i], xy[2 * i + 1]]);
     this.#connection?.clear();
+    this.#added.clear();
     announce("All points cleared");
     this.#did("points", (now) => {
       this.#connection?.clear(); // of those found since
@@ -160,7 +165,6 @@ export class Edits {
     this.changed();
   }
 
-  /** Regions that the server refuses are not in force, and not shown. */
   async #changeRegions(regions: Polygon[], text: string): Promise<void> {
     const before = this.regions;
     this.#did("regions", (now) => {
@@ -169,18 +173,22 @@ export class Edits {
     });
     const done = this.#undo.at(-1);
     if (await this.#setRegions(regions)) return announce(text);
-    if (!this.#undo.includes(done!) || this.regions !== regions) return; // changed meanwhile
-    this.regions = before;
     this.#undo = this.#undo.filter((each) => each !== done);
     this.changed();
   }
 
-  /** @returns whether the server took them */
+  /** Regions that the server refuses are not in force, and not shown. @returns whether it took them */
   async #setRegions(regions: Polygon[]): Promise<boolean> {
     this.regions = regions;
     const answer = this.#try((connection) => connection.mask(regions));
     this.changed();
-    return await answer !== undefined;
+    if (await answer !== undefined) {
+      this.#inForce = regions;
+      return true;
+    }
+    if (this.regions === regions) this.regions = this.#inForce; // else changed meanwhile
+    this.changed();
+    return false;
   }
 
   async #try<T>(ask: (connection: Connection) => Promise<T>): Promise<T | undefined> {

@@ -78,7 +78,9 @@ function checked(value: Partial<Header> | null): Header {
 function placed(value: { at?: unknown }, { source, origin }: Header, video: string): Placed {
   const tracks = tracksFromJson(value);
   const isRecorded = !isOf(video, source) && typeof value.at === "number";
-  return { tracks, at: isRecorded ? value.at as number : tracks.timestamp - origin };
+  const at = isRecorded ? value.at as number : tracks.timestamp - origin;
+  if (Number.isNaN(at)) throw new Error("its timestamp is no number");
+  return { tracks, at };
 }
 
 /** The index of the result at this place, the nearest within `tolerance` ms; −1 if there is none. */

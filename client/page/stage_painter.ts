@@ -96,6 +96,7 @@ export class StagePainter {
 
   #paint(): void {
     this.#handle = 0;
+    const now = performance.now();
     const fresh = this.#next;
     if (fresh) {
       this.#shown?.frame?.close();
@@ -103,25 +104,25 @@ export class StagePainter {
       this.#next = undefined;
     }
     this.#strokes.clear();
-    if (this.#shown) this.#paintResult(this.#shown);
+    if (this.#shown) this.#paintResult(this.#shown, now);
     else {
       if (this.#idle) drawIdle(this.#strokes, this.#canvas, this.#unit, this.#idleColour);
       this.#surface.paint(null, null, this.#strokes);
     }
-    if (this.#shown && performance.now() < this.#trails.restsAt) {
+    if (this.#shown && now < this.#trails.restsAt) {
       this.#goesOn = setTimeout(() => this.#paintSoon(), fresh ? STANDS_MS : 0);
     }
     if (!fresh) return;
     this.painted({ seq: fresh.tracks.seq, at: { result: fresh.at, painted: clock() } });
   }
 
-  #paintResult({ tracks, frame }: Result): void {
+  #paintResult({ tracks, frame }: Result, now: number): void {
     const view = new FrameView(tracks, this.#canvas, this.#drawing.mirrored);
     drawTracks(this.#strokes, tracks.points, this.#trails, {
       drawing: this.#drawing,
       view,
       unit: this.#unit,
-      now: performance.now(),
+      now,
       still: this.#still,
       maxSegments: this.#surface.maxSegments,
     });

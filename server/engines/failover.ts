@@ -15,6 +15,7 @@ import {
   type Mask,
 } from "./engine.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Gate } from "./gate.ts";
 
 /** An engine that may be opened, again too after it failed. */
 export interface Candidate {
@@ -49,7 +50,7 @@ export interface EngineEvents {
 
 /** Late calls that go on beside those in turn: each holds a thread, and so would all who come back. */
 const MOST_LATE = 2;
-/** One that goes on for so many deadlines may never end, and its turn must not be lost for good. */
+/** One that goes on for so many deadlines may never end; its turn must not be lost for good. */
 const PATIENCE = 10;
 /** Failures in a row, of all sequences together, that take an engine out. */
 const FAILURES_IN_A_ROW = 3;
@@ -75,6 +76,8 @@ interface Serving {
   failures: number;
   /** Calls that go on after their turn. */
   late: number;
+  /** Others would too: one at a time runs out of patience, or all at once would take every thread. */
+  readonly patience: Gate;
   /** Settled when it is no longer used: what hangs in it is not waited for then. */
   readonly retired: PromiseWithResolvers<void>;
   /** Runs while it is found out whether the engine answers at all. */
@@ -224,15 +227,21 @@ export class FailoverEngine implements FlowEngine {
 
   /** Lets a late call go on without its turn, or waits for its end where too many do. */
   async #goOnBeside(serving: Serving, called: Promise<unknown>): Promise<void> {
-    const ended = called.then(() => {}, () => {});
+    const settled = called.then(() => {}, () => {});
+    const ended = Promise.race([settled, serving.retired.promise]);
     if (serving.late >= MOST_LATE) {
-      const { promise: enough, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, PATIENCE * this.#options.deadlineMs);
-      await Promise.race([ended, serving.retired.promise, enough]);
-      clearTimeout(timer);
+      await Promise.race([ended, serving.patience.pass(() => this.#outwait(ended))]);
     }
     serving.late++;
-    void ended.then(() => serving.late--);
+    void settled.then(() => serving.late--);
+  }
+
+  /** Waits for the end of a call, though not for ever. */
+  async #outwait(ended: Promise<void>): Promise<void> {
+    const enough = Promise.withResolvers<void>();
+    const timer = setTimeout(enough.resolve, PATIENCE * this.#options.deadlineMs);
+    await Promise.race([ended, enough.promise]);
+    clearTimeout(timer);
   }
 
   async close(): Promise<void> {
@@ -334,6 +343,7 @@ export class FailoverEngine implements FlowEngine {
       since: performance.now(),
       failures: 0,
       late: 0,
+      patience: new Gate(1),
       retired: Promise.withResolvers(),
     };
     this.#info = engine.info;
