@@ -15,7 +15,7 @@ import {
   type Mask,
 } from "./engine.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Gate } from "./gate.ts";
+import { LateCalls } from "./late_calls.ts";
 
 /** An engine that may be opened, again too after it failed. */
 export interface Candidate {
@@ -48,10 +48,6 @@ export interface EngineEvents {
   changed(info: EngineInfo): void;
 }
 
-/** Late calls that go on beside those in turn: each holds a thread, and so would all who come back. */
-const MOST_LATE = 2;
-/** One that goes on for so many deadlines may never end; its turn must not be lost for good. */
-const PATIENCE = 10;
 /** Failures in a row, of all sequences together, that take an engine out. */
 const FAILURES_IN_A_ROW = 3;
 const RETRY_MS = 60_000;
@@ -74,10 +70,7 @@ interface Serving {
   /** By `performance.now()`. */
   readonly since: number;
   failures: number;
-  /** Calls that go on after their turn. */
-  late: number;
-  /** Others would too: one at a time runs out of patience, or all at once would take every thread. */
-  readonly patience: Gate;
+  readonly late: LateCalls;
   /** Settled when it is no longer used: what hangs in it is not waited for then. */
   readonly retired: PromiseWithResolvers<void>;
   /** Runs while it is found out whether the engine answers at all. */
@@ -206,7 +199,7 @@ export class FailoverEngine implements FlowEngine {
         serving.failures = 0;
       } else if (error instanceof DeadlineError) {
         await this.#examine(serving, error);
-        await this.#goOnBeside(serving, called);
+        await serving.late.letGo(called);
       } else if (++serving.failures >= FAILURES_IN_A_ROW) {
         this.#takeOut(serving, error as Error);
       }
@@ -223,25 +216,6 @@ export class FailoverEngine implements FlowEngine {
       })
       .finally(() => serving.examination = undefined);
     await serving.examination;
-  }
-
-  /** Lets a late call go on without its turn, or waits for its end where too many do. */
-  async #goOnBeside(serving: Serving, called: Promise<unknown>): Promise<void> {
-    const settled = called.then(() => {}, () => {});
-    const ended = Promise.race([settled, serving.retired.promise]);
-    if (serving.late >= MOST_LATE) {
-      await Promise.race([ended, serving.patience.pass(() => this.#outwait(ended))]);
-    }
-    serving.late++;
-    void settled.then(() => serving.late--);
-  }
-
-  /** Waits for the end of a call, though not for ever. */
-  async #outwait(ended: Promise<void>): Promise<void> {
-    const enough = Promise.withResolvers<void>();
-    const timer = setTimeout(enough.resolve, PATIENCE * this.#options.deadlineMs);
-    await Promise.race([ended, enough.promise]);
-    clearTimeout(timer);
   }
 
   async close(): Promise<void> {
@@ -337,15 +311,9 @@ export class FailoverEngine implements FlowEngine {
 
   #use(engine: FlowEngine, rank: number): void {
     const before = this.#serving;
-    this.#serving = {
-      engine,
-      rank,
-      since: performance.now(),
-      failures: 0,
-      late: 0,
-      patience: new Gate(1),
-      retired: Promise.withResolvers(),
-    };
+    const retired = Promise.withResolvers<void>();
+    const late = new LateCalls(this.#options.deadlineMs, retired.promise);
+    this.#serving = { engine, rank, since: performance.now(), failures: 0, late, retired };
     this.#info = engine.info;
     before?.retired.resolve();
     if (before) this.#retire(before);
