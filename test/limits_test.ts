@@ -32,6 +32,10 @@ Deno.test("limits: sessions of one address; this machine's own count only where 
     assert.equal(status, 503);
     assert.match(body, /allowed are 2 at once from one address/);
     assert.ok(Number(headers["retry-after"]) > 0);
+    assert.equal((await (await fetch(`${url}/v1/info`)).json()).sessions.full, true);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    assert.match(metrics, /refused_total\{code="address_limit"\} 1\n/);
+    assert.match(metrics, /refused_total\{code="session_limit"\} 0\n/);
     await clients[0].close();
     while ((await (await fetch(`${url}/v1/info`)).json()).sessions.open > 1) await pause(1);
     await (await Client.connect(url)).close();

@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { LOST_REASONS } from "../protocol/mod.ts";
-import {
-  DESKTOP,
-  GOVERNOR_OFF,
-  inPage,
-  isLive,
-  pointsAbove,
-  seenTracks,
-  watchTracks,
-} from "./lib/page.ts";
+import { DESKTOP, inPage, isLive } from "./lib/page.ts";
 import { start } from "./lib/running.ts";
-import { announced, followSample, followStill, inWindow, keepPoints } from "./lib/stage.ts";
+import { announced, followSample, followStill, inWindow, nextPainted } from "./lib/stage.ts";
 
 /** The regions, as they are drawn. */
 const REGIONS = "#shapes .edges";
@@ -65,6 +57,7 @@ for (const mirrored of [false, true]) {
       await page.waitForFunction(() => points.id.length === 1);
       const added = await page.evaluate(() => [...points.xy]);
       assert.ok(Math.hypot(added[0] - x, added[1] - y) < 1, `${added} was added at ${[x, y]}`);
+      await nextPainted(page);
       await page.keyboard.down("Alt");
       await clickAt(page, seenX + 3, y + 3);
       await page.keyboard.up("Alt");
@@ -207,6 +200,7 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   await announced(page, /Region of 3 corners/);
   assert.equal(await presses(), "false");
   await page.keyboard.press("r");
+  await announced(page, /Regions removed/);
   await page.keyboard.press("p");
   assert.equal(await presses(), "true");
   await page.keyboard.press("Escape");
@@ -221,19 +215,10 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   await page.waitForSelector("#help", { state: "hidden" });
 });
 
-/** Opens the sample of this server, and follows it. */
-async function openSampleOf(page: Page, url: string): Promise<void> {
-  await page.goto(`${url}${GOVERNOR_OFF}&source=sample&autostart=1`);
-  await keepPoints(page);
-  await watchTracks(page);
-  await pointsAbove(page, 20, 10_000);
-  await seenTracks(page, 3);
-}
-
 inPage("what the server refuses is told, and is not shown", DESKTOP, async (page) => {
   const own = await start({ args: ["--max-mask-polygons", "1"] });
   try {
-    await openSampleOf(page, own.url);
+    await followSample(page, own.url);
     await drag(page, [100, 100], [300, 260]);
     await announced(page, /Region of 4 corners/);
     const before = await page.getAttribute(REGIONS, "d");
@@ -273,7 +258,7 @@ inPage("a point that is lost at once is told, with the reason", DESKTOP, async (
 inPage("what was done to points is not undone in another session", DESKTOP, async (page) => {
   let own = await start();
   try {
-    await openSampleOf(page, own.url);
+    await followSample(page, own.url);
     await drag(page, [100, 100], [500, 380]);
     await announced(page, /Region of 4 corners/);
     const [x, y] = await page.evaluate(() => [...points.xy]);

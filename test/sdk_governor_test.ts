@@ -3,6 +3,7 @@ import { connect, type Connection } from "../client/sdk/connection.ts";
 import { govern, type Governed, type Governor } from "../client/sdk/governor.ts";
 import { GovernorPolicy } from "../client/sdk/governor_policy.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./lib/header_only_jpeg.ts";
+import { inTime } from "./lib/in_time.ts";
 import { withServer } from "./lib/serving.ts";
 import { type Link, Throttle } from "./lib/throttle.ts";
 
@@ -178,12 +179,9 @@ function overLink(
     const link = await Throttle.open(new URL(url), FAST);
     const connection = connect(link.url);
     const sender = new Sender(connection);
-    const late = Promise.withResolvers<never>();
-    const deadline = setTimeout(() => late.reject(new Error("too late")), DEADLINE_MS);
     try {
-      await Promise.race([use({ connection, sender, link }), late.promise]);
+      await inTime(use({ connection, sender, link }), DEADLINE_MS);
     } finally {
-      clearTimeout(deadline);
       sender[Symbol.dispose]();
       connection.close();
       await link.close();

@@ -16,7 +16,7 @@ export function mention(text: string): void {
   show(lasting, text);
 }
 
-/** Has the banner say this until it is told otherwise; nothing, if empty. */
+/** Has the banner say this until it is told otherwise. */
 export function keepSaying(text: string): void {
   show(text, passing);
 }

@@ -236,7 +236,6 @@ export class FailoverEngine implements FlowEngine {
     const { name } = serving.engine.info;
     const servedMs = performance.now() - serving.since;
     this.#serving = null;
-    serving.retired.resolve();
     this.#retire(serving);
     this.events.failed(name, message);
     this.#resting.set(serving.rank, undefined);
@@ -315,7 +314,6 @@ export class FailoverEngine implements FlowEngine {
     const late = new LateCalls(this.#options.deadlineMs, retired.promise);
     this.#serving = { engine, rank, since: performance.now(), failures: 0, late, retired };
     this.#info = engine.info;
-    before?.retired.resolve();
     if (before) this.#retire(before);
     this.events.changed(this.#info);
   }
@@ -326,7 +324,10 @@ export class FailoverEngine implements FlowEngine {
   }
 
   /** Closes an engine that is no longer used, with its sequences; it may hang, and is not waited for. */
-  #retire({ engine, rank }: Pick<Serving, "engine" | "rank">): void {
+  #retire(
+    { engine, rank, retired }: Pick<Serving, "engine" | "rank"> & Partial<Serving>,
+  ): void {
+    retired?.resolve();
     this.#ends.set(rank, engine.close().catch(() => {}));
   }
 

@@ -12,6 +12,7 @@ import { type RunningServer, serve, type ServeOptions } from "../../server/http.
 import { DEFAULT_LIMITS, toldLimits } from "../../server/limits.ts";
 import { emptyTracks } from "./empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./header_only_jpeg.ts";
+import { inTime } from "./in_time.ts";
 import { type Script, ScriptedEngine } from "./scripted.ts";
 
 export const LIMITS = {
@@ -55,16 +56,13 @@ export function sdkTest(
     opened.length = 0;
     allClosed = [];
     globalThis.WebSocket = WatchedSocket as typeof WebSocket;
-    const late = Promise.withResolvers<never>();
-    const deadline = setTimeout(() => late.reject(new Error("too late")), DEADLINE_MS);
     try {
       const tested = body((url, options) => {
         connections.push(connect(url, { pauseMs: () => 20, ...options }));
         return connections.at(-1)!;
       });
-      await Promise.race([tested, late.promise]);
+      await inTime(tested, DEADLINE_MS);
     } finally {
-      clearTimeout(deadline);
       for (const connection of connections) connection.close();
       globalThis.WebSocket = native;
       await Promise.all(allClosed);

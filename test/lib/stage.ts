@@ -14,8 +14,8 @@ declare global {
 export const EDITS = ["#polygon", "#undo", "#clear-regions", "#clear-points"];
 
 /** Follows the sample, with the points of the latest result at hand. */
-export async function followSample(page: Page): Promise<void> {
-  await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
+export async function followSample(page: Page, url = server.url): Promise<void> {
+  await page.goto(`${url}${GOVERNOR_OFF}&source=sample&autostart=1`);
   await watchTracks(page);
   await keepPoints(page);
   await pointsAbove(page, 20, 10_000);
@@ -60,12 +60,17 @@ export function keepPoints(page: Page): Promise<void> {
   );
 }
 
-/** Waits until a result is on the canvas: what is not seen cannot be pointed at. */
-function nextPainted(page: Page): Promise<void> {
+/** Waits until the latest result, or one after it, is on the canvas: what is not seen cannot be pointed at. */
+export function nextPainted(page: Page): Promise<void> {
   return page.evaluate(() =>
-    new Promise<void>((done) =>
-      document.addEventListener("lkstream:painted", () => done(), { once: true })
-    )
+    new Promise<void>((done) => {
+      const { seq } = seen.at(-1)!;
+      document.addEventListener("lkstream:painted", function check({ detail }) {
+        if (detail.seq < seq) return;
+        document.removeEventListener("lkstream:painted", check);
+        done();
+      });
+    })
   );
 }
 

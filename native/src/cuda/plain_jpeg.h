@@ -22,7 +22,7 @@ namespace plain_jpeg {
 constexpr int kSof0 = 0xc0, kSof1 = 0xc1, kDht = 0xc4, kSos = 0xda, kDqt = 0xdb, kDri = 0xdd,
               kApp0 = 0xe0, kApp14 = 0xee, kApp15 = 0xef, kCom = 0xfe;
 
-// The segment at p. False where none is: fill bytes and markers that stand alone are among it.
+// The segment at p. False at all else, such as fill bytes and markers that stand alone.
 inline bool read_segment(const uint8_t* p, const uint8_t* end, JpegSegment& s) {
   if (end - p < 4 || p[0] != 0xff) return false;
   const int m = s.marker = p[1];

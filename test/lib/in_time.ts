@@ -1,0 +1,10 @@
+/** What `work` comes to. @throws where that takes longer than `ms`: what waits for ever says nothing. */
+export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const deadline = setTimeout(() => late.reject(new Error(`Not done within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(deadline);
+  }
+}
