@@ -1,4 +1,4 @@
-import type { Grey } from "../server/engines/engine.ts";
+import type { Grey } from "../tracking/engine.ts";
 import { shift, Texture } from "../test/lib/images.ts";
 import { encodeJpeg } from "../test/lib/jpeg.ts";
 

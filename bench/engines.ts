@@ -1,5 +1,5 @@
 import { defaultOptions } from "../protocol/mod.ts";
-import type { FlowEngine, FlowOptions, FlowSequence } from "../server/engines/engine.ts";
+import type { FlowEngine, FlowOptions, FlowSequence } from "../tracking/engine.ts";
 import { type Clip, makeClip } from "./clip.ts";
 import { Timings, TIMINGS_HEAD } from "./timings.ts";
 

@@ -10,8 +10,8 @@ import {
   windowAt,
 } from "../client/page/panels/patch.ts";
 import { defaultOptions } from "../protocol/mod.ts";
-import { type FlowEngine, type Grey, Status } from "../server/engines/engine.ts";
-import { selectEngine } from "../server/engines/select.ts";
+import { type FlowEngine, type Grey, Status } from "../tracking/engine.ts";
+import { selectEngine } from "../engines/select.ts";
 import { random } from "../test/lib/random.ts";
 import { drawScatter, drawWindows } from "./err_pictures.ts";
 

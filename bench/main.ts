@@ -1,6 +1,6 @@
 /** `deno task bench`: how long everything takes, on this machine, after checking that it is right. */
-import { EngineError, type FlowEngine } from "../server/engines/engine.ts";
-import { selectEngine } from "../server/engines/select.ts";
+import { EngineError, type FlowEngine } from "../tracking/engine.ts";
+import { selectEngine } from "../engines/select.ts";
 import { benchCommands } from "./commands.ts";
 import { benchEngines } from "./engines.ts";
 import { benchOpenCv } from "./opencv.ts";

@@ -1,8 +1,8 @@
-import { drawTracks } from "../client/page/draw_tracks.ts";
-import { DRAWING } from "../client/page/drawing.ts";
-import { FrameView } from "../client/page/frame_view.ts";
-import { Strokes } from "../client/page/strokes.ts";
-import { Trails } from "../client/page/trails.ts";
+import { drawTracks } from "../client/page/stage/draw_tracks.ts";
+import { DRAWING } from "../client/page/stage/drawing.ts";
+import { FrameView } from "../client/page/stage/frame_view.ts";
+import { Strokes } from "../client/page/stage/strokes.ts";
+import { Trails } from "../client/page/stage/trails.ts";
 import type { Tracks } from "../protocol/mod.ts";
 import { Timings } from "./timings.ts";
 

@@ -1,5 +1,5 @@
-import type { FlowEngine } from "../server/engines/engine.ts";
-import { serve } from "../server/http.ts";
+import type { FlowEngine } from "../tracking/engine.ts";
+import { serve } from "../server/http/server.ts";
 import { DEFAULT_LIMITS } from "../server/limits.ts";
 import { LoopDelay } from "./loop_delay.ts";
 import { Timings, TIMINGS_HEAD } from "./timings.ts";

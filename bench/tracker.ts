@@ -5,8 +5,8 @@
  * `deno run -A bench/tracker.ts [POINTS]`
  */
 import { defaultOptions, encodeTracks } from "../protocol/mod.ts";
-import { type FlowSequence, Status } from "../server/engines/engine.ts";
-import { Tracker } from "../server/tracker.ts";
+import { type FlowSequence, Status } from "../tracking/engine.ts";
+import { Tracker } from "../tracking/tracker.ts";
 import { random } from "../test/lib/random.ts";
 import { Timings, TIMINGS_HEAD } from "./timings.ts";
 

@@ -26,8 +26,8 @@ async function build(folder: string): Promise<void> {
     absWorkingDir: Deno.realPathSync(HERE),
     entryPoints: {
       "lkstream": "./sdk/mod.ts",
-      "capture-worker": "./sdk/encoder_worker.ts",
-      "stage-worker": "./page/stage_worker.ts",
+      "capture-worker": "./sdk/capture/encoder_worker.ts",
+      "stage-worker": "./page/stage/stage_worker.ts",
       "page": "./page/main.ts", // brings page.css
     },
     outdir: folder,

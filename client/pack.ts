@@ -51,7 +51,7 @@ async function bundle(): Promise<void> {
     absWorkingDir: Deno.realPathSync(ROOT),
     entryPoints: {
       "lkstream": "client/sdk/mod.ts",
-      "capture-worker": "client/sdk/encoder_worker.ts",
+      "capture-worker": "client/sdk/capture/encoder_worker.ts",
     },
     outdir: OUT.pathname,
     bundle: true,

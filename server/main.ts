@@ -1,8 +1,8 @@
 import { isLoopback } from "./address.ts";
 import { type Config, ConfigError, helpText, readConfig } from "./config.ts";
 import { run, type Running } from "./run.ts";
-import { runThreads } from "./threads.ts";
-import { addresses, type KeyPair, qrText, selfSigned } from "./tls.ts";
+import { runThreads } from "./threads/threads.ts";
+import { addresses, type KeyPair, qrText, selfSigned } from "./http/tls.ts";
 
 function config(): Config {
   try {

@@ -8,7 +8,7 @@ import {
   Registry,
 } from "prom-client";
 import { type EngineInfo, LOST_REASONS, type Tracks } from "../protocol/mod.ts";
-import type { EngineCounters } from "./engines/engine.ts";
+import type { EngineCounters } from "../tracking/engine.ts";
 
 /** Why a frame was dropped: a newer one came, while the engine, the reader or the rate held it up; or the session ended. */
 export type DropReason = "newer" | "slow_reader" | "rate" | "closed";

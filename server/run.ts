@@ -1,7 +1,7 @@
 import type { EngineInfo } from "../protocol/mod.ts";
 import type { Config } from "./config.ts";
-import { selectEngine } from "./engines/select.ts";
-import { type RunningServer, serve, type ServeOptions, type Shared } from "./http.ts";
+import { selectEngine } from "../engines/select.ts";
+import { type RunningServer, serve, type ServeOptions, type Shared } from "./http/server.ts";
 import { logJson, logText } from "./log.ts";
 
 /** What threads need beside the configuration. */

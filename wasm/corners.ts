@@ -1,4 +1,4 @@
-import type { DetectOptions, Mask } from "../server/engines/engine.ts";
+import type { DetectOptions, Mask } from "../tracking/engine.ts";
 import { guarded, type Mat, MatScope, type OpenCv } from "./opencv.ts";
 import { Spacing } from "./spacing.ts";
 

@@ -1,4 +1,4 @@
-import { type Advanced, type FlowOptions, Status } from "../server/engines/engine.ts";
+import { type Advanced, type FlowOptions, Status } from "../tracking/engine.ts";
 import { guarded, type Mat, MatScope, type OpenCv } from "./opencv.ts";
 
 const TERM_CRITERIA_COUNT_AND_EPS = 3;

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { FrameError } from "../server/engines/engine.ts";
+import { FrameError } from "../tracking/engine.ts";
 import { badFrame, withoutColourTransform } from "./jpeg_header.ts";
 
 /** Where to put a frame's grey levels, once its size is known: width × height bytes. */

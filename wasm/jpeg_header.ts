@@ -1,5 +1,5 @@
 import { jpegSegments, ProtocolError, START_OF_FRAME } from "../protocol/mod.ts";
-import { FrameError } from "../server/engines/engine.ts";
+import { FrameError } from "../tracking/engine.ts";
 
 const COM = 0xfe;
 const APP0 = 0xe0, APP14 = 0xee, APP15 = 0xef;

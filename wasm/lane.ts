@@ -1,5 +1,5 @@
-import { CallError, DeadlineError, EngineError, FrameError } from "../server/engines/engine.ts";
-import { Gate } from "../server/engines/gate.ts";
+import { CallError, DeadlineError, EngineError, FrameError } from "../tracking/engine.ts";
+import { Gate } from "../engines/gate.ts";
 import type { Answer, Failure, Ready, Request, Results, Start } from "./messages.ts";
 
 /** Makes a worker that runs `worker.ts`. */

@@ -5,7 +5,7 @@ import type {
   FlowOptions,
   Frame,
   Mask,
-} from "../server/engines/engine.ts";
+} from "../tracking/engine.ts";
 
 /** First message to a worker; it answers with {@linkcode Ready}. */
 export interface Start {

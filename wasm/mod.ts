@@ -14,8 +14,8 @@ import {
   type FlowSequence,
   type Frame,
   type Mask,
-} from "../server/engines/engine.ts";
-import type { Gate } from "../server/engines/gate.ts";
+} from "../tracking/engine.ts";
+import type { Gate } from "../engines/gate.ts";
 import { Lane, type Spawn } from "./lane.ts";
 
 export interface WasmEngineOptions {

@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { createRequire } from "node:module";
 import process from "node:process";
-import { EngineError } from "../server/engines/engine.ts";
+import { EngineError } from "../tracking/engine.ts";
 
 /** A matrix in the heap of opencv.js. Memory is freed by `delete` only: see {@linkcode MatScope}. */
 export interface Mat {

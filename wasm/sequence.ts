@@ -7,7 +7,7 @@ import {
   type FlowOptions,
   type Frame,
   type Mask,
-} from "../server/engines/engine.ts";
+} from "../tracking/engine.ts";
 import { findCorners } from "./corners.ts";
 import { type Followed, followPoints } from "./flow.ts";
 import { checkSize, type JpegDecoder } from "./jpeg.ts";

@@ -4,7 +4,7 @@
  * memory that ran out, a message that makes no sense) is not caught: the worker
  * dies of it, and its {@linkcode Lane} starts another.
  */
-import { EngineError, FrameError } from "../server/engines/engine.ts";
+import { EngineError, FrameError } from "../tracking/engine.ts";
 import { JpegDecoder } from "./jpeg.ts";
 import type { Answer, Failure, Numbered, Ready, Results, Start } from "./messages.ts";
 import { loadOpenCv, openCvVersion } from "./opencv.ts";

@@ -12,20 +12,20 @@ import {
   type Tracks,
   VideoFile,
 } from "../sdk/mod.ts";
-import { mention } from "./banner.ts";
-import { DrawingPanel } from "./drawing_panel.ts";
-import { EditTools } from "./edit_tools.ts";
-import { byId, setText } from "./elements.ts";
-import { tell } from "./events.ts";
-import { Live } from "./live.ts";
+import { mention } from "./ui/banner.ts";
+import { DrawingPanel } from "./panels/drawing_panel.ts";
+import { EditTools } from "./edit/edit_tools.ts";
+import { byId, setText } from "./ui/elements.ts";
+import { tell } from "./ui/events.ts";
+import { Live } from "./run/live.ts";
 import { Panels } from "./panels/panels.ts";
-import { takeParams } from "./params.ts";
-import { Picked } from "./picked.ts";
-import { RecordPanel } from "./record_panel.ts";
-import { Replay } from "./replay.ts";
-import { SourceChoice } from "./source_choice.ts";
-import { type Mode, Stage } from "./stage.ts";
-import { type Problem, Status } from "./status.ts";
+import { takeParams } from "./run/params.ts";
+import { Picked } from "./panels/picked.ts";
+import { RecordPanel } from "./record/record_panel.ts";
+import { Replay } from "./run/replay.ts";
+import { SourceChoice } from "./run/source_choice.ts";
+import { type Mode, Stage } from "./stage/stage.ts";
+import { type Problem, Status } from "./ui/status.ts";
 
 const TOO_MANY_FAILURES = 10;
 

@@ -17,22 +17,22 @@
  *
  * @module
  */
-export * from "./camera.ts";
-export * from "./camera_error.ts";
-export * from "./capture.ts";
-export * from "./connection.ts";
-export * from "./errors.ts";
-export type { Measured } from "./flight.ts";
-export type { FrameTimes, Spent } from "./frame_times.ts";
-export { type Attachable, type Frames, type Picture, watchFrames } from "./frames.ts";
-export * from "./governor.ts";
+export * from "./sources/camera.ts";
+export * from "./sources/camera_error.ts";
+export * from "./capture/capture.ts";
+export * from "./connection/connection.ts";
+export * from "./connection/errors.ts";
+export type { Measured } from "./connection/flight.ts";
+export type { FrameTimes, Spent } from "./connection/frame_times.ts";
+export { type Attachable, type Frames, type Picture, watchFrames } from "./capture/frames.ts";
+export * from "./governor/governor.ts";
 export type { Spread } from "./meter.ts";
-export * from "./images.ts";
-export * from "./sample.ts";
-export * from "./screen.ts";
-export * from "./source.ts";
-export { SourceError } from "./source_error.ts";
-export * from "./video_file.ts";
+export * from "./sources/images.ts";
+export * from "./sources/sample.ts";
+export * from "./sources/screen.ts";
+export * from "./sources/source.ts";
+export { SourceError } from "./sources/source_error.ts";
+export * from "./sources/video_file.ts";
 export {
   type About,
   defaultOptions,

@@ -16,8 +16,8 @@ import {
   type Frame,
   FrameError,
   type Mask,
-} from "../../server/engines/engine.ts";
-import { LEAST_QUALITY } from "../../server/engines/native.ts";
+} from "../../tracking/engine.ts";
+import { LEAST_QUALITY } from "../../engines/native.ts";
 import type { Engine, LkstreamError, Sequence } from "./index.d.ts";
 
 /** What `require` of `lkstream.node` gives. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DetectOptions } from "../../server/engines/engine.ts";
+import type { DetectOptions } from "../../tracking/engine.ts";
 import { withFlat } from "../lib/images.ts";
 import { assertCornersAgree, oracleCorners, oracleScores } from "../lib/oracle.ts";
 import {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Advanced, FlowOptions } from "../../server/engines/engine.ts";
+import type { Advanced, FlowOptions } from "../../tracking/engine.ts";
 import { gridPoints, move, rotation } from "../lib/images.ts";
 import { assertBelow, assertFlowAgrees, oracleFlow } from "../lib/oracle.ts";
 import { random } from "../lib/random.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type FlowEngine, type Frame, FrameError, type Grey } from "../../server/engines/engine.ts";
+import { type FlowEngine, type Frame, FrameError, type Grey } from "../../tracking/engine.ts";
 import { gridPoints, luma, merge, shift, Texture, withFlat } from "../lib/images.ts";
 import {
   decodeGreyJpeg,

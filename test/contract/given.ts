@@ -5,7 +5,7 @@ import type {
   FlowEngine,
   FlowOptions,
   Frame,
-} from "../../server/engines/engine.ts";
+} from "../../tracking/engine.ts";
 import { gridPoints, Texture } from "../lib/images.ts";
 
 /** Registers a test on an engine of its own, which it closes. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EngineError } from "../../server/engines/engine.ts";
+import { EngineError } from "../../tracking/engine.ts";
 import { move, rotation, shift, zoom } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { assertBelow, percentile } from "../lib/oracle.ts";

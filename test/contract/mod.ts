@@ -2,7 +2,7 @@
  * The suite that every engine must pass: what `FlowEngine` promises, on images
  * whose motion is known exactly, and against OpenCV by direct calls.
  */
-import type { FlowEngine } from "../../server/engines/engine.ts";
+import type { FlowEngine } from "../../tracking/engine.ts";
 import { checkCorners } from "./corners.ts";
 import { checkOptions } from "./flow_options.ts";
 import { checkFrames } from "./frames.ts";

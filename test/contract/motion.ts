@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Status } from "../../server/engines/engine.ts";
+import { Status } from "../../tracking/engine.ts";
 import { gridPoints, type Motion, move, rotation, shift, withFlat, zoom } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { assertBelow, assertFlowAgrees, oracleFlow, percentile } from "../lib/oracle.ts";

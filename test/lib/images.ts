@@ -2,7 +2,7 @@
  * Images whose motion is known exactly: a texture is a formula, and a moved
  * image is the formula drawn at moved places. Nothing is resampled.
  */
-import type { Grey } from "../../server/engines/engine.ts";
+import type { Grey } from "../../tracking/engine.ts";
 import { random } from "./random.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { Grey } from "../../server/engines/engine.ts";
+import type { Grey } from "../../tracking/engine.ts";
 import type { Rgb } from "./images.ts";
 
 export interface EncodeOptions {

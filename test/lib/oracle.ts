@@ -3,7 +3,7 @@
  * engine must be.
  */
 import assert from "node:assert/strict";
-import type { DetectOptions, FlowOptions, Grey, Mask } from "../../server/engines/engine.ts";
+import type { DetectOptions, FlowOptions, Grey, Mask } from "../../tracking/engine.ts";
 import { loadOpenCv } from "../../wasm/opencv.ts";
 
 // deno-lint-ignore no-explicit-any -- on purpose not through the wrapper that is tested

@@ -1,4 +1,4 @@
-import { selfSigned } from "../../server/tls.ts";
+import { selfSigned } from "../../server/http/tls.ts";
 import { freePort } from "./free_port.ts";
 
 /** A reverse proxy that runs with the configuration of docs/operations, on free ports. */

@@ -10,7 +10,7 @@ import {
   type Frame,
   FrameError,
   type Mask,
-} from "../../server/engines/engine.ts";
+} from "../../tracking/engine.ts";
 
 /** What a scripted frame does to each point, and which corners it holds. */
 export interface Script {

@@ -6,9 +6,9 @@ import {
   type Connection,
   type ConnectionEvents,
   type ConnectOptions,
-} from "../../client/sdk/connection.ts";
+} from "../../client/sdk/connection/connection.ts";
 import { defaultOptions, encodeTracks, type Hello, type Tracks } from "../../protocol/mod.ts";
-import { type RunningServer, serve, type ServeOptions } from "../../server/http.ts";
+import { type RunningServer, serve, type ServeOptions } from "../../server/http/server.ts";
 import { DEFAULT_LIMITS, toldLimits } from "../../server/limits.ts";
 import { emptyTracks } from "./empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./header_only_jpeg.ts";

@@ -1,4 +1,4 @@
-import { serve, type ServeOptions } from "../../server/http.ts";
+import { serve, type ServeOptions } from "../../server/http/server.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "../../server/limits.ts";
 import { type Script, ScriptedEngine } from "./scripted.ts";
 

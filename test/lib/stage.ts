@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import type { PointColumns } from "../../client/sdk/mod.ts";
-import type {} from "../../client/page/events.ts";
+import type {} from "../../client/page/ui/events.ts";
 import { GOVERNOR_OFF, pointsAbove, server, watchTracks } from "./page.ts";
 
 declare global {

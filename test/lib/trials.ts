@@ -4,9 +4,9 @@ import {
   EngineError,
   type FlowEngine,
   type FlowSequence,
-} from "../../server/engines/engine.ts";
-import { type Candidate, FailoverEngine } from "../../server/engines/failover.ts";
-import type { Gate } from "../../server/engines/gate.ts";
+} from "../../tracking/engine.ts";
+import { type Candidate, FailoverEngine } from "../../engines/failover.ts";
+import type { Gate } from "../../engines/gate.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./header_only_jpeg.ts";
 import { ScriptedSequence } from "./scripted.ts";
 

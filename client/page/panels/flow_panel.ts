@@ -1,5 +1,5 @@
 import type { Tracks } from "../../sdk/mod.ts";
-import { byId, setText } from "../elements.ts";
+import { byId, setText } from "../ui/elements.ts";
 import { LivePlot, SPAN_SECONDS } from "./live_plot.ts";
 
 const UPDATE_MS = 200;

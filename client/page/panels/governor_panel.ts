@@ -1,5 +1,5 @@
 import { type Capture, type Connection, govern, type Governor } from "../../sdk/mod.ts";
-import { byId, setText } from "../elements.ts";
+import { byId, setText } from "../ui/elements.ts";
 
 /** "Latency governor": its target, whether it is on, what it does now and why. */
 export class GovernorPanel {

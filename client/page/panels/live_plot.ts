@@ -1,4 +1,4 @@
-import { watchPixels } from "../canvas_pixels.ts";
+import { watchPixels } from "../stage/canvas_pixels.ts";
 import { axisSteps } from "./axis.ts";
 
 /** How far back plots go. */

@@ -1,5 +1,5 @@
 import type { About } from "../../sdk/mod.ts";
-import { make, setText } from "../elements.ts";
+import { make, setText } from "../ui/elements.ts";
 
 /** Inputs of one option, in the order in which they make its value. */
 interface Field {

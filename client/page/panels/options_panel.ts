@@ -1,5 +1,5 @@
 import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../../sdk/mod.ts";
-import { byId, make, setText } from "../elements.ts";
+import { byId, make, setText } from "../ui/elements.ts";
 import { OptionControl } from "./option_control.ts";
 import { readFragment, writeFragment } from "./option_link.ts";
 import { PRESETS } from "./presets.ts";

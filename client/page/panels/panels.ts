@@ -1,5 +1,5 @@
 import type { Capture, Connection, Options, PartialOptions, Tracks } from "../../sdk/mod.ts";
-import type { Live } from "../live.ts";
+import type { Live } from "../run/live.ts";
 import { FlowPanel } from "./flow_panel.ts";
 import { GovernorPanel } from "./governor_panel.ts";
 import { changesOf } from "./option_link.ts";

@@ -1,6 +1,6 @@
 import { LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
-import { byId, make, setText } from "../elements.ts";
-import { labelOf } from "../lost_shapes.ts";
+import { byId, make, setText } from "../ui/elements.ts";
+import { labelOf } from "../stage/lost_shapes.ts";
 import { type Check, checksOf, holds } from "./checks.ts";
 import { meanDifference, minEigenvalue, type Patch, type Size, windowAt } from "./patch.ts";
 import { PatchReader } from "./patch_reader.ts";

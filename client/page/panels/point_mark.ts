@@ -1,4 +1,4 @@
-import { byId, make } from "../elements.ts";
+import { byId, make } from "../ui/elements.ts";
 
 /** Where a place in the shown frame is in the stage, in CSS pixels; undefined while none is shown. */
 export type Place = (x: number, y: number) => readonly [x: number, y: number] | undefined;

@@ -1,6 +1,6 @@
 import type { EngineInfo, Spread, Tracks } from "../../sdk/mod.ts";
-import { byId, setText } from "../elements.ts";
-import type { Live } from "../live.ts";
+import { byId, setText } from "../ui/elements.ts";
+import type { Live } from "../run/live.ts";
 
 const UPDATE_MS = 250;
 const NONE = "–";

@@ -1,6 +1,6 @@
 import { OPTIONS } from "../../sdk/mod.ts";
-import { watchPixels } from "../canvas_pixels.ts";
-import { make, setText } from "../elements.ts";
+import { watchPixels } from "../stage/canvas_pixels.ts";
+import { make, setText } from "../ui/elements.ts";
 import { countBins, drawBars, position, valueAt } from "./histogram.ts";
 import { changeOf, type TrackingOptions, valueOf } from "./tracking_options.ts";
 

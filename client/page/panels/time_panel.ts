@@ -1,5 +1,5 @@
 import type { Connection } from "../../sdk/mod.ts";
-import { byId, make, setText } from "../elements.ts";
+import { byId, make, setText } from "../ui/elements.ts";
 import { LivePlot, SPAN_SECONDS } from "./live_plot.ts";
 import { StageHistory, STAGES } from "./stages.ts";
 

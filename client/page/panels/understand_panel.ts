@@ -1,6 +1,6 @@
 import { LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
-import { byId, setText } from "../elements.ts";
-import { labelOf } from "../lost_shapes.ts";
+import { byId, setText } from "../ui/elements.ts";
+import { labelOf } from "../stage/lost_shapes.ts";
 import { PointInspector } from "./point_inspector.ts";
 import { type Place, PointMark } from "./point_mark.ts";
 import { Threshold } from "./threshold.ts";

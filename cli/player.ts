@@ -1,0 +1,100 @@
+import type { Connection } from "../client/sdk/connection/connection.ts";
+import { LkstreamError } from "../client/sdk/connection/errors.ts";
+import { MAX_UNANSWERED } from "../client/sdk/connection/flight.ts";
+import type { SourceFrame } from "./source.ts";
+
+/** What became of the frames that were played. */
+export interface Played {
+  sent: number;
+  /** Due while two frames were unanswered, or no stream was open: passed by, as a camera's would be. */
+  skipped: number;
+}
+
+/**
+ * Plays frames to a server, at `fps` frames a second or, where that is 0, each
+ * when the one before is answered: then the server has none to drop. Resolves
+ * when all that was sent is answered.
+ *
+ * @param signal ends the play
+ * @throws {LkstreamError} where the server does not let us in, or closes for good.
+ */
+export async function play(
+  frames: AsyncIterable<SourceFrame>,
+  connection: Connection,
+  fps: number,
+  signal: AbortSignal,
+): Promise<Played> {
+  using changes = new Changes(connection, signal);
+  await changes.until(() => connection.state.name === "open");
+  const played = { sent: 0, skipped: 0 };
+  const startedAt = performance.now();
+  let due = 0;
+  for await (const { jpeg } of frames) {
+    if (fps === 0) await changes.until(() => connection.free === MAX_UNANSWERED);
+    else await changes.pauseUntil(startedAt + 1000 * due++ / fps);
+    if (signal.aborted) break;
+    if (connection.send(jpeg) === null) played.skipped++;
+    else played.sent++;
+  }
+  await changes.until(() => connection.state.name !== "open" || connection.free === MAX_UNANSWERED);
+  return played;
+}
+
+/** Waits for what the events of a connection bring about. */
+class Changes implements Disposable {
+  readonly #connection: Connection;
+  readonly #signal: AbortSignal;
+  readonly #off: (() => void)[];
+  #look: () => void = () => {};
+
+  constructor(connection: Connection, signal: AbortSignal) {
+    this.#connection = connection;
+    this.#signal = signal;
+    const look = () => this.#look();
+    signal.addEventListener("abort", look);
+    this.#off = [
+      connection.on("state", look),
+      connection.on("tracks", look),
+      connection.on("error", look),
+      () => signal.removeEventListener("abort", look),
+    ];
+  }
+
+  /** Resolves when `holds`, or the play is to end. */
+  async until(holds: () => boolean): Promise<void> {
+    for (;;) {
+      this.#check();
+      if (this.#signal.aborted || holds()) return;
+      await new Promise<void>((look) => this.#look = look);
+    }
+  }
+
+  /** Resolves at a time of `performance.now()`, or when the play is to end. */
+  async pauseUntil(time: number): Promise<void> {
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      this.#look();
+    }, Math.max(0, time - performance.now()));
+    try {
+      await this.until(() => isOver);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const off of this.#off) off();
+  }
+
+  /** Who was never let in is told so; a stream that is lost later is opened again. */
+  #check(): void {
+    const { state, hello } = this.#connection;
+    if (state.name === "closed") throw state.error ?? closed();
+    if (state.name === "reconnecting" && !hello) throw state.error;
+  }
+}
+
+function closed(): LkstreamError {
+  return new LkstreamError("disconnected", "The connection was closed");
+}

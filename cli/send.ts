@@ -1,0 +1,99 @@
+/** `deno task send`: plays an image sequence to a server and prints the tracks. */
+import { connect } from "../client/sdk/connection/connection.ts";
+import { type Flag, readNumber, runCommand, UsageError } from "./command_line.ts";
+import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
+import { play } from "./player.ts";
+import { OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
+import { openSource, type Source, SOURCE_HELP, type SourceFrame } from "./source.ts";
+
+const FLAGS = {
+  ...OUTPUT_FLAGS,
+  fps: {
+    type: "string",
+    value: "N",
+    text: "frames a second (default 30); 0 sends each when the one before is answered",
+  },
+  loop: { type: "boolean", text: "begins again after the last file, until interrupted" },
+  token: { type: "string", value: "T", text: "the server's token; LKSTREAM_TOKEN hides it better" },
+  ...OPTION_FLAGS,
+} as const satisfies Record<string, Flag>;
+
+const DEFAULT_URL = "http://127.0.0.1:8000";
+
+/** The last name is the server's address, if it is one: host:port is meant to be, but says not how. */
+function splitUrl(names: string[]): { url: string; sources: string[] } {
+  const last = names.at(-1) ?? "";
+  if (/^[\w.-]+:\d+\/?$/.test(last)) {
+    throw new UsageError(`Cannot connect to ${last}: write http://${last}`);
+  }
+  if (!/^(https?|wss?):\/\//.test(last)) return { url: DEFAULT_URL, sources: names };
+  if (!URL.canParse(last)) throw new UsageError(`Cannot connect to ${last}: it is no address`);
+  return { url: last, sources: names.slice(0, -1) };
+}
+
+/** The source's frames, over and over. */
+async function* looped(open: () => Promise<Source>, signal: AbortSignal) {
+  while (!signal.aborted) yield* (await open()).frames;
+}
+
+/** The frames, each when what came before is written: a reader that lags is waited for. */
+async function* whenWritten(frames: AsyncIterable<SourceFrame>, written: () => Promise<void>) {
+  for await (const frame of frames) {
+    await written();
+    yield frame;
+  }
+}
+
+await runCommand({
+  name: "send",
+  usage: "SOURCE [URL] [flags]",
+  about:
+    `Plays SOURCE to the server at URL (default ${DEFAULT_URL}) and writes the tracks that come\n` +
+    "back, a line of JSON a frame. Frames that are due while two are unanswered are skipped, as a\n" +
+    `camera's would be; with --fps 0 every frame is tracked.\n\n${
+      SOURCE_HELP.replace("task track -", "task send -")
+    }`,
+  flags: FLAGS,
+  notes: OPTIONS_HELP,
+  async run({ values, positionals }, signal) {
+    const { url, sources } = splitUrl(positionals);
+    const fps = readNumber("fps", values.fps ?? "30", 0, 10_000);
+    if (values.loop && sources.includes("-")) {
+      throw new UsageError("Cannot loop standard input: allowed are files");
+    }
+    const options = await readOptions(values);
+    const open = () => openSource(sources, signal);
+    const source = await open();
+    const frames = values.loop ? looped(open, signal) : source.frames;
+    const token = values.token ?? (Deno.env.get("LKSTREAM_TOKEN") || undefined);
+
+    using output = await TracksOutput.open(values);
+    using connection = connect(url, { token, options });
+    let written = Promise.resolve();
+    connection.on("tracks", (tracks) => {
+      written = written.then(() => output.write(tracks));
+      written.catch(() => {}); // told where it is awaited
+    });
+    connection.on("error", ({ seq, message }) => {
+      console.error(seq === undefined ? message : `Passed over frame ${seq}: ${message}`);
+    });
+    connection.on("state", (state) => {
+      if (state.name === "reconnecting" && connection.hello) console.error(state.error.message);
+    });
+    const { sent, skipped } = await play(
+      whenWritten(frames, () => written),
+      connection,
+      fps,
+      signal,
+    );
+    await written;
+    const { answered, dropped, roundTrip } = connection.measured();
+    if (answered === 0 && !signal.aborted) {
+      throw new Error(`Cannot track: none of ${sent} frames was answered with tracks`);
+    }
+    console.error(
+      `${answered} of ${sent} frames answered, ${dropped} dropped by the server, ${skipped} skipped` +
+        (roundTrip ? `; round trip p50 ${roundTrip.p50.toFixed(1)} ms` : ""),
+    );
+  },
+});

@@ -1,0 +1,90 @@
+/** `deno task track`: tracks an image sequence, every frame of it, in this process. */
+import type { Tracks } from "../protocol/mod.ts";
+import { FrameError } from "../tracking/engine.ts";
+import { type Step, Tracker } from "../tracking/tracker.ts";
+import { type Flag, readChoice, readNumber, runCommand } from "./command_line.ts";
+import { COLOURINGS } from "./drawing/colours.ts";
+import { FrameFolder } from "./drawing/frame_folder.ts";
+import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
+import { Progress } from "./progress.ts";
+import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
+import { openSource, SOURCE_HELP, type SourceFrame } from "./source.ts";
+import { Summary } from "./summary.ts";
+
+const FLAGS = {
+  ...OUTPUT_FLAGS,
+  draw: { type: "string", value: "FOLDER", text: "draws each frame with its points as a JPEG" },
+  trail: { type: "string", value: "N", text: "frames that a drawn trail goes back (default 20)" },
+  colour: { type: "string", value: "BY", text: "of what is drawn: direction (default) or speed" },
+  fps: { type: "string", value: "N", text: "frames a second, for the timestamps (default 30)" },
+  ...ENGINE_FLAGS,
+  ...OPTION_FLAGS,
+} as const satisfies Record<string, Flag>;
+
+/** Live points at most, as in a session. */
+const MAX_POINTS = 10_000;
+
+/** Tracks frame after frame. One that does not decode is told and passed over: its number is left out. */
+async function* trackAll(
+  frames: AsyncIterable<SourceFrame>,
+  tracker: Tracker,
+  fps: number,
+  passOver: (why: string) => void,
+): AsyncGenerator<{ jpeg: Uint8Array; tracks: Tracks }> {
+  let seq = -1;
+  for await (const { name, jpeg } of frames) {
+    seq++;
+    const started = performance.now();
+    let step: Step;
+    try {
+      step = await tracker.process(jpeg);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      passOver(`${name}: ${error.message}`);
+      continue;
+    }
+    const timing = { ...step.timing, queue: 0, server: performance.now() - started };
+    yield { jpeg, tracks: { ...step, seq, timestamp: 1000 * seq / fps, dropped: 0, timing } };
+  }
+}
+
+await runCommand({
+  name: "track",
+  usage: "SOURCE [flags]",
+  about:
+    "Tracks points through every frame of SOURCE and writes a line of JSON a frame, the tracks\n" +
+    `message of docs/protocol.md.\n\n${SOURCE_HELP}`,
+  flags: FLAGS,
+  notes: OPTIONS_HELP,
+  async run({ values, positionals }, signal) {
+    const fps = readNumber("fps", values.fps ?? "30", 0.001, 100_000);
+    const trail = readNumber("trail", values.trail ?? "20", 0, 10_000);
+    const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);
+    const options = await readOptions(values);
+    const source = await openSource(positionals, signal);
+    const engine = await openEngine(values);
+    await using cleanup = new AsyncDisposableStack();
+    cleanup.defer(() => engine.close());
+
+    using output = await TracksOutput.open(values);
+    const folder = values.draw === undefined
+      ? null
+      : await FrameFolder.open(values.draw, { colour, length: trail });
+    await using sequence = engine.open();
+    const tracker = new Tracker(sequence, options, MAX_POINTS);
+    const summary = new Summary(engine.info);
+    using progress = new Progress(source.count);
+    const passOver = (why: string) => {
+      progress.clear();
+      summary.passOver(why);
+    };
+    for await (const { jpeg, tracks } of trackAll(source.frames, tracker, fps, passOver)) {
+      summary.count(tracks);
+      await output.write(tracks);
+      await folder?.add(jpeg, tracks);
+      progress.update(tracks.seq + 1);
+    }
+    progress.clear();
+    summary.finish(source.damaged());
+  },
+});

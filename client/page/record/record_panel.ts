@@ -1,0 +1,100 @@
+import type { Tracks } from "../../sdk/mod.ts";
+import { announce } from "../ui/announce.ts";
+import { byId, make, setPressed, setText } from "../ui/elements.ts";
+import type { Stage } from "../stage/stage.ts";
+import { TracksRecorder } from "./tracks_recorder.ts";
+import { VideoRecorder } from "./video_recorder.ts";
+import { ViewPicture } from "../stage/view_picture.ts";
+
+/** What is recorded, and where its video begins on the clock of the results, if not with the first. */
+export interface Recorded {
+  label: string;
+  origin: number | undefined;
+}
+
+/**
+ * Records tracks and video together, and offers what was recorded as files.
+ * Both stop by themselves where their memory is full.
+ */
+export class RecordPanel {
+  readonly #button = byId("record", HTMLButtonElement);
+  readonly #png = byId("save-png", HTMLButtonElement);
+  readonly #status = byId("record-status", HTMLElement);
+  readonly #files = byId("record-files", HTMLElement);
+  readonly #withVideo = byId("record-video", HTMLInputElement);
+  readonly #withDrawing = byId("record-drawing", HTMLInputElement);
+  #tracks: TracksRecorder | undefined;
+  #video: VideoRecorder | undefined;
+  #urls: string[] = [];
+
+  /** @param recorded what runs now; undefined where nothing does */
+  constructor(readonly stage: Stage, readonly recorded: () => Recorded | undefined) {
+    this.#button.addEventListener("click", () => this.#tracks ? void this.stop() : this.#start());
+    this.#withVideo.addEventListener(
+      "change",
+      () => this.#withDrawing.disabled = !this.#withVideo.checked,
+    );
+    this.#png.addEventListener("click", () => void this.#savePng());
+  }
+
+  /** A result that was taken in, and its frame where there is one; the frame stays the caller's. */
+  result(tracks: Tracks, frame: ImageBitmap | null): void {
+    if (!this.#tracks) return;
+    // It begins with the first result, or its time would not be that of the results.
+    if (this.#tracks.frames === 0 && this.#withVideo.checked) {
+      this.#video = VideoRecorder.start(this.stage, frame, this.#withDrawing.checked);
+    } else this.#video?.result(frame);
+    const isFull = !this.#tracks.add(tracks, this.#video?.now) || this.#video?.isFull;
+    const megabytes = (this.#tracks.bytes + (this.#video?.bytes ?? 0)) / 2 ** 20;
+    setText(this.#status, `${this.#tracks.frames} frames, ${megabytes.toFixed(1)} MB`);
+    if (isFull) void this.stop("The recording is full: it was stopped");
+  }
+
+  /** Ends a recording and offers its files; nothing happens where none runs. */
+  async stop(why = "Recording stopped"): Promise<void> {
+    const tracks = this.#tracks, video = this.#video;
+    if (!tracks) return;
+    this.#tracks = this.#video = undefined;
+    setPressed(this.#button, false);
+    setText(this.#button, "Record");
+    setText(this.#status, `${why}: ${tracks.frames} frames`);
+    announce(`${why}: ${tracks.frames} frames. The files are beside the button.`);
+    const name = fileName();
+    if (video) this.#offer(await video.stop(), `${name}.${video.extension}`, "Video");
+    this.#offer(await tracks.ndjson(), `${name}.ndjson`, "NDJSON");
+    this.#offer(await tracks.csv(), `${name}.csv`, "CSV");
+  }
+
+  #start(): void {
+    const recorded = this.recorded();
+    if (!recorded) return setText(this.#status, "Nothing to record yet: press Start");
+    for (const url of this.#urls.splice(0)) URL.revokeObjectURL(url);
+    this.#files.replaceChildren();
+    this.#tracks = new TracksRecorder(recorded.label, recorded.origin);
+    setPressed(this.#button, true);
+    setText(this.#button, "Stop recording");
+    announce("Recording");
+  }
+
+  async #savePng(): Promise<void> {
+    const png = await new ViewPicture(this.stage).png();
+    if (!png) return setText(this.#status, "Nothing to save yet: press Start");
+    const link = this.#link(png, `${fileName()}.png`, "PNG");
+    link.click();
+  }
+
+  #offer(blob: Blob, name: string, label: string): void {
+    const link = this.#link(blob, name, `${label} (${(blob.size / 2 ** 20).toFixed(1)} MB)`);
+    this.#files.append(link);
+  }
+
+  #link(blob: Blob, download: string, label: string): HTMLAnchorElement {
+    const href = URL.createObjectURL(blob);
+    this.#urls.push(href);
+    return make("a", { href, download }, label);
+  }
+}
+
+function fileName(): string {
+  return `lkstream-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`;
+}

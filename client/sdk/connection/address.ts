@@ -1,0 +1,43 @@
+import { type ResultForm, SUBPROTOCOLS } from "../../../protocol/mod.ts";
+
+/** What a WebSocket subprotocol may consist of (a token of RFC 9110). */
+const SUBPROTOCOL = /^[!#$%&'*+\-.^_`|~\w]+$/;
+
+/** Where to open the stream, and with which subprotocols. */
+export interface Address {
+  url: string;
+  protocols: string[];
+}
+
+/**
+ * The stream behind `url`: a server's address (http, https, ws or wss), with or
+ * without the path of its stream. The token travels as a subprotocol, which no
+ * log shows; only one that cannot be a subprotocol goes into the query.
+ *
+ * @throws {TypeError} for what is no such address.
+ */
+export function streamAddress(url: string | URL, results: ResultForm, token?: string): Address {
+  const stream = parsed(url);
+  stream.protocol = stream.protocol.replace("http", "ws");
+  stream.hash = "";
+  if (stream.pathname === "/") stream.pathname = "/v1/stream";
+  const protocols: string[] = [SUBPROTOCOLS[results]];
+  if (token && SUBPROTOCOL.test(token)) protocols.push(`bearer.${token}`);
+  else if (token) stream.searchParams.set("token", token);
+  return { url: stream.href, protocols };
+}
+
+function parsed(url: string | URL): URL {
+  const base = globalThis.location?.href;
+  const stream = URL.canParse(url, base) ? new URL(url, base) : undefined;
+  if (stream && /^(https?|wss?):$/.test(stream.protocol)) return stream;
+  throw new TypeError(
+    `Cannot connect to ${url}: allowed are addresses that begin with http, https, ws or wss, ` +
+      "as http://localhost:8000",
+  );
+}
+
+/** Where the server of this stream tells what it is. */
+export function infoAddress(streamUrl: string): URL {
+  return new URL("/v1/info", streamUrl.replace(/^ws/, "http"));
+}

@@ -1,0 +1,63 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { ServerLimits } from "../limits.ts";
+
+/** Connections for pages, and for requests that are yet to become sessions. */
+const SPARE_CONNECTIONS = 512;
+
+export interface ListenOptions {
+  /** Address to listen on. */
+  host: string;
+  /** 0 picks a free one. */
+  port: number;
+  /** Certificate and key, PEM; without them it is plain HTTP. */
+  tls?: { cert: string; key: string };
+  limits: ServerLimits;
+}
+
+/** A server for HTTP or HTTPS that gives requests no more time and room than `limits` say. */
+export function createListener({ tls, limits }: ListenOptions, listener: RequestListener): Server {
+  const options = {
+    ...tls,
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.handshakeMs,
+    requestTimeout: limits.handshakeMs, // nothing here reads a body
+    connectionsCheckingInterval: Math.min(1000, limits.handshakeMs / 4),
+    // any other upgrade, such as h2c, may be passed over, and is answered as plain HTTP
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      headers.upgrade?.toLowerCase() === "websocket",
+  };
+  const server = tls ? createSecureServer(options, listener) : createServer(options, listener);
+  // a process without file descriptors would never accept again
+  server.maxConnections = connectionsOf(limits);
+  return server;
+}
+
+/** How many connections are accepted at once. */
+export function connectionsOf({ maxConnections, maxSessions }: ServerLimits): number {
+  return maxConnections ?? maxSessions + SPARE_CONNECTIONS;
+}
+
+/**
+ * Listens, and resolves once it does with where, such as http://127.0.0.1:8000.
+ *
+ * @param reusePort lets several event loops listen on one port
+ */
+export function listen(
+  server: Server,
+  { host, port, tls }: ListenOptions,
+  reusePort: boolean,
+): Promise<string> {
+  return new Promise((listening, failed) => {
+    server.once("error", failed);
+    server.listen({ port, host, reusePort }, () => {
+      server.off("error", failed);
+      listening(urlOf(server.address() as AddressInfo, tls ? "https" : "http"));
+    });
+  });
+}
+
+function urlOf({ address, port, family }: AddressInfo, scheme: "http" | "https"): string {
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,134 @@
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { compress } from "hono/compress";
+import { secureHeaders } from "hono/secure-headers";
+import type { IncomingMessage, RequestListener } from "node:http";
+import type { EngineInfo, Limits } from "../../protocol/mod.ts";
+import { Refusal } from "./access.ts";
+
+/** What the server says of itself. */
+export interface Info {
+  server: string;
+  protocol: "lkstream.v1";
+  engine: EngineInfo;
+  limits: Limits;
+  /** `full`: a further one of the address that asks would be refused. */
+  sessions: { open: number; max: number; full: boolean };
+  token: "required" | "none";
+}
+
+/** What pages ask the server for. */
+export interface Ask {
+  info(request: IncomingMessage): Info;
+  /** Why no session can be opened now; null where it can. */
+  notReady(): string | null;
+  /** @throws {Refusal} where the request may not have them. */
+  metrics(request: IncomingMessage): Promise<string>;
+}
+
+const TYPES: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+  map: "application/json",
+};
+
+/** No inline script or style; workers, blobs and sockets only as far as the page needs them. */
+const POLICY = {
+  defaultSrc: ["'self'"],
+  imgSrc: ["'self'", "blob:", "data:"],
+  mediaSrc: ["'self'", "blob:"],
+  connectSrc: ["'self'", "ws:", "wss:"],
+  frameAncestors: ["'none'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+};
+
+/**
+ * Everything that is plain HTTP: the page and the SDK, health, and what the
+ * server says of itself.
+ *
+ * @param folder where `deno task build` put the page
+ * @param ask asked anew for every request
+ */
+export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
+  const files = await readFiles(folder);
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  app.use(secureHeaders({
+    contentSecurityPolicy: POLICY,
+    crossOriginResourcePolicy: "cross-origin", // another site's page may import the SDK
+    permissionsPolicy: { camera: ["self"], microphone: [], geolocation: [] },
+    strictTransportSecurity: false, // for the proxy that ends TLS to say
+  }));
+  app.use(compress());
+  app.get("/healthz", (c) => c.text("ok\n"));
+  app.get("/readyz", (c) => {
+    const why = ask.notReady();
+    return why ? c.text(`${why}\n`, 503) : c.text("ready\n");
+  });
+  app.get("/metrics", async (c) => {
+    try {
+      return c.body(await ask.metrics(c.env.incoming), 200, {
+        "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+      });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return fail(c, 401, error.code, error.message, error.headers);
+    }
+  });
+  app.get(
+    "/v1/info",
+    (c) => c.json(ask.info(c.env.incoming), 200, { "Access-Control-Allow-Origin": "*" }),
+  );
+  app.get(
+    "/v1/stream",
+    (c) =>
+      fail(c, 426, "upgrade_required", "Cannot answer without a WebSocket upgrade", {
+        Upgrade: "websocket",
+      }),
+  );
+  for (const [name, { body, type }] of files) {
+    const path = name === "index.html" ? "/" : `/${name}`;
+    app.get(path, (c) => c.body(body, 200, headersOf(type)));
+  }
+  app.notFound((c) => fail(c, 404, "not_found", `Cannot find ${new URL(c.req.url).pathname}`));
+  const listener = getRequestListener(app.fetch);
+  return (request, response) => void listener(request, response);
+}
+
+function headersOf(type: string): Record<string, string> {
+  return {
+    "Content-Type": type,
+    "Cache-Control": "no-cache",
+    "Access-Control-Allow-Origin": "*", // the SDK is a module, and modules need CORS
+  };
+}
+
+function fail(
+  c: Context,
+  status: 401 | 404 | 426,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+) {
+  return c.json({ error: { code, message } }, status, headers);
+}
+
+async function readFiles(
+  folder: URL,
+): Promise<Map<string, { body: Uint8Array<ArrayBuffer>; type: string }>> {
+  const files = new Map();
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    const type = TYPES[name.slice(name.lastIndexOf("..") + 1)];
+    if (isFile && type) {
+      files.set(name, { body: await Deno.readFile(new URL(name, folder)), type });
+    }
+  }
+  if (!files.has("index.html")) {
+    throw new Error(
+      `Cannot serve the page: ${folder.pathname} has no index.html; run deno task build`,
+    );
+  }
+  return files;
+}

@@ -1,0 +1,218 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { MetricObject } from "prom-client";
+import { WebSocketServer } from "ws";
+import config from "../../deno.json" with { type: "json" };
+import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
+import { type Access, admit, checkToken, chooseResults, Refusal } from "./access.ts";
+import { Census } from "../threads/census.ts";
+import type { FlowEngine } from "../../tracking/engine.ts";
+import type { EngineEvents } from "../../engines/failover.ts";
+import { toldLimits } from "../limits.ts";
+import { createListener, listen, type ListenOptions } from "./listener.ts";
+import type { Log } from "../log.ts";
+import { Metrics } from "../metrics.ts";
+import { type Ask, pages } from "./pages.ts";
+import { RefusalLog } from "./refusal_log.ts";
+import { describeClientError, refuse } from "./refuse.ts";
+import { Sessions } from "../session/sessions.ts";
+
+/** Name and version, as told to clients. */
+export const SERVER = `lkstream/${config.version}`;
+const PAGE_FOLDER = new URL("../../dist/client/", import.meta.url);
+const PING_MS = 25_000;
+
+export interface ServeOptions extends Access, ListenOptions {
+  engine: FlowEngine;
+  /** Whether the engine can be used now; always, by default. */
+  isEngineReady?: () => boolean;
+  /** The client's address is the last one of X-Forwarded-For. */
+  trustProxy?: boolean;
+  /** A client that does not answer a ping before the next one is gone. */
+  pingMs?: number;
+  log: Log;
+  /** For one of several event loops that share the port. */
+  shared?: Shared;
+}
+
+/** What several event loops of one server have in common. */
+export interface Shared {
+  /** Counters of {@linkcode Census.share}. */
+  census: SharedArrayBuffer;
+  /** The metrics of all of them. */
+  metrics(): Promise<MetricObject[][]>;
+}
+
+export interface RunningServer {
+  /** Where it listens, such as http://127.0.0.1:8000. */
+  readonly url: string;
+  /** To be told what happens to the engine. */
+  readonly engineEvents: EngineEvents;
+  /** What this event loop has counted. */
+  metrics(): Promise<MetricObject[]>;
+  /** Ends all sessions with 1001 and stops listening; the engine stays open. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Listens, and resolves once it does. */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const server = new Server(options);
+  try {
+    await server.listen();
+    return server;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+class Server implements RunningServer {
+  url = "";
+  readonly engineEvents: Sessions;
+  readonly #options: ServeOptions;
+  readonly #census: Census;
+  readonly #metrics: Metrics;
+  readonly #refusals: RefusalLog;
+  readonly #sessions: Sessions;
+  readonly #sockets: WebSocketServer;
+  #listener: ReturnType<typeof createListener> | undefined;
+  #closing: Promise<void> | null = null;
+  /** Of a proxy whose word on addresses does not count. */
+  #hasWarned = false;
+
+  constructor(options: ServeOptions) {
+    const { engine, limits, log, pingMs = PING_MS, shared } = options;
+    this.#options = options;
+    this.#census = new Census(limits, shared?.census);
+    this.#metrics = new Metrics(() => engine.counters?.() ?? null);
+    this.#metrics.engine(engine.info);
+    this.#refusals = new RefusalLog(log);
+    this.#sessions = new Sessions({
+      ...options,
+      server: SERVER,
+      pingMs,
+      metrics: this.#metrics,
+    });
+    this.engineEvents = this.#sessions;
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: limits.maxFrameBytes,
+      perMessageDeflate: false, // JPEGs do not shrink, and tracks must not wait
+      handleProtocols: (offered) =>
+        [...offered].find((name) => Object.values<string>(SUBPROTOCOLS).includes(name)) ?? false,
+    });
+    this.#sockets.on("wsClientError", (error, socket) => {
+      this.#turnAway(socket, new Refusal(400, "bad_request", `Cannot upgrade: ${error.message}`));
+    });
+  }
+
+  async listen(): Promise<void> {
+    const listener = createListener(this.#options, await pages(PAGE_FOLDER, this.#asked()));
+    listener.on(
+      "clientError",
+      (error, socket) => this.#turnAway(socket, describeClientError(error)),
+    );
+    listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
+    this.#listener = listener;
+  }
+
+  metrics(): Promise<MetricObject[]> {
+    return this.#metrics.values();
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#shutDown();
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#listener?.close();
+    await this.#sessions.close(CloseCode.serverStopping, "server stopping");
+    this.#listener?.closeAllConnections();
+    this.#metrics[Symbol.dispose]();
+  }
+
+  /** What pages ask. */
+  #asked(): Ask {
+    const { engine, isEngineReady = () => true, limits, shared, token } = this.#options;
+    return {
+      info: (request) => ({
+        server: SERVER,
+        protocol: "lkstream.v1",
+        engine: engine.info,
+        limits: toldLimits(limits),
+        sessions: {
+          open: this.#census.open,
+          max: limits.maxSessions,
+          full: this.#census.isFull(this.#addressOf(request)),
+        },
+        token: token === null ? "none" : "required",
+      }),
+      notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",
+      metrics: async (request) => {
+        this.#checkToken(request);
+        return await Metrics.text(shared ? await shared.metrics() : [await this.metrics()]);
+      },
+    };
+  }
+
+  /** @throws {Refusal} where the token is not presented; who tries is counted and logged. */
+  #checkToken(request: IncomingMessage): void {
+    try {
+      checkToken(request, this.#options);
+    } catch (error) {
+      this.#refusals.note(this.#addressOf(request), error);
+      if (error instanceof Refusal) this.#metrics.refused.inc({ code: error.code });
+      throw error;
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    const from = this.#addressOf(request);
+    let leave: () => void;
+    try {
+      this.#check(request);
+      leave = this.#census.enter(from);
+    } catch (error) {
+      this.#refusals.note(from, error);
+      return this.#turnAway(socket, error);
+    }
+    socket.once("close", leave); // while it is no session yet
+    this.#sockets.handleUpgrade(request, socket, head as Buffer, (ws) => {
+      socket.off("close", leave);
+      this.#sessions.begin({ ws, socket, from, results: chooseResults(request), leave });
+    });
+  }
+
+  /** @throws {Refusal} where the request is not to become a session. */
+  #check(request: IncomingMessage): void {
+    const path = new URL(request.url ?? "/", "http://host").pathname;
+    if (path !== "/v1/stream") {
+      throw new Refusal(404, "not_found", `Cannot upgrade ${path}: allowed is /v1/stream`);
+    }
+    admit(request, this.#options);
+    chooseResults(request);
+    if (!this.#closing) return;
+    throw new Refusal(503, "stopping", "Cannot open a session: the server stops", {
+      "Retry-After": "5",
+    });
+  }
+
+  #turnAway(socket: Duplex, error: unknown): void {
+    const refusal = error instanceof Refusal
+      ? error
+      : new Refusal(400, "bad_request", "Cannot read the upgrade request");
+    this.#metrics.refused.inc({ code: refusal.code });
+    refuse(socket, refusal);
+  }
+
+  #addressOf({ socket, headers }: IncomingMessage): string {
+    const forwarded = headers["x-forwarded-for"];
+    if (forwarded && this.#options.trustProxy) return `${forwarded}`.split(",").at(-1)!.trim();
+    if (forwarded && !this.#hasWarned) {
+      this.#hasWarned = true;
+      this.#options.log("proxy_not_trusted", { header: "X-Forwarded-For", flag: "--trust-proxy" });
+    }
+    return socket.remoteAddress ?? "";
+  }
+}

@@ -1,0 +1,78 @@
+/** The benches that others rely on: they run, and their counts add up. Their figures are no tests. */
+import assert from "node:assert/strict";
+import { start } from "../lib/running.ts";
+
+const BENCH = new URL("../../bench/", import.meta.url);
+
+async function runBench(script: string, args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", new URL(script, BENCH).pathname, ...args],
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
+}
+
+const SMALL = ["--size", "160x120", "--fps", "10", "--seconds", "1", "--warm-up", "0.5", "--json"];
+
+Deno.test("bench: load counts every frame that was due, and finds the server's process", async () => {
+  const server = await start({ args: ["--token", "t"] });
+  try {
+    const flags = ["--url", server.url, "--token", "t", "--sessions", "3", "--workers", "2"];
+    const { code, output, errors } = await runBench("load.ts", [...flags, ...SMALL]);
+    assert.equal(code, 0, errors);
+    const report = JSON.parse(output);
+    assert.equal(report.due, 30);
+    assert.ok(report.answered > 0 && report.answered + report.dropped + report.unsent <= 30);
+    assert.ok(report.points > 10);
+    assert.deepEqual([report.errors, report.closes], [{}, {}]);
+    if (Deno.build.os === "linux") assert.ok(report.server.rssMiB > 10);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("bench: load says why it cannot open its sessions", async () => {
+  const server = await start({ args: ["--max-sessions", "2"] });
+  try {
+    const flags = ["--url", server.url, "--sessions", "3"];
+    const { code, errors } = await runBench("load.ts", [...flags, ...SMALL]);
+    assert.equal(code, 1);
+    assert.match(errors, /Cannot open a session.*503/);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test({
+  name: "bench: the fuzzer finds nothing in a first few hundred messages",
+  ignore: Deno.build.os !== "linux", // it looks at the server's memory in /proc
+  async fn() {
+    const size = ["--messages", "640", "--jpegs", "160", "--wire", "32", "--seed", "7"];
+    const { code, output, errors } = await runBench("fuzz.ts", size);
+    assert.equal(code, 0, output + errors);
+    assert.match(output, /^ *576 controls$/m);
+  },
+});
+
+Deno.test({
+  name: "bench: a trial that fails, or whose server does, ends with 1 and the server's last lines",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const trials = {
+      'throw new Error("as told")':
+        /as told; the server ended with 0, saying last:\n[^]* listens on /,
+      'Deno.kill(server.pid, "SIGKILL"); await ended':
+        /The server ended; the server ended with 137/,
+      'Deno.kill(server.pid, "SIGKILL")': /Nothing failed; the server ended with 137/,
+    };
+    for (const [trial, said] of Object.entries(trials)) {
+      const script = `import { onTrial } from "${BENCH}trial.ts";
+        await onTrial(["--engine", "wasm"], async (server, ended) => { ${trial} });`;
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["eval", "--no-check", script],
+      }).output();
+      assert.equal(code, 1);
+      assert.match(new TextDecoder().decode(stderr), said);
+    }
+  },
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { type Tracks, tracksFromJson } from "../../protocol/mod.ts";
+import { concat, folderOf, pictures, type Ran, runTask, spawnTask } from "../lib/commands.ts";
+import { freePort } from "../lib/free_port.ts";
+import { start } from "../lib/running.ts";
+
+const FRAMES = pictures(6, 1.5, 1);
+
+function tracksOf({ stdout, code, stderr }: Ran): Tracks[] {
+  assert.equal(code, 0, stderr);
+  return stdout.trimEnd().split("\n").map((line) => tracksFromJson(JSON.parse(line)));
+}
+
+/** What a frame's way through a server does not change. */
+function content(tracks: Tracks[]) {
+  return tracks.map(({ seq, flow, points, lost }) => ({ seq, flow, points, lost }));
+}
+
+Deno.test("send: every frame comes back with the tracks that track finds itself", async () => {
+  await using folder = await folderOf(FRAMES);
+  const options = ["--set", "detect.maxCorners=50"];
+  const local = tracksOf(await runTask("track", [folder.path, ...options]));
+  const server = await start();
+  try {
+    const files = await runTask("send", [folder.path, server.url, "--fps", "0", ...options]);
+    assert.deepEqual(content(tracksOf(files)), content(local));
+    assert.match(files.stderr, /^6 of 6 frames answered, 0 dropped by the server, 0 skipped; /);
+
+    const stream = await runTask("send", ["-", server.url, "--fps", "0", ...options], {
+      stdin: concat(FRAMES),
+    });
+    assert.deepEqual(content(tracksOf(stream)), content(local));
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("send: --fps sets the pace", async () => {
+  await using folder = await folderOf(FRAMES);
+  const server = await start();
+  try {
+    const started = performance.now();
+    const ran = await runTask("send", [folder.path, server.url, "--fps", "10"]);
+    assert.ok(performance.now() - started >= 500, "six frames at 10 a second take 0.5 s");
+    assert.ok(tracksOf(ran).length > 0);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("send: a bad frame costs only itself", async () => {
+  const broken = new TextEncoder().encode("no picture");
+  await using folder = await folderOf([FRAMES[0], broken, ...FRAMES.slice(1)]);
+  const server = await start();
+  try {
+    const ran = await runTask("send", [folder.path, server.url, "--fps", "0"]);
+    assert.deepEqual(tracksOf(ran).map(({ seq }) => seq), [0, 2, 3, 4, 5, 6]);
+    assert.match(ran.stderr, /^Passed over frame 1: Cannot .*\n6 of 7 frames answered/);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("send: a token opens the door, and without one it says so", async () => {
+  await using folder = await folderOf(FRAMES);
+  const server = await start({ env: { LKSTREAM_TOKEN: "secret" } });
+  const args = [folder.path, server.url, "--fps", "0"];
+  try {
+    const none = await runTask("send", args);
+    assert.deepEqual([none.code, none.stdout], [1, ""]);
+    assert.match(none.stderr, /^The server asks for a token\n$/);
+    const wrong = await runTask("send", [...args, "--token", "guess"]);
+    assert.deepEqual([wrong.code, wrong.stderr], [1, "The server's token is another one\n"]);
+    assert.equal(tracksOf(await runTask("send", [...args, "--token", "secret"])).length, 6);
+    const env = { LKSTREAM_TOKEN: "secret" };
+    assert.equal(tracksOf(await runTask("send", args, { env })).length, 6);
+  } finally {
+    await server.stop();
+  }
+});
+
+/** What it reads next; its end is an error. */
+async function nextOf(lines: ReadableStreamDefaultReader<string>): Promise<string> {
+  const { value, done } = await lines.read();
+  assert.ok(!done, "send ended");
+  return value;
+}
+
+Deno.test("send: --loop goes on until nobody reads", async () => {
+  await using folder = await folderOf(FRAMES.slice(0, 2));
+  const server = await start();
+  try {
+    const child = spawnTask("send", [folder.path, server.url, "--fps", "0", "--loop"]);
+    await child.stdin.close();
+    const stderr = new Response(child.stderr).text();
+    const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (text.split("\n").length <= 5) text += await nextOf(lines);
+    await lines.cancel();
+    assert.equal((await child.status).code, 0);
+    assert.equal(await stderr, "");
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("send: a server that goes away is told and waited for", async () => {
+  await using folder = await folderOf(FRAMES);
+  const first = await start();
+  const port = Number(new URL(first.url).port);
+  const child = spawnTask("send", [folder.path, first.url, "--loop", "--fps", "50"]);
+  await child.stdin.close();
+  const stderr = new Response(child.stderr).text();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = await nextOf(lines);
+  await first.stop();
+  const second = await start({ port });
+  try {
+    // the first frame of each session is a reset
+    while (text.split('"reset":true').length <= 2) text += await nextOf(lines);
+    await lines.cancel();
+    assert.equal((await child.status).code, 0);
+    assert.match(await stderr, /The server is stopping/);
+  } finally {
+    await second.stop();
+  }
+});
+
+Deno.test("send: exit codes, and nothing on standard output but data", async () => {
+  await using folder = await folderOf(FRAMES);
+  const port = freePort();
+  for (
+    const [args, expected, named] of [
+      [[folder.path, `http://127.0.0.1:${port}`], 1, /Cannot reach the server at 127\.0\.0\.1/],
+      [[`http://127.0.0.1:${port}`], 2, /without SOURCE/],
+      [["-", "--loop"], 2, /Cannot loop standard input/],
+      [[folder.path, `127.0.0.1:${port}`], 2, /write http:\/\/127\.0\.0\.1:\d+$/m],
+      [[folder.path, "http://"], 2, /Cannot connect to http:\/\/: it is no address/],
+      [[folder.path, "--fps", "-1"], 2, /--fps/],
+      [[folder.path, "--set", "flow.maxLevel=x"], 2, /flow\.maxLevel to "x".*0 to 8/],
+    ] as [string[], number, RegExp][]
+  ) {
+    const { code, stdout, stderr } = await runTask("send", args);
+    assert.deepEqual([code, stdout], [expected, ""], `${args}: ${stderr}`);
+    assert.match(stderr, named);
+  }
+});

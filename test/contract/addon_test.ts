@@ -1,0 +1,450 @@
+/** The native library through Node-API, in Deno and in a real Node process. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildAddon, MissingToolError } from "../../native/addon/build.ts";
+import { type Addon, createAddonEngine, loadAddon } from "../../native/addon/engine.ts";
+import type { Engine, ErrorCode, FlowOptions } from "../../native/addon/index.d.ts";
+import { contract, DETECT, FLOW, MAX_FRAME_PIXELS } from "./mod.ts";
+import { gridPoints, rotation, shift, Texture } from "../lib/images.ts";
+import { decodeGreyJpeg, encodeJpeg, withFrameHeader } from "../lib/jpeg.ts";
+
+const WIDTH = 320, HEIGHT = 240;
+const NO_POINTS = new Float32Array();
+const texture = new Texture(1);
+const still = texture.draw(WIDTH, HEIGHT);
+const moved = texture.draw(WIDTH, HEIGHT, shift(2, 1));
+const points = gridPoints(still, 16, 32);
+
+const HAS_NODE = await new Deno.Command("node", { args: ["--version"] }).output()
+  .then(() => true, () => false);
+
+const built = await build();
+if ("path" in built) {
+  register(built.path);
+} else {
+  console.warn(`Tests of the addon are skipped. ${built.missing}`);
+  Deno.test({ name: `addon: skipped. ${built.missing}`, ignore: true, fn: () => {} });
+}
+
+async function build(): Promise<{ path: string } | { missing: string }> {
+  try {
+    return { path: await buildAddon() };
+  } catch (error) {
+    if (!(error instanceof MissingToolError)) throw error;
+    return { missing: error.message };
+  }
+}
+
+function register(path: string): void {
+  contract(
+    "cpu over the addon",
+    () => Promise.resolve(createAddonEngine({ addon: path, maxFramePixels: MAX_FRAME_PIXELS })),
+  );
+  const addon = loadAddon(path);
+  const check = (title: string, body: (engine: Engine) => Promise<void> | void) =>
+    Deno.test(`addon: ${title}`, async () => {
+      using engine = new addon.Engine();
+      await body(engine);
+    });
+  checkValues(check, addon);
+  checkLife(check);
+  checkErrors(check, addon);
+  checkNode(path);
+}
+
+type Check = (title: string, body: (engine: Engine) => Promise<void> | void) => void;
+
+function checkValues(check: Check, { jpegInfo, decodeGrey }: Addon): void {
+  check("images without a sequence give what a sequence gives", async (engine) => {
+    using sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    const detected = await sequence.detect(DETECT);
+    const { corners, scores } = await engine.goodFeaturesToTrack(still, DETECT);
+    assert.ok(corners.length > 100 && scores.length === corners.length / 2);
+    assert.deepEqual([corners, scores], [detected.corners, detected.scores]);
+    assert.deepEqual(scores, scores.toSorted((a, b) => b - a));
+
+    const advanced = await sequence.advance(moved, points, { back: true });
+    const flow = await engine.calcOpticalFlowPyrLK(still, moved, points, { back: true });
+    for (const column of ["points", "status", "error", "fb"] as const) {
+      assert.deepEqual(flow[column], advanced[column]);
+    }
+  });
+
+  check("missing options are OpenCV's defaults", async (engine) => {
+    const defaults: FlowOptions = { ...FLOW, back: false, getMinEigenvals: false };
+    const options = await engine.calcOpticalFlowPyrLK(still, moved, points, defaults);
+    assert.deepEqual(await engine.calcOpticalFlowPyrLK(still, moved, points), options);
+    assert.ok(options.fb.every(Number.isNaN));
+    const explicit = { ...DETECT, maxCorners: 0, minDistance: 1 };
+    const corners = await engine.goodFeaturesToTrack(still, explicit);
+    assert.deepEqual(await engine.goodFeaturesToTrack(still), corners);
+  });
+
+  check("errors can be smallest eigenvalues", async (engine) => {
+    const options = { getMinEigenvals: true };
+    const { error } = await engine.calcOpticalFlowPyrLK(still, still, points, options);
+    assert.ok(error.every((value) => value > 1e-4 && value < 1));
+  });
+
+  check("rows may be padded", async (engine) => {
+    const stride = WIDTH + 7;
+    const data = new Uint8ClampedArray(stride * (HEIGHT - 1) + WIDTH).fill(255);
+    for (let y = 0; y < HEIGHT; y++) {
+      data.set(still.data.subarray(y * WIDTH, (y + 1) * WIDTH), y * stride);
+    }
+    const padded = { width: WIDTH, height: HEIGHT, data, stride };
+    const want = await engine.goodFeaturesToTrack(still, DETECT);
+    assert.deepEqual(await engine.goodFeaturesToTrack(padded, DETECT), want);
+    const { points: found } = await engine.calcOpticalFlowPyrLK(padded, moved, points);
+    const flow = await engine.calcOpticalFlowPyrLK(still, moved, points);
+    assert.deepEqual(found, flow.points);
+  });
+
+  check("a mask holds for an image too", async (engine) => {
+    const mask = Uint8Array.from(still.data, (_, i) => i % WIDTH < 160 ? 0 : 1);
+    const { corners } = await engine.goodFeaturesToTrack(still, DETECT, mask);
+    assert.ok(corners.length > 0 && corners.every((at, i) => i % 2 === 1 || at >= 160));
+  });
+
+  check("decodes JPEGs to their luma", async () => {
+    const jpeg = encodeJpeg(still);
+    assert.deepEqual(jpegInfo(jpeg), { width: WIDTH, height: HEIGHT });
+    assert.deepEqual(await decodeGrey(jpeg), decodeGreyJpeg(jpeg));
+  });
+
+  check("many sequences at once give what each gives alone", async (engine) => {
+    const motions = Array.from({ length: 12 }, (_, i) => rotation(i / 4 - 1, 9 * i, 120));
+    const frames = motions.map((motion) => encodeJpeg(texture.draw(WIDTH, HEIGHT, motion)));
+    const run = async (frame: Uint8Array) => {
+      using sequence = engine.open();
+      await sequence.advance(still, NO_POINTS);
+      const { decodeMs: _, trackMs: __, ...found } = await sequence
+        .advance(frame, points, { back: true });
+      return { ...found, corners: (await sequence.detect(DETECT, points)).corners };
+    };
+    const together = await Promise.all(frames.map(run));
+    for (const [i, frame] of frames.entries()) assert.deepEqual(together[i], await run(frame));
+  });
+}
+
+function checkLife(check: Check): void {
+  check("a second call at a time is refused", async (engine) => {
+    using sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    const first = sequence.advance(moved, points);
+    await rejects(sequence.advance(moved, points), "busy");
+    await rejects(sequence.detect(DETECT), "busy");
+    assert.throws(() => sequence.reset(), { code: "busy" });
+    assert.equal((await first).status.length, points.length / 2);
+    await sequence.detect(DETECT);
+  });
+
+  check("a failed call leaves the sequence free", async (engine) => {
+    using sequence = engine.open();
+    await rejects(sequence.detect(DETECT), "no_frame");
+    await rejects(sequence.advance(new Uint8Array(9), NO_POINTS), "bad_frame");
+    await rejects(sequence.advance(still, NO_POINTS, { maxLevel: 99 }), "invalid_argument");
+    assert.equal((await sequence.advance(still, NO_POINTS)).reset, true);
+  });
+
+  check("a close waits for the call that runs", async (engine) => {
+    const sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    const running = sequence.advance(moved, points);
+    sequence.close();
+    sequence.close();
+    engine.close();
+    await rejects(sequence.advance(moved, points), "closed");
+    assert.equal((await running).status.length, points.length / 2);
+  });
+
+  check("says so when used after it was closed", async (engine) => {
+    const orphan = engine.open(), sequence = engine.open();
+    sequence[Symbol.dispose]();
+    await rejects(sequence.advance(still, NO_POINTS), "closed");
+    await rejects(sequence.detect(), "closed");
+    assert.throws(() => sequence.reset(), { code: "closed" });
+    engine.close();
+    engine.close();
+    assert.throws(() => engine.open(), { code: "closed" });
+    await rejects(engine.goodFeaturesToTrack(still), "closed");
+    await rejects(engine.calcOpticalFlowPyrLK(still, moved, points), "closed");
+    assert.equal(engine.name, "cpu");
+    assert.equal((await orphan.advance(still, NO_POINTS)).width, WIDTH);
+    orphan.close();
+  });
+
+  check("a reset forgets the frame", async (engine) => {
+    using sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    sequence.reset();
+    await rejects(sequence.detect(DETECT), "no_frame");
+    assert.equal((await sequence.advance(still, points)).reset, true);
+  });
+}
+
+function checkErrors(check: Check, { Engine, jpegInfo, decodeGrey }: Addon): void {
+  check("an engine is the one that was asked for, or refused", (best) => {
+    assert.ok(best.name === "cpu" && best.device.length > 0 && best.variant.length > 0);
+    using engine = new Engine({ kind: "cpu", variant: best.variant });
+    assert.equal(engine.variant, best.variant);
+    // deno-lint-ignore no-explicit-any -- what the types forbid
+    const make = (options: any) => () => new Engine(options);
+    assert.throws(make({ kind: "abacus" }), { code: "invalid_argument", message: /abacus/ });
+    assert.throws(make({ variant: "mmx" }), { code: "unavailable", message: /mmx/ });
+    assert.throws(make({ kind: 7 }), { code: "invalid_argument", message: /kind to 7/ });
+    assert.throws(make("cpu"), { code: "invalid_argument" });
+  });
+
+  check("frames are refused with their code", async (engine) => {
+    const jpeg = encodeJpeg(still);
+    using sequence = engine.open({ maxPixels: WIDTH * HEIGHT });
+    const large = withFrameHeader(jpeg, { width: 65_500, height: 65_500 });
+    await rejects(sequence.advance(large, NO_POINTS), "frame_too_large");
+    await rejects(decodeGrey(large), "frame_too_large");
+    await rejects(decodeGrey(jpeg, { maxPixels: WIDTH * HEIGHT - 1 }), "frame_too_large");
+    await rejects(decodeGrey(jpeg.slice(0, 3000)), "bad_frame");
+    assert.throws(() => jpegInfo(new Uint8Array()), { code: "bad_frame" });
+    assert.throws(() => engine.open({ maxPixels: 0 }), { code: "invalid_argument" });
+  });
+
+  check("values of a wrong type or size are refused", async (engine) => {
+    using sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    // deno-lint-ignore no-explicit-any -- what the types forbid
+    const wrong = sequence as any;
+    const short = { ...still, data: still.data.subarray(1) };
+    const calls: [RegExp, () => Promise<unknown>][] = [
+      [/frame to undefined/, () => wrong.advance(undefined, points)],
+      [/frame/, () => wrong.advance("a.jpg", points)],
+      [/frame/, () => wrong.advance(new Float32Array(9), points)],
+      [/width to -1/, () => wrong.advance({ ...still, width: -1 }, points)],
+      [/height to 2\.5/, () => wrong.advance({ ...still, height: 2.5 }, points)],
+      [/76799 bytes.* 76800/, () => wrong.advance(short, points)],
+      [/stride/, () => wrong.advance({ ...still, stride: WIDTH - 1 }, points)],
+      [/points/, () => wrong.advance(still, [1, 2])],
+      [/points/, () => wrong.advance(still, new Float64Array(2))],
+      [/points/, () => wrong.advance(still, new Float32Array(3))],
+      [/guess/, () => wrong.advance(still, points, {}, new Float32Array(2))],
+      [/winSize/, () => wrong.advance(still, points, { winSize: 21 })],
+      [/winSize to NaN/, () => wrong.advance(still, points, { winSize: [21, NaN] })],
+      [/maxCount to 2\^32/i, () => wrong.advance(still, points, { maxCount: "2^32" })],
+      [/epsilon/, () => wrong.advance(still, points, { epsilon: -1 })],
+      [/back/, () => wrong.advance(still, points, { back: 1 })],
+      [/options to null/, () => wrong.advance(still, points, null)],
+      [/gradient_size/, () => wrong.detect({ gradientSize: 4 })],
+      [/avoid/, () => wrong.detect({}, [])],
+      [/mask/, () => wrong.detect({}, NO_POINTS, new Uint8Array(5))],
+      [/sizes/, () => engine.calcOpticalFlowPyrLK(still, { ...moved, height: 9 }, points)],
+    ];
+    for (const [message, call] of calls) await rejects(call(), "invalid_argument", message);
+    await sequence.detect();
+  });
+
+  check("what a getter throws is passed on", async (engine) => {
+    const mine = new RangeError("Mine");
+    const options = {
+      get maxLevel(): number {
+        throw mine;
+      },
+    };
+    await assert.rejects(engine.calcOpticalFlowPyrLK(still, moved, points, options), mine);
+  });
+}
+
+async function rejects(call: Promise<unknown>, code: ErrorCode, message = /^Cannot /) {
+  await assert.rejects(call, (error: Error & { code: unknown }) => {
+    assert.equal(error.code, code, `${message}: ${error}`);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+function checkNode(path: string): void {
+  const check = (title: string, body: () => Promise<void>) =>
+    Deno.test({
+      name: `addon in Node: ${title}${HAS_NODE ? "" : ". Skipped: there is no node on the PATH"}`,
+      ignore: !HAS_NODE,
+      fn: body,
+    });
+
+  check("the example prints the motion of a folder of JPEGs", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      for (let i = 0; i < 6; i++) {
+        const frame = texture.draw(WIDTH, HEIGHT, shift(2.5 * i, -1.25 * i));
+        await Deno.writeFile(join(folder, `${i}.jpg`), encodeJpeg(frame, { quality: 95 }));
+      }
+      const example = fileURLToPath(new URL("../../native/addon/example.js", import.meta.url));
+      const { stdout } = await node([example, folder]);
+      assertPrintedMotion(stdout.trim().split("\n"), 2.5, -1.25);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  check("buffers and handles live as long as their calls, and no longer", async () => {
+    const env = { UV_THREADPOOL_SIZE: "1" }; // so that calls wait while the collector runs
+    const { stdout } = await node(["--expose-gc", "-e", LIFETIME, path], { env });
+    const { wrong, megabytes } = JSON.parse(stdout);
+    assert.equal(wrong, 0, "calls gave other results than the first one");
+    assert.ok(megabytes < 150, `600 dropped sequences left ${megabytes} MB behind`);
+  });
+
+  check("worker threads have engines of their own and may end at any time", async () => {
+    const { stdout } = await node(["-e", WORKERS, path]);
+    assert.deepEqual(JSON.parse(stdout), [true, true, true]);
+  });
+
+  if (Deno.build.os !== "linux") return; // LD_PRELOAD puts the wrong version in front
+  check("a library of another version is refused", async () => {
+    for (
+      const [name, message] of [
+        ["lk_abi_version", "ABI version is 99, this addon was built for 1"],
+        ["lk_sizeof_frame", "size of lk_frame is 99, this addon was built for 20"],
+      ]
+    ) {
+      const { success, stderr } = await withFunction(name, 99, path);
+      assert.ok(!success);
+      assert.ok(stderr.includes(message), stderr);
+      assert.ok(stderr.includes("code: 'abi_mismatch'"), stderr);
+    }
+  });
+}
+
+interface Ended {
+  success: boolean;
+  stdout: string;
+  stderr: string;
+}
+
+async function node(args: string[], { env = {}, fails = false } = {}): Promise<Ended> {
+  const { success, stdout, stderr } = await new Deno.Command("node", { args, env }).output();
+  const decoder = new TextDecoder();
+  const ended = { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  if (!fails) assert.ok(success, ended.stderr);
+  return ended;
+}
+
+/** Every line but the first, which has no motion, tells it; almost no point is lost. */
+function assertPrintedMotion(lines: string[], dx: number, dy: number): void {
+  assert.equal(lines.length, 6);
+  assert.equal(lines[0], "0.jpg: 0 tracked, 0 lost, median flow NaN NaN");
+  for (const [i, line] of lines.slice(1).entries()) {
+    const [name, ...numbers] = line.split(/: | tracked, | lost, median flow | /);
+    const [tracked, lost, x, y] = numbers.map(Number);
+    assert.equal(name, `${i + 1}.jpg`);
+    assert.ok(tracked > 150, line);
+    assert.ok(lost < 0.1 * tracked, line);
+    assert.ok(Math.abs(x - dx) <= 0.03 && Math.abs(y - dy) <= 0.03, line);
+  }
+}
+
+/** Loads the addon where a C function of the library gives another number. */
+async function withFunction(name: string, value: number, path: string): Promise<Ended> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const source = join(folder, "other.c"), library = join(folder, "other.so");
+    await Deno.writeTextFile(source, `unsigned ${name}(void) { return ${value}; }`);
+    const args = ["-shared", "-fPIC", "-o", library, source];
+    assert.ok((await new Deno.Command("cc", { args }).output()).success);
+    return await node(["-e", "require(process.argv[1])", path], {
+      env: { LD_PRELOAD: library },
+      fails: true,
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What both programs below draw: a wavy image whose waves are `dx` to the right. */
+const DRAW = `
+  const width = 640, height = 480;
+  const wave = new Float32Array(width + 64).map((_, x) => Math.sin(x / 5) + Math.sin(x / 11));
+  const draw = (dx) => {
+    const data = new Uint8Array(width * height);
+    for (let i = 0; i < data.length; i++) {
+      data[i] = 128 + 30 * wave[i % width - dx + 32] * wave[Math.floor(i / width)];
+    }
+    return { width, height, data };
+  };
+  const points = () => new Float32Array(600).map((_, i) => 40 + (i * 37) % 400);
+`;
+
+/**
+ * Calls on buffers, sequences and engines that nobody else holds, while the
+ * collector runs and freed memory is written over. Then sequences are dropped
+ * unclosed, whose memory must come back.
+ */
+const LIFETIME = `
+  const { Engine } = require(process.argv[1]);
+  const breathe = () => new Promise((resolve) => setImmediate(resolve));
+  ${DRAW}
+  const still = draw(0), moved = draw(3);
+  const copy = (image) => ({ ...image, data: image.data.slice() });
+  const start = async () => {
+    const sequence = new Engine().open();
+    await sequence.advance(still, new Float32Array());
+    return sequence;
+  };
+  const churn = () => {
+    gc();
+    for (let i = 0; i < 20; i++) new Uint8Array(width * height).fill(i);
+    gc();
+  };
+  (async () => {
+    const call = (sequence) => sequence.advance(copy(moved), points(), { back: true }, points());
+    const want = Buffer.from((await call(await start())).points.buffer);
+    let wrong = 0;
+    for (let round = 0; round < 10; round++) {
+      const sequences = await Promise.all(Array.from({ length: 16 }, start));
+      const calls = sequences.map(call);
+      sequences.forEach((sequence, i) => i % 2 || sequence.close());
+      sequences.length = 0;
+      churn();
+      for (const { points } of await Promise.all(calls)) {
+        if (!want.equals(Buffer.from(points.buffer))) wrong++;
+      }
+    }
+    gc();
+    await breathe();
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 600; i++) {
+      await start();
+      if (i % 20 === 19) gc(), await breathe();
+    }
+    gc();
+    await breathe();
+    const megabytes = (process.memoryUsage().rss - before) / 1e6;
+    console.log(JSON.stringify({ wrong, megabytes }));
+  })();
+`;
+
+/** Each worker says whether points were found; the last ones are ended while their calls run. */
+const WORKERS = `
+  const { Worker } = require("node:worker_threads");
+  const source = (then) => \`
+    const { workerData, parentPort } = require("node:worker_threads");
+    const { Engine } = require(workerData);
+    ${DRAW.replaceAll("`", "\\`")}
+    const engine = new Engine();
+    const call = () => engine.calcOpticalFlowPyrLK(draw(0), draw(3), points());
+    \${then}
+  \`;
+  const run = (then) => new Worker(source(then), { eval: true, workerData: process.argv[1] });
+  const message = (worker) => new Promise((resolve, reject) => {
+    worker.once("message", resolve).once("error", reject);
+  });
+  (async () => {
+    const once = "call().then(({ status }) => parentPort.postMessage(status.includes(0)));";
+    const found = await Promise.all([once, once, once].map(run).map(message));
+    for (let i = 0; i < 5; i++) {
+      const busy = run("for (let i = 0; i < 20; i++) call(); parentPort.postMessage(true);");
+      await message(busy);
+      await busy.terminate();
+    }
+    console.log(JSON.stringify(found));
+  })();
+`;

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { CallError, DeadlineError, type FlowSequence } from "../../tracking/engine.ts";
+import { FailoverEngine } from "../../engines/failover.ts";
+import type { Numbered } from "../../wasm/messages.ts";
+import { createWasmEngine } from "../../wasm/mod.ts";
+import { advance, DEADLINE_MS, NO_POINTS, OPTIONS } from "../lib/trials.ts";
+
+Deno.test("failover: a wasm worker that hangs is replaced, and its call alone is late", async () => {
+  const workers: Worker[] = [];
+  const spawn = () => {
+    const name = workers.length === 0 ? "../lib/hanging_worker.ts" : "../../wasm/worker.ts";
+    const worker = new Worker(new URL(name, import.meta.url), { type: "module" });
+    workers.push(worker);
+    return worker;
+  };
+  const create = (reason: string) =>
+    createWasmEngine({ workers: 1, maxFramePixels: 1e6, deadlineMs: 2000, reason, spawn });
+  const engine = await FailoverEngine.start({
+    candidates: [{ name: "wasm", create }],
+    reason: "a test",
+    deadlineMs: 60_000,
+  });
+  const events: string[] = [];
+  engine.events = { failed: (name) => events.push(name), changed: () => {} };
+  try {
+    await using sequence = engine.open();
+    await using other = engine.open();
+    const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };
+    const first = (sequence: FlowSequence) => sequence.advance(grey, NO_POINTS, OPTIONS);
+    await first(sequence); // the third, with the probe's two; the next one hangs
+    const [, , { continues }] = await Promise.all([
+      assert.rejects(first(sequence), DeadlineError),
+      assert.rejects(first(other), CallError), // its worker has it already
+      first(engine.open()),
+    ]);
+    assert.equal(continues, false);
+    assert.equal((await first(other)).continues, false);
+    assert.equal((await first(sequence)).continues, false);
+    assert.equal(workers.length, 2);
+    assert.deepEqual(events, []);
+  } finally {
+    await engine.close();
+  }
+});
+
+/** A worker of the wasm engine, but for the thread: frames take it 0.6 deadlines, one after the other. */
+class SlowWorker implements Pick<Worker, "postMessage" | "terminate"> {
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  #before: Promise<void> = Promise.resolve();
+  #frames = 0;
+
+  postMessage(request: Partial<Numbered>): void {
+    this.#before = this.#before.then(async () => {
+      const isProbe = this.#frames < 2;
+      if (request.kind === "advance" && !isProbe) {
+        await new Promise((later) => setTimeout(later, 0.6 * DEADLINE_MS));
+      }
+      if (request.kind === "advance") this.#frames++;
+      const answer = { kind: "result", call: request.call, result: {} };
+      this.onmessage?.({ data: request.kind ? answer : { kind: "ready", version: "" } });
+    });
+  }
+
+  terminate(): void {}
+}
+
+Deno.test("failover: of the frames that wait for a wasm worker none is late for it", async () => {
+  const spawn = () => new SlowWorker() as unknown as Worker;
+  const create = (reason: string) =>
+    createWasmEngine({ workers: 1, maxFramePixels: 1, deadlineMs: DEADLINE_MS, reason, spawn });
+  const engine = await FailoverEngine.start({
+    candidates: [{ name: "wasm", create }],
+    reason: "a test",
+    deadlineMs: DEADLINE_MS,
+  });
+  try {
+    await Promise.all(Array.from({ length: 6 }, () => advance(engine.open())));
+  } finally {
+    await engine.close();
+  }
+});

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import { EngineError } from "../../tracking/engine.ts";
+import { ABI_VERSION, CALLS_AT_ONCE, STRUCT_BYTES } from "../../engines/ffi.ts";
+import { createNativeEngine } from "../../engines/native.ts";
+import { builtLibrary, selectEngine } from "../../engines/select.ts";
+import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./mod.ts";
+import { gridPoints, shift, Texture } from "../lib/images.ts";
+import { encodeJpeg } from "../lib/jpeg.ts";
+
+const library = await builtLibrary().catch((error) => {
+  console.log(`The tests of the native engine are skipped: ${error.message}`);
+  return null;
+});
+const cpu = (variant = "", maxFramePixels = MAX_FRAME_PIXELS) =>
+  createNativeEngine({ library: library!, kind: "cpu", variant, maxFramePixels });
+
+if (library) {
+  contract("cpu", cpu);
+  const cuda = () =>
+    createNativeEngine({ library, kind: "cuda", maxFramePixels: MAX_FRAME_PIXELS });
+  try {
+    await (await cuda()).close();
+    contract("cuda", cuda);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    console.log(`The contract suite on CUDA is skipped: ${error.message}`);
+  }
+}
+
+const NO_POINTS = new Float32Array();
+const texture = new Texture(4);
+const still = texture.draw(320, 240);
+const moved = texture.draw(320, 240, shift(2.3, -1.7));
+const points = gridPoints(still, 8, 16);
+
+function nativeTest(name: string, body: () => Promise<void>): void {
+  Deno.test({ name: `native: ${name}`, ignore: library === null, fn: body });
+}
+
+nativeTest("every instruction set that runs here gives the same bits", async () => {
+  const results: Record<string, unknown> = {};
+  for (const variant of ["portable", "sse2", "avx2", "avx512", "neon"]) {
+    let engine;
+    try {
+      engine = await cpu(variant);
+    } catch (error) {
+      assert.ok(error instanceof EngineError);
+      console.log(`    ${variant} is left out: ${error.message}`);
+      continue;
+    }
+    assert.ok(engine.info.device.endsWith(variant), engine.info.device);
+    const { xy, status, error, fb } = await follow(engine, still, moved, points);
+    results[variant] = { xy, status, error, fb };
+    await engine.close();
+  }
+  const [first, ...others] = Object.values(results);
+  assert.ok(others.length >= 1, "more than one must run");
+  for (const other of others) assert.deepEqual(other, first);
+});
+
+nativeTest("what it decodes is counted", async () => {
+  const engine = await cpu();
+  assert.deepEqual(engine.counters!(), {
+    jpegsOnGpu: 0,
+    jpegsOnCpu: 0,
+    jpegsRefused: 0,
+    devices: 0,
+    failedDevices: 0,
+  });
+  const sequence = engine.open();
+  for (let i = 0; i < 3; i++) await sequence.advance(encodeJpeg(still), NO_POINTS, FLOW);
+  await sequence.advance(moved, NO_POINTS, FLOW); // grey already
+  assert.equal(engine.counters!()!.jpegsOnCpu, 3);
+  await engine.close();
+  assert.equal(engine.counters!(), null);
+});
+
+nativeTest("its sequences wait for their turn together, for so many calls at once", async () => {
+  const engine = await cpu();
+  const [{ gate }, other] = [engine.open(), engine.open()];
+  assert.equal(other.gate, gate);
+  let begun = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const call = () => {
+    begun++;
+    return promise;
+  };
+  const calls = Array.from({ length: CALLS_AT_ONCE + 1 }, () => gate!.pass(call));
+  assert.equal(begun, CALLS_AT_ONCE);
+  resolve();
+  await Promise.all(calls);
+  await engine.close();
+});
+
+nativeTest("64 sequences at once give what one alone gives", async () => {
+  const engine = await cpu();
+  const alone = await follow(engine, still, moved, points);
+  const together = await Promise.all(
+    Array.from({ length: 64 }, () => follow(engine, still, moved, points)),
+  );
+  for (const { xy, status } of together) {
+    assert.deepEqual(xy, alone.xy);
+    assert.deepEqual(status, alone.status);
+  }
+  await engine.close();
+});
+
+nativeTest(
+  "a call that runs when its sequence, and then the engine, is closed comes to its end",
+  async () => {
+    const engine = await cpu();
+    const sequence = engine.open();
+    await sequence.advance(still, NO_POINTS, FLOW);
+    const running = sequence.advance(moved, points, FLOW);
+    sequence[Symbol.asyncDispose]();
+    await engine.close();
+    assert.equal((await running).status.length, points.length / 2);
+    await assert.rejects(sequence.advance(still, NO_POINTS, FLOW), EngineError);
+  },
+);
+
+nativeTest("a sequence may be closed before its first call, and while that makes it", async () => {
+  const engine = await cpu();
+  const [unused, closed, left] = [engine.open(), engine.open(), engine.open()];
+  const calls = [closed, left].map((sequence) => sequence.advance(still, NO_POINTS, FLOW));
+  await Promise.all([unused, unused, closed, closed].map((one) => one[Symbol.asyncDispose]()));
+  await Promise.all([engine.close(), engine.close()]);
+  for (const { width } of await Promise.all(calls)) assert.equal(width, still.width);
+  await assert.rejects(unused.advance(still, NO_POINTS, FLOW), EngineError);
+  assert.throws(() => engine.open(), EngineError);
+});
+
+nativeTest("a sequence that cannot be made fails its calls, and closes", async () => {
+  const engine = await cpu("", 2 ** 29);
+  const sequence = engine.open();
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(sequence.advance(still, NO_POINTS, FLOW), /Cannot use max_pixels/);
+  }
+  await sequence[Symbol.asyncDispose]();
+  await engine.close();
+});
+
+nativeTest("more points than ever before make the buffers grow", async () => {
+  const engine = await cpu();
+  await using sequence = engine.open();
+  for (const count of [3, 700, 100, 9000]) {
+    const many = Float32Array.from({ length: 2 * count }, (_, i) => 20 + i % 200);
+    await sequence.advance(still, NO_POINTS, FLOW);
+    const { xy } = await sequence.advance(still, many, FLOW);
+    assert.equal(xy.length, 2 * count);
+    assert.ok(xy.every((at, i) => Math.abs(at - many[i]) < 0.01));
+  }
+  await engine.close();
+});
+
+nativeTest("an engine that cannot run here says why", async () => {
+  await assert.rejects(cpu("avx1024"), /avx1024/);
+});
+
+Deno.test("native: a library that is none is a clear error", async () => {
+  const file = new URL("../../README.md", import.meta.url).pathname;
+  await assert.rejects(
+    createNativeEngine({ library: file, kind: "cpu", maxFramePixels: 100 }),
+    (error) => error instanceof EngineError && error.message.includes(file),
+  );
+});
+
+/** A library in the native one's place, whose device takes its time, and counts who waits for it. */
+const SLOW_DEVICE = `
+  #include <stdatomic.h>
+  #include <stdint.h>
+  #include <unistd.h>
+  static atomic_int ending, most;
+  static int wait_for_device(void) { usleep(150000); return 0; }
+  uint32_t lk_abi_version(void) { return ${ABI_VERSION}; }
+  uint32_t lk_sizeof_flow_options(void) { return ${STRUCT_BYTES.flow_options}; }
+  uint32_t lk_sizeof_detect_options(void) { return ${STRUCT_BYTES.detect_options}; }
+  uint32_t lk_sizeof_frame(void) { return ${STRUCT_BYTES.frame}; }
+  int lk_engine_create(void *k, void *v, void **engine) { *engine = &most; return wait_for_device(); }
+  void lk_engine_destroy(void *engine) { wait_for_device(); }
+  const char *lk_engine_name(void *engine) { return "cuda"; }
+  const char *lk_engine_device(void *engine) { return "slow"; }
+  const char *lk_engine_variant(void *engine) { return ""; }
+  /* the most sequences that ended at once, in the place of the GPUs */
+  int lk_engine_counters(void *engine, uint32_t *counters) { counters[6] = most; return 0; }
+  int lk_sequence_create(void *e, uint32_t n, void **s) { *s = &most; return wait_for_device(); }
+  void lk_sequence_destroy(void *sequence) {
+    int now = ++ending;
+    if (now > most) most = now;
+    wait_for_device();
+    --ending;
+  }
+  const char *lk_last_error(void *sequence) { return ""; }
+  int lk_sequence_advance_jpeg(void) { return 0; }
+  int lk_sequence_advance_grey(void) { return 0; }
+  int lk_sequence_detect(void) { return 0; }
+`;
+
+Deno.test({
+  name: "native: who waits for a device holds neither the event loop nor the threads of others",
+  ignore: library === null, // then there may be no compiler
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const [source, slow] = [`${folder}/slow.c`, `${folder}/slow.so`];
+    await Deno.writeTextFile(source, SLOW_DEVICE);
+    const args = ["-shared", "-fPIC", "-w", "-o", slow, source];
+    assert.ok((await new Deno.Command("cc", { args }).output()).success);
+    let longest = 0, last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    const engine = await createNativeEngine({ library: slow, kind: "cuda", maxFramePixels: 1 });
+    const sequences = Array.from({ length: 4 }, () => engine.open());
+    await Promise.all(sequences.map((sequence) => sequence.advance(still, NO_POINTS, FLOW)));
+    await Promise.all(sequences.map((sequence) => sequence[Symbol.asyncDispose]()));
+    assert.equal(engine.counters!()!.devices, 1, "sequences that ended at once");
+    await engine.close();
+    clearInterval(timer);
+    assert.ok(longest < 140, `the event loop stood still for ${longest} ms`);
+    await Deno.remove(folder, { recursive: true });
+  },
+});
+
+const OPTIONS = { library: null, maxFramePixels: MAX_FRAME_PIXELS, deadlineMs: 10_000 };
+
+Deno.test("select: an engine that was asked for and cannot run fails, saying why", async () => {
+  const options = { ...OPTIONS, library: "/nowhere/liblkstream.so" };
+  for (const choice of ["cpu", "cuda"] as const) {
+    await assert.rejects(selectEngine(choice, options), (error) => {
+      assert.ok(error instanceof EngineError);
+      assert.match(error.message, /nowhere/);
+      return true;
+    });
+  }
+});
+
+Deno.test("select: automatic choice goes on to opencv.js and says why", async () => {
+  const options = { ...OPTIONS, library: "/nowhere/liblkstream.so" };
+  const engine = await selectEngine("auto", options);
+  assert.equal(engine.info.name, "wasm");
+  assert.match(engine.info.reason, /no cuda: .*nowhere.*no cpu: .*nowhere/);
+  await engine.close();
+});
+
+Deno.test({
+  name: "select: automatic choice takes the fastest that runs here",
+  ignore: library === null,
+  fn: async () => {
+    const engine = await selectEngine("auto", OPTIONS);
+    assert.ok(["cuda", "cpu"].includes(engine.info.name));
+    assert.doesNotMatch(engine.info.reason, /Cannot/); // why not cuda is said once
+    await engine.close();
+  },
+});

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { EngineError, FrameError } from "../../tracking/engine.ts";
+import { JpegDecoder } from "../../wasm/jpeg.ts";
+import { Lane } from "../../wasm/lane.ts";
+import { createWasmEngine } from "../../wasm/mod.ts";
+import { loadOpenCv } from "../../wasm/opencv.ts";
+import { Sequence } from "../../wasm/sequence.ts";
+import { contract, DETECT, detect, FLOW, MAX_FRAME_PIXELS } from "./mod.ts";
+import { shift, Texture } from "../lib/images.ts";
+import { decodeGreyJpeg, encodeJpeg } from "../lib/jpeg.ts";
+import { assertBelow, oracleCorners } from "../lib/oracle.ts";
+import { random } from "../lib/random.ts";
+
+contract("wasm", () => createWasmEngine({ workers: 1, maxFramePixels: MAX_FRAME_PIXELS }));
+
+const NO_POINTS = new Float32Array();
+const still = new Texture(1).draw(320, 240);
+
+/** Makes the engine's workers, and keeps them and what they are sent. */
+class Spy {
+  readonly workers: Worker[] = [];
+  readonly sent: number[] = [];
+  terminated = 0;
+
+  readonly spawn = (module = "../../wasm/worker.ts"): Worker => {
+    const worker = new Worker(new URL(module, import.meta.url), { type: "module" });
+    const index = this.workers.push(worker) - 1;
+    this.sent[index] = 0;
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (...message: unknown[]) => {
+      this.sent[index]++;
+      post(...message as Parameters<typeof post>);
+    };
+    const terminate = worker.terminate.bind(worker);
+    worker.terminate = () => {
+      this.terminated++;
+      terminate();
+    };
+    return worker;
+  };
+
+  /** Sends what no worker expects. It dies of it, as it would of a WebAssembly trap. */
+  kill(index: number): void {
+    this.workers[index].postMessage(null);
+  }
+}
+
+Deno.test("wasm: equal scores come in OpenCV's order", async () => {
+  const board = {
+    width: 64,
+    height: 64,
+    data: Uint8Array.from({ length: 64 * 64 }, (_, i) => ((i >> 3 ^ i >> 9) & 1) * 200),
+  };
+  const engine = await createWasmEngine({ workers: 1, maxFramePixels: MAX_FRAME_PIXELS });
+  const want = oracleCorners(board, DETECT);
+  assert.ok(want.length > 20);
+  assert.deepEqual(await detect(engine, board), want);
+  await engine.close();
+});
+
+Deno.test("wasm: sequences go to the worker with the fewest", async () => {
+  const spy = new Spy();
+  const engine = await createWasmEngine({
+    workers: 2,
+    maxFramePixels: MAX_FRAME_PIXELS,
+    spawn: () => spy.spawn(),
+  });
+  assert.match(engine.info.device, /^opencv\.js 4\.\d+\.\d+ \(2 workers\)$/);
+  const [first, second] = [engine.open(), engine.open()];
+  await first.advance(still, NO_POINTS, FLOW);
+  await second.advance(still, NO_POINTS, FLOW);
+  await second[Symbol.asyncDispose]();
+  const before = [...spy.sent];
+  const third = engine.open();
+  await third.advance(still, NO_POINTS, FLOW);
+  assert.deepEqual(spy.sent.map((count, i) => count - before[i]), [0, 1]);
+  await engine.close();
+});
+
+Deno.test("wasm: close ends every worker, once", async () => {
+  const spy = new Spy();
+  const options = { workers: 2, maxFramePixels: MAX_FRAME_PIXELS, spawn: () => spy.spawn() };
+  const engine = await createWasmEngine(options);
+  await engine.close();
+  await engine.close();
+  assert.equal(spy.terminated, 2);
+});
+
+Deno.test("wasm: a worker that dies is replaced and its sequences begin again", async () => {
+  const spy = new Spy();
+  const engine = await createWasmEngine({
+    workers: 2,
+    maxFramePixels: MAX_FRAME_PIXELS,
+    spawn: () => spy.spawn(),
+  });
+  const [doomed, other] = [engine.open(), engine.open()];
+  await doomed.advance(still, NO_POINTS, FLOW);
+  await other.advance(still, NO_POINTS, FLOW);
+  spy.kill(0);
+  await assert.rejects(doomed.advance(still, NO_POINTS, FLOW), EngineError);
+  assert.equal((await doomed.advance(still, NO_POINTS, FLOW)).continues, false);
+  assert.equal((await doomed.advance(still, NO_POINTS, FLOW)).continues, true);
+  assert.equal((await other.advance(still, NO_POINTS, FLOW)).continues, true);
+  assert.equal(spy.workers.length, 3);
+
+  spy.kill(2);
+  await assert.rejects(doomed.detect(DETECT, NO_POINTS), EngineError);
+  await doomed[Symbol.asyncDispose](); // while there is no worker
+  await engine.close();
+});
+
+Deno.test("wasm: a worker that cannot start fails the engine", async () => {
+  const spy = new Spy();
+  const start = createWasmEngine({
+    workers: 2,
+    maxFramePixels: MAX_FRAME_PIXELS,
+    spawn: () =>
+      spy.spawn(spy.workers.length === 0 ? "../../wasm/worker.ts" : "../lib/dying_worker.ts"),
+  });
+  await assert.rejects(start, (error) => {
+    assert.ok(error instanceof EngineError);
+    assert.match(error.message, /^Cannot start the wasm engine: .*died on purpose/);
+    return true;
+  });
+});
+
+Deno.test("wasm: a worker that does not start is replaced, and who waits for it hears of it", async () => {
+  const deaf = { postMessage() {}, terminate() {} } as unknown as Worker;
+  let spawned = 0;
+  const spawn = () => {
+    spawned++;
+    return deaf;
+  };
+  const lane = new Lane(spawn, { maxFramePixels: MAX_FRAME_PIXELS }, 1000, 50);
+  await assert.rejects(lane.call({ kind: "close", sequence: 0 }, []), /does not start/);
+  await assert.rejects(lane.ready, /does not start/);
+  assert.equal(spawned, 2);
+  lane.close();
+});
+
+Deno.test("wasm: workers that die early are replaced slower and slower", async () => {
+  const spy = new Spy();
+  const engine = await createWasmEngine({
+    workers: 1,
+    maxFramePixels: MAX_FRAME_PIXELS,
+    spawn: () =>
+      spy.spawn(spy.workers.length === 0 ? "../../wasm/worker.ts" : "../lib/dying_worker.ts"),
+  });
+  spy.kill(0);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assert.ok(spy.workers.length >= 2 && spy.workers.length <= 5, `${spy.workers.length} workers`);
+  await assert.rejects(engine.open().advance(still, NO_POINTS, FLOW), EngineError);
+  await engine.close();
+});
+
+Deno.test("wasm: the heap stays as it is over many frames, good and bad", async () => {
+  // deno-lint-ignore no-explicit-any -- the allocator is not in the wrapper
+  const cv: any = (await loadOpenCv()).cv;
+  const jpeg = await JpegDecoder.load();
+  const tools = { cv, jpeg, maxFramePixels: MAX_FRAME_PIXELS };
+  const texture = new Texture(1);
+  const files = [0, 1, 2, 3].map((dx) => encodeJpeg(texture.draw(64, 48, shift(dx, 0))));
+  const large = encodeJpeg(texture.draw(80, 60));
+  const next = random(3);
+  const run = async (frames: number) => {
+    using sequence = new Sequence(tools);
+    let points: Float32Array = NO_POINTS;
+    for (let i = 0; i < frames; i++) {
+      const file = i % 50 === 49 ? large : files[i % files.length];
+      const { xy } = sequence.advance(file, points, FLOW, next() < 0.5 ? points : undefined);
+      points = i % 10 === 0 ? sequence.detect(DETECT, xy).xy : xy;
+      await Promise.resolve(); // as between messages: where the decoder renews its codec
+      const cut = file.subarray(0, file.length / 2);
+      assert.throws(() => sequence.advance(cut, points, FLOW), FrameError);
+    }
+  };
+  await run(200);
+  const size = cv.HEAPU8.length, top = heapTop(cv);
+  await run(2000);
+  assert.equal(cv.HEAPU8.length, size);
+  assertBelow("growth of the heap's use in bytes", heapTop(cv) - top, 32 * 1024);
+});
+
+/** Where a new block is put that no gap between others can hold: the end of what is in use. */
+// deno-lint-ignore no-explicit-any -- the allocator is not in the wrapper
+function heapTop(cv: any): number {
+  const place = cv._malloc(8 << 20);
+  cv._free(place);
+  return place;
+}
+
+Deno.test("wasm: bad frames do not wear the decoder out", async () => {
+  const decoder = await JpegDecoder.load();
+  const jpeg = encodeJpeg(new Texture(1).draw(64, 48));
+  const pixels = new Uint8Array(64 * 48);
+  const decode = (file: Uint8Array) => decoder.decode(file, MAX_FRAME_PIXELS, () => pixels);
+  const cut = jpeg.subarray(0, jpeg.length / 2);
+  for (let i = 0; i < 10_000; i++) {
+    await Promise.resolve();
+    assert.throws(() => decode(cut), FrameError);
+  }
+  decode(jpeg);
+  assert.deepEqual(pixels, decodeGreyJpeg(jpeg).data);
+});

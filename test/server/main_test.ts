@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { TLSSocket } from "node:tls";
+import { WebSocket } from "ws";
+import { addresses } from "../../server/http/tls.ts";
+import { Client } from "../lib/client.ts";
+import { start } from "../lib/running.ts";
+
+Deno.test("main: deno task start says where it listens, with which engine and why", async () => {
+  const server = await start();
+  try {
+    assert.match(
+      server.line,
+      /^lkstream listens on http:\/\/127\.0\.0\.1:\d+, engine \w+ \(.+\): .+/,
+    );
+    assert.equal(await fetch(`${server.url}/readyz`).then((r) => r.text()), "ready\n");
+  } finally {
+    assert.equal(await server.stop(), 0);
+  }
+});
+
+Deno.test("main: SIGTERM ends sessions with 1001 and exits with 0", async () => {
+  const server = await start();
+  const client = await Client.connect(server.url);
+  const code = await server.stop();
+  assert.equal((await client.closed).code, 1001);
+  assert.equal(code, 0);
+});
+
+const hasScript = await new Deno.Command("which", { args: ["script"], stdout: "null" }).output()
+  .then(({ success }) => success, () => false);
+if (!hasScript) console.log("main: a terminal is not tried, for there is no script(1)");
+
+Deno.test({
+  name: "main: in a terminal it asks nothing, and starts",
+  ignore: !hasScript,
+  async fn() {
+    const command = `${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
+    const child = new Deno.Command("script", {
+      args: ["-qec", command, "/dev/null"],
+      cwd: new URL("../../", import.meta.url),
+      stdin: "piped", // at its end the terminal would be
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let output = "";
+    while (!/ listens on |Allow\?/.test(output)) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      output += value;
+    }
+    assert.match(output, / listens on /);
+    child.kill("SIGTERM");
+    await child.stdin.close();
+    while (!(await reader.read()).done);
+    await child.status;
+  },
+});
+
+Deno.test("main: variables count as flags do", async () => {
+  const server = await start({ env: { LKSTREAM_TOKEN: "t", LKSTREAM_ENGINE: "wasm" } });
+  try {
+    const info = await (await fetch(`${server.url}/v1/info`)).json();
+    assert.equal(info.token, "required");
+    assert.match(info.engine.reason, /--engine wasm/);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("main: --tls self-signed serves HTTPS and WSS by a certificate that names this machine", async () => {
+  const args = ["--tls", "self-signed", "--host", "0.0.0.0", "--open", "--engine", "wasm"];
+  const server = await start({ args });
+  try {
+    const { port, protocol } = new URL(server.url);
+    assert.equal(protocol, "https:");
+    const socket = new WebSocket(`wss://localhost:${port}/v1/stream`, {
+      rejectUnauthorized: false, // it is signed by itself
+    });
+    const [first] = await once(socket, "message");
+    assert.equal(JSON.parse(`${first}`).type, "hello");
+    const tls = (socket as unknown as { _socket: TLSSocket })._socket;
+    const { subjectaltname } = tls.getPeerCertificate();
+    assert.match(subjectaltname ?? "", /DNS:localhost/);
+    for (const address of addresses()) {
+      if (!address.includes(":")) assert.ok(subjectaltname!.includes(`IP Address:${address}`));
+    }
+    socket.close();
+    await once(socket, "close");
+  } finally {
+    assert.equal(await server.stop(), 0);
+  }
+});
+
+Deno.test("main: beyond this machine without a token it does not start, unless opened", async () => {
+  await assert.rejects(start({ args: ["--host", "0.0.0.0"] }), /without a token.*--open/);
+});
+
+Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and where the flags are told", async () => {
+  for (
+    const [args, wrong] of [
+      [["--port", "high"], /^Cannot set --port .*"high".*0 to 65535$/],
+      [["--prot", "8000"], /^Cannot read the command line: .*--prot/],
+    ] as const
+  ) {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "start", ...args],
+      cwd: new URL("../../", import.meta.url),
+    }).output();
+    assert.equal(code, 2);
+    const lines = new TextDecoder().decode(stderr).trimEnd().split("\n");
+    assert.match(lines.at(-2)!, wrong);
+    assert.equal(lines.at(-1), "--help tells the flags");
+    assert.ok(!lines.some((line) => /^Usage:/.test(line)));
+  }
+});

@@ -1,0 +1,132 @@
+/** What docs/operations/ holds: it must fit the server, not only its text. */
+import assert from "node:assert/strict";
+import { parse as parseYaml } from "yaml";
+import config from "../../deno.json" with { type: "json" };
+import { encodeFrame } from "../../protocol/mod.ts";
+import { Client } from "../lib/client.ts";
+import { shift, Texture } from "../lib/images.ts";
+import { encodeJpeg } from "../lib/jpeg.ts";
+import { findProgram, startProxy } from "../lib/proxy.ts";
+import { start } from "../lib/running.ts";
+
+const DOCS = new URL("../../docs/operations/", import.meta.url);
+const texture = new Texture(3);
+const jpeg = (frame: number) => encodeJpeg(texture.draw(320, 240, shift(3 * frame, 2 * frame)));
+
+function read(name: string): string {
+  return Deno.readTextFileSync(new URL(name, DOCS));
+}
+
+/** A session of some frames, tracked as they should be, and one bad message. */
+async function useSession(client: Client): Promise<void> {
+  for (let seq = 0; seq < 3; seq++) {
+    client.send(encodeFrame({ seq, timestamp: seq, jpeg: jpeg(seq) }));
+    const { tracks } = (await client.nextOf("tracks"))!;
+    assert.ok(tracks.points.id.length > 50);
+    if (seq === 0) continue;
+    assert.ok(Math.abs(tracks.flow![0] - 3) < 0.1 && Math.abs(tracks.flow![1] - 2) < 0.1);
+  }
+  client.send("{");
+  await client.nextOf("error");
+}
+
+/** The names in /metrics, each as Prometheus stores it: a histogram has three. */
+function namesOf(metrics: string): Set<string> {
+  const names = [...metrics.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name, type]) =>
+    type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name]
+  );
+  return new Set(names);
+}
+
+/** Names, and labels with the value asked for, in queries. */
+function used(expressions: string[]): Set<string> {
+  return new Set(expressions.flatMap((text) => text.match(/\blkstream_\w+/g) ?? []));
+}
+
+interface Alerts {
+  groups: { rules: { alert: string; expr: string; annotations: Record<string, string> }[] }[];
+}
+
+function alertExpressions(): string[] {
+  const { groups } = parseYaml(read("alerts.yml")) as Alerts;
+  const rules = groups.flatMap(({ rules }) => rules);
+  for (const { alert, annotations } of rules) {
+    assert.ok(annotations.summary && annotations.description, alert);
+  }
+  return rules.map(({ expr }) => expr);
+}
+
+function dashboardExpressions(): string[] {
+  const { panels } = JSON.parse(read("grafana-dashboard.json")) as {
+    panels: { targets: { expr: string }[] }[];
+  };
+  return panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+}
+
+Deno.test("operations: alerts and dashboard ask for metrics that there are, and the dashboard for all", async () => {
+  const server = await start();
+  try {
+    const client = await Client.connect(server.url);
+    await useSession(client);
+    await client.close();
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const names = namesOf(metrics);
+    const shown = used(dashboardExpressions());
+    const unknown = [...shown, ...used(alertExpressions())].filter((name) => !names.has(name));
+    assert.deepEqual(unknown, []);
+    const isShown = (name: string) => shown.has(name.replace(/_(sum|count)$/, "_bucket"));
+    assert.deepEqual([...names].filter((name) => !isShown(name)), []);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("operations: the unit gives the server the permissions of deno task start", () => {
+  const [, command] = /^ExecStart=\S+\/deno run --cached-only (.*)$/m.exec(
+    read("lkstream.service"),
+  )!;
+  assert.ok(config.tasks.start.command.endsWith(`deno run ${command}`), command);
+});
+
+for (const program of ["nginx", "haproxy"] as const) {
+  const isMissing = await findProgram(program) === null;
+  if (isMissing) console.log(`operations: ${program} is not installed, its test is left out`);
+
+  Deno.test({
+    name: `operations: a session is tracked through ${program}, whose log has no token`,
+    ignore: isMissing,
+    async fn() {
+      const server = await start({
+        args: ["--trust-proxy", "--token", "secret", "--max-sessions-per-address", "1"],
+      });
+      const proxy = await startProxy(program, server.url);
+      let logged = "";
+      try {
+        const { ca, url } = proxy;
+        // a page of the proxy's own origin; what it claims of its address does not count
+        const headers = { Origin: url, "X-Forwarded-For": "203.0.113.7" };
+        const client = await Client.connect(url, { ca, headers, query: "?token=secret" });
+        await useSession(client);
+        await assert.rejects(
+          Client.connect(url, { ca, query: "?token=secret" }),
+          /503.*at once from one address/,
+        );
+        await client.close();
+        using http = Deno.createHttpClient({ caCerts: [ca] });
+        const get = async (path: string) => {
+          const response = await fetch(url + path, { client: http } as RequestInit);
+          return [response.status, await response.text()];
+        };
+        assert.deepEqual(await get("/readyz"), [200, "ready\n"]);
+        for (const path of ["/metrics", "/%6Detrics"]) {
+          assert.equal((await get(`${path}?token=secret`))[0], 404);
+        }
+      } finally {
+        logged = await proxy.close();
+        await server.stop();
+      }
+      assert.match(logged, /GET \/v1\/stream\b.* 101/);
+      assert.doesNotMatch(logged, /secret/);
+    },
+  });
+}

@@ -1,0 +1,271 @@
+import assert from "node:assert/strict";
+import {
+  decodeFrame,
+  decodeTracks,
+  defaultOptions,
+  encodeFrame,
+  encodeTracks,
+  jpegSize,
+  mergeOptions,
+  parseControl,
+  ProtocolError,
+  quote,
+  type Tracks,
+  tracksFromJson,
+  tracksToJson,
+} from "../../protocol/mod.ts";
+import { random } from "../lib/random.ts";
+
+const JPEG = Uint8Array.of(0xff, 0xd8, 1, 2, 3, 0xff, 0xd9);
+
+/** Values that a float holds exactly, so that round trips can be compared for equality. */
+function sample(n = 3, m = 2): Tracks {
+  const column = (from: number, length = n) =>
+    Float32Array.from({ length }, (_, i) => from + i / 4);
+  return {
+    seq: 0xfffffffe,
+    timestamp: 1234.5678,
+    width: 640,
+    height: 480,
+    dropped: 7,
+    detected: true,
+    reset: false,
+    timing: { queue: 0.5, decode: 1.25, track: 2.5, detect: 0, server: 4.75 },
+    flow: [0.5, -0.25],
+    points: {
+      id: Uint32Array.from({ length: n }, (_, i) => 100 + i),
+      xy: column(10, 2 * n),
+      dxy: column(-1, 2 * n),
+      error: column(5),
+      fb: column(0).fill(NaN, 0, 1),
+      age: Uint32Array.from({ length: n }, (_, i) => i),
+    },
+    lost: {
+      id: Uint32Array.from({ length: m }, (_, i) => 50 + i),
+      reason: new Uint8Array(m).fill(8),
+    },
+  };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function throwsProtocolError(action: () => unknown, code: string): void {
+  assert.throws(action, (error) => error instanceof ProtocolError && error.code === code);
+}
+
+Deno.test("frame: golden bytes", () => {
+  const bytes = encodeFrame({ seq: 0x01020304, timestamp: 1.5, reset: true, jpeg: JPEG });
+  assert.equal(hex(bytes), "0101100004030201" + "000000000000f83f" + "ffd8010203ffd9");
+});
+
+Deno.test("frame: round trip", () => {
+  const frame = { seq: 42, timestamp: 1e12 + 0.25, reset: false, jpeg: JPEG };
+  assert.deepEqual(decodeFrame(encodeFrame(frame)), frame);
+});
+
+Deno.test("frame: a bare JPEG has no seq and timestamp 0", () => {
+  assert.deepEqual(decodeFrame(JPEG), { seq: null, timestamp: 0, reset: false, jpeg: JPEG });
+});
+
+Deno.test("frame: a longer header of a later version is skipped", () => {
+  const bytes = new Uint8Array(20 + JPEG.length);
+  bytes.set(encodeFrame({ seq: 9, timestamp: 0, jpeg: new Uint8Array() }));
+  bytes[2] = 20;
+  bytes.set(JPEG, 20);
+  assert.deepEqual(decodeFrame(bytes).jpeg, JPEG);
+});
+
+Deno.test("frame: every truncated header is refused, and headers that count wrong", () => {
+  const bytes = encodeFrame({ seq: 1, timestamp: 2, jpeg: JPEG });
+  for (let length = 0; length < 16; length++) {
+    throwsProtocolError(() => decodeFrame(bytes.subarray(0, length)), "bad_frame");
+  }
+  for (let length = 16; length <= bytes.length; length++) {
+    assert.equal(decodeFrame(bytes.subarray(0, length)).jpeg.length, length - 16);
+  }
+  for (const headerBytes of [0, 15, bytes.length + 1, 0xffff]) {
+    const wrong = bytes.slice();
+    new DataView(wrong.buffer).setUint16(2, headerBytes, true);
+    throwsProtocolError(() => decodeFrame(wrong), "bad_frame");
+  }
+  throwsProtocolError(() => decodeFrame(Uint8Array.of(2, ...bytes.subarray(1))), "bad_frame");
+});
+
+Deno.test("tracks: golden bytes", () => {
+  const bytes = encodeTracks(sample(1, 1));
+  assert.equal(
+    hex(bytes),
+    "02014000" + "feffffff" + "adfa5c6d454a9340" + "8002e001" + "01000000" + "01000000" +
+      "07000000" + "0000003f" + "0000a03f" + "00002040" + "00000000" + "00009840" + "0000003f" +
+      "000080be" + "00000000" + // header
+      "64000000" + "00002041" + "00002441" + "000080bf" + "000040bf" + "0000a040" + "0000c07f" +
+      "00000000" + // the point
+      "32000000" + "08", // the lost one
+  );
+});
+
+Deno.test("tracks: round trip in both forms, empty ones too", () => {
+  for (const tracks of [sample(), sample(0, 0), sample(0, 3), { ...sample(5, 0), flow: null }]) {
+    assert.deepEqual(decodeTracks(encodeTracks(tracks)), tracks);
+    assert.deepEqual(tracksFromJson(JSON.parse(JSON.stringify(tracksToJson(tracks)))), tracks);
+    for (const timestamp of [NaN, -Infinity]) { // the client's own; JSON has no word for them
+      const json = JSON.stringify(tracksToJson({ ...tracks, timestamp }));
+      assert.deepEqual(tracksFromJson(JSON.parse(json)), { ...tracks, timestamp: NaN });
+    }
+  }
+});
+
+Deno.test("tracks: columns are views of an aligned message and right on any other", () => {
+  const bytes = encodeTracks(sample());
+  assert.equal(decodeTracks(bytes.buffer).points.id.buffer, bytes.buffer);
+  const shifted = new Uint8Array(bytes.length + 1);
+  shifted.set(bytes, 1);
+  assert.deepEqual(decodeTracks(shifted.subarray(1)), sample());
+});
+
+Deno.test("tracks: every truncation is refused, and so are wrong kinds, counts and reasons", () => {
+  const bytes = encodeTracks(sample());
+  for (let length = 0; length < bytes.length; length++) {
+    throwsProtocolError(() => decodeTracks(bytes.slice(0, length)), "bad_message");
+  }
+  throwsProtocolError(() => decodeTracks(Uint8Array.of(...bytes, 0)), "bad_message");
+  for (const [at, value] of [[0, 1], [2, 60], [2, 66], [20, 4], [23, 0xff], [27, 0xff]]) {
+    const wrong = bytes.slice();
+    wrong[at] = value;
+    throwsProtocolError(() => decodeTracks(wrong), "bad_message");
+  }
+  for (const reason of [0, 9, 255]) {
+    const wrong = bytes.slice();
+    wrong[wrong.length - 1] = reason;
+    throwsProtocolError(() => decodeTracks(wrong), "bad_message");
+  }
+});
+
+Deno.test("tracks: JSON of the wrong form is refused", () => {
+  const json = tracksToJson(sample());
+  for (
+    const wrong of [
+      null,
+      {},
+      { ...json, seq: "1" },
+      { ...json, points: { ...json.points, x: [1] } },
+      { ...json, lost: { id: [1], reason: [] } },
+      { ...json, lost: { id: [1], reason: ["bored"] } },
+    ]
+  ) throwsProtocolError(() => tracksFromJson(wrong), "bad_message");
+});
+
+Deno.test("random bytes give a message or a ProtocolError, nothing else", () => {
+  const next = random(1);
+  for (let round = 0; round < 20_000; round++) {
+    const bytes = Uint8Array.from({ length: next() * 120 }, () => next() * 256);
+    if (round % 2) bytes[0] = 1 + round % 4 / 2;
+    for (const read of [decodeFrame, decodeTracks, jpegSize]) {
+      try {
+        read(bytes);
+      } catch (error) {
+        assert.ok(error instanceof ProtocolError, `${read.name}: ${error}`);
+      }
+    }
+    const text = new TextDecoder().decode(bytes);
+    assert.throws(() => parseControl(text), ProtocolError);
+  }
+});
+
+Deno.test("jpegSize: reads the frame header behind other segments, and refuses the rest", () => {
+  const app = [0xff, 0xe0, 0, 4, 1, 2];
+  const header = [0xff, 0xc2, 0, 11, 8, 0x01, 0xe0, 0x02, 0x80, 3, 1, 0x22, 0];
+  const jpeg = Uint8Array.of(0xff, 0xd8, ...app, 0xff, ...header);
+  assert.deepEqual(jpegSize(jpeg), { width: 640, height: 480 });
+  // As libjpeg does: markers that stand alone have no length, so what follows is the next one.
+  const hiding = [0xff, 0x01, 0xff, 0xd7, 0xff, 0xc0, 0, 11, 8, 0, 16, 0, 32, 3, 1, 0x22, 0];
+  assert.deepEqual(jpegSize(Uint8Array.of(0xff, 0xd8, ...hiding, ...jpeg)), {
+    width: 32,
+    height: 16,
+  });
+  for (let length = 0; length < 2 + app.length + 1 + 10; length++) {
+    throwsProtocolError(() => jpegSize(jpeg.subarray(0, length)), "bad_frame");
+  }
+  for (
+    const bad of [
+      [0xff, 0xd8, 0x12, 0xe0, 0, 4, 1, 2],
+      [0xff, 0xd8, 0xff, 0xe0, 0, 1, 0, 0],
+      [0xff, 0xd8, ...app, 0xff, 0xda, 0, 4, 1, 2],
+      [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 0, 2, 128, 3, 1, 34, 0],
+    ]
+  ) throwsProtocolError(() => jpegSize(Uint8Array.from(bad)), "bad_frame");
+});
+
+Deno.test("control: each message is read", () => {
+  assert.deepEqual(parseControl(`{"type":"configure","flow":{"maxLevel":2}}`), {
+    type: "configure",
+    options: { flow: { maxLevel: 2 } },
+  });
+  for (
+    const message of [
+      { type: "add", points: [[1, 2.5]] },
+      { type: "remove", ids: [1, 2] },
+      { type: "clear" },
+      { type: "mask", polygons: [[[0, 0], [9, 0], [9, 9]]] },
+      { type: "mask", polygons: [] },
+      { type: "stats" },
+    ]
+  ) assert.deepEqual(parseControl(JSON.stringify(message)), message);
+});
+
+Deno.test("control: what is not allowed is refused by its code", () => {
+  for (const text of ["", "{", "nul", "{'type':'clear'}"]) {
+    throwsProtocolError(() => parseControl(text), "bad_json");
+  }
+  for (
+    const message of [
+      null,
+      [],
+      1,
+      {},
+      { type: 5 },
+      { type: "fly" },
+      { type: "toString" },
+      { type: "add" },
+      { type: "add", points: [[1]] },
+      { type: "add", points: [[1, 2, 3]] },
+      { type: "add", points: [[1, "2"]] },
+      { type: "add", points: [[1, null]] },
+      { type: "remove", ids: [1.5] },
+      { type: "remove", ids: [-1] },
+      { type: "mask", polygons: [[[0, 0], [1, 1]]] },
+    ]
+  ) throwsProtocolError(() => parseControl(JSON.stringify(message)), "bad_message");
+  const long = JSON.stringify({ type: "remove", ids: new Array(300_000).fill(1) });
+  throwsProtocolError(() => parseControl(long), "limit");
+});
+
+Deno.test("control: what is nested deeper than can be written is refused as anything else", () => {
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  const shown = `${"[".repeat(57)}...`;
+  const refused = (read: () => unknown, code: string) =>
+    assert.throws(read, (error) => {
+      assert.ok(error instanceof ProtocolError && error.code === code, `${error}`);
+      return error.message.includes(shown);
+    });
+  refused(() => parseControl(deep), "bad_message");
+  refused(() => parseControl(`{"type":${deep}}`), "bad_message");
+  refused(() => parseControl(`{"type":"add","points":[${deep}]}`), "bad_message");
+  const configure = parseControl(`{"type":"configure","flow":{"maxLevel":${deep}}}`);
+  assert.ok(configure.type === "configure");
+  refused(() => mergeOptions(defaultOptions(), configure.options), "bad_option");
+});
+
+Deno.test("quote: short, on one line, and infinite numbers told apart from null", () => {
+  assert.equal(
+    quote({ a: [1, "b\n", null, Infinity] }),
+    '{"a":[1,"b\\n",null,"a number that is not finite"]}',
+  );
+  assert.equal(quote(-Infinity), "-Infinity");
+  assert.equal(quote(undefined), "undefined");
+  assert.equal(quote("x".repeat(58)), `"${"x".repeat(58)}"`);
+  assert.equal(quote("x".repeat(59)), `"${"x".repeat(56)}...`);
+  assert.equal(quote(new Array(80).fill(7)), `[${"7,".repeat(28)}...`);
+});

@@ -1,0 +1,161 @@
+import type { EngineInfo } from "../protocol/mod.ts";
+import type { Gate } from "../engines/gate.ts";
+
+/**
+ * What tracks points. One engine a process, one sequence a session. All engines
+ * mean the same: OpenCV's CPU `calcOpticalFlowPyrLK` and `goodFeaturesToTrack`.
+ * Positions are pixels, as x, y pairs; (0, 0) is the centre of the top-left pixel.
+ */
+export interface FlowEngine {
+  readonly info: EngineInfo;
+  /** It ends late calls itself, with a `DeadlineError`, and mends what they hung in. */
+  readonly keepsTime?: boolean;
+  /** A new sequence: no frame yet. */
+  open(): FlowSequence;
+  /** What it has done since it was opened; engines that count nothing have none. */
+  counters?(): EngineCounters | null;
+  /** Ends all sequences and frees everything. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a native engine counts. */
+export interface EngineCounters {
+  /** Decoded by nvJPEG, and by libjpeg-turbo; of the latter, those that nvJPEG had refused. */
+  jpegsOnGpu: number;
+  jpegsOnCpu: number;
+  jpegsRefused: number;
+  /** GPUs, and of these the ones given up after an error that CUDA does not recover from. */
+  devices: number;
+  failedDevices: number;
+}
+
+/** Grey levels, row by row without padding: `data.length` is `width × height`. */
+export interface Grey {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
+/** A JPEG's bytes, or grey levels, so that engines can be compared on identical pixels. */
+export type Frame = Uint8Array | Grey;
+
+/** How `advance` follows points; names as in OpenCV's `calcOpticalFlowPyrLK`. */
+export interface FlowOptions {
+  winSize: [number, number];
+  maxLevel: number;
+  maxCount: number;
+  epsilon: number;
+  minEigThreshold: number;
+  /** Follow the found points back to the frame before and measure how far off they return. */
+  back: boolean;
+}
+
+/** How `detect` finds corners; names as in OpenCV's `goodFeaturesToTrack`. */
+export interface DetectOptions {
+  maxCorners: number;
+  qualityLevel: number;
+  minDistance: number;
+  blockSize: number;
+  gradientSize: number;
+  useHarrisDetector: boolean;
+  k: number;
+}
+
+/** A byte a pixel, row by row: where it is 0, no corner is found. The size of the current frame. */
+export type Mask = Uint8Array;
+
+/** `Advanced.status` of a point: tracked, or why not. The codes are those of the wire's reasons. */
+export const Status = { tracked: 0, flat: 1, outOfFrame: 2 } as const;
+
+/** What `advance` found. The columns belong to the caller. */
+export interface Advanced {
+  width: number;
+  height: number;
+  /**
+   * False where there was no frame of the same size before this one: then no
+   * point was followed and the columns are empty.
+   */
+  continues: boolean;
+  /** Where each point is now. Meaningless where its status is not `tracked`. */
+  xy: Float32Array;
+  /** One {@linkcode Status} a point. */
+  status: Uint8Array;
+  /** Mean absolute difference of the two windows at level 0, in grey levels. */
+  error: Float32Array;
+  /**
+   * Distance from the point to where following it back ends, in pixels. NaN
+   * without `back`; Infinity where the way back fails.
+   */
+  fb: Float32Array;
+  decodeMs: number;
+  trackMs: number;
+}
+
+/** Corners of a frame, x, y pairs, strongest first. */
+export interface Detected {
+  xy: Float32Array;
+  detectMs: number;
+}
+
+/** The frames of one camera, in order. Never two calls at once. */
+export interface FlowSequence extends AsyncDisposable {
+  /** Where its calls wait for their turn, with those of others, rather than inside of the engine. */
+  readonly gate?: Gate;
+  /**
+   * Makes `frame` the current one and follows `points` into it from the frame
+   * before. With `guess` each search starts there (`OPTFLOW_USE_INITIAL_FLOW`),
+   * and the way back starts as far on the other side: at found − (guess − point).
+   *
+   * @throws {FrameError} where the JPEG does not decode or is too large; then
+   * the sequence is as before the call.
+   * @throws {EngineError} where the engine failed; the next frame is a first one.
+   */
+  advance(
+    frame: Frame,
+    points: Float32Array,
+    options: FlowOptions,
+    guess?: Float32Array,
+  ): Promise<Advanced>;
+
+  /**
+   * Corners of the current frame, none nearer than `minDistance` to a point of
+   * `avoid`, none where `mask` is 0. Scores count relative to the best corner
+   * that the mask allows; `avoid` does not change them.
+   *
+   * @throws {EngineError} where there is no current frame or the engine failed.
+   */
+  detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected>;
+}
+
+/** A frame that cannot be used. `code` is what the client is told. */
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+  constructor(readonly code: "bad_frame" | "frame_too_large", message: string) {
+    super(message);
+  }
+}
+
+/** @throws {FrameError} `bad_frame` where there is not one grey level a pixel. */
+export function checkGrey({ width, height, data }: Grey): void {
+  const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  if (whole && data.length === width * height) return;
+  throw new FrameError(
+    "bad_frame",
+    `Cannot take ${data.length} grey levels as a frame of ${width}×${height} pixels: ` +
+      "there must be one a pixel",
+  );
+}
+
+/** The engine failed, or was used after it was closed. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+}
+
+/**
+ * A call failed, and not through a fault of the engine: it was asked for what
+ * it cannot do, or another call had to be ended.
+ */
+export class CallError extends EngineError {}
+
+/** A call took longer than it may; the sequence that made it cannot be used again. */
+export class DeadlineError extends EngineError {}

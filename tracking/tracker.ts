@@ -1,0 +1,275 @@
+import {
+  lostCode,
+  type LostReason,
+  type Options,
+  type PointColumns,
+  ProtocolError,
+  quote,
+  type Timing,
+  type Tracks,
+} from "../protocol/mod.ts";
+import { crowded } from "./crowding.ts";
+import { type Advanced, type FlowSequence, type Frame, Status } from "./engine.ts";
+import { maskCost, maskShare, paintMask, type Polygons } from "./mask.ts";
+import { median } from "./median.ts";
+import { append, move, noPoints, pick } from "./points.ts";
+
+/** What a frame brought: tracks without what only the session knows. */
+export type Step =
+  & Omit<Tracks, "seq" | "timestamp" | "dropped" | "timing">
+  & { timing: Pick<Timing, "decode" | "track" | "detect"> };
+
+/**
+ * Decides which points live: ids, ages, filters, refill. Pure over a
+ * {@linkcode FlowSequence}, which knows pixels and no ids. Live points are kept
+ * in the order of their ids, so oldest first.
+ */
+export class Tracker {
+  #points = noPoints();
+  #nextId = 1;
+  /** Points that ended between two frames, told with the next one. */
+  #ended: [id: number, reason: LostReason][] = [];
+  #size: { width: number; height: number } | null = null;
+  #polygons: Polygons = [];
+  #mask: Uint8Array | null = null;
+  #maskCost = 0;
+  #framesSinceDetection = Infinity;
+  /** The next frame detects whatever the interval says, and is told as a reset. */
+  #cleared = false;
+  /** The last frame moved the points, and was not told: its detection failed. */
+  #untold = false;
+
+  /** @param maxPoints live points at most, found or added */
+  constructor(
+    readonly sequence: FlowSequence,
+    public options: Options,
+    readonly maxPoints: number,
+  ) {}
+
+  /** Ids that were given out so far. */
+  get found(): number {
+    return this.#nextId - 1;
+  }
+
+  /** Points that live now. */
+  get live(): number {
+    return this.#points.id.length;
+  }
+
+  /**
+   * Follows the live points into `frame`, filters them and finds new ones.
+   *
+   * @param asFirst end every point and begin anew
+   * @throws {FrameError} where the frame cannot be used; then nothing has changed.
+   * @throws {EngineError} where the engine failed; the next frame is a first one.
+   */
+  async process(frame: Frame, asFirst = false): Promise<Step> {
+    const anew = asFirst || this.#untold;
+    const before = anew ? noPoints() : this.#points;
+    const advanced = await this.sequence.advance(
+      frame,
+      before.xy,
+      this.#flowOptions(),
+      this.#guess(before),
+    );
+    this.#untold = true;
+    this.#resize(advanced);
+    const restarted = anew || !advanced.continues;
+    const survivors = this.#carryOver(before, advanced, restarted);
+    const reset = restarted || (this.#cleared && survivors.id.length === 0);
+    this.#points = survivors;
+
+    const detection = await this.#refill(restarted);
+    const lost = this.#takeEnded();
+    this.#cleared = this.#untold = false;
+    return {
+      width: advanced.width,
+      height: advanced.height,
+      detected: detection !== null,
+      reset,
+      flow: medianFlow(survivors),
+      points: this.#points,
+      lost,
+      timing: {
+        decode: advanced.decodeMs,
+        track: advanced.trackMs,
+        detect: detection?.detectMs ?? 0,
+      },
+    };
+  }
+
+  /**
+   * Adds points of the last processed frame, to be tracked from it on.
+   *
+   * @param xy pixels, inside that frame
+   * @returns their ids, in the order given
+   * @throws {ProtocolError} `bad_message` before the first frame or outside of it, `limit` past
+   * `maxPoints`, or past twice as many with those that have ended and are still to be told.
+   */
+  add(xy: readonly (readonly [number, number])[]): number[] {
+    if (!this.#size) {
+      throw new ProtocolError("bad_message", "Cannot add points before a frame was processed");
+    }
+    const { width, height } = this.#size;
+    const outside = xy.find(([x, y]) => !isInside(x, y, width, height));
+    if (outside) {
+      throw new ProtocolError(
+        "bad_message",
+        `Cannot add a point at ${quote(outside)}: allowed are x from -0.5 to below ` +
+          `${width - 0.5} and y from -0.5 to below ${height - 0.5}`,
+      );
+    }
+    if (this.live + xy.length > this.maxPoints) {
+      throw new ProtocolError(
+        "limit",
+        `Cannot add ${xy.length} points to ${this.live}: allowed are ${this.maxPoints} in all`,
+      );
+    }
+    // each end is told, so they wait for a frame: all points may be replaced before it, once
+    const ended = this.#ended.length;
+    if (this.live + xy.length + ended > 2 * this.maxPoints) {
+      throw new ProtocolError(
+        "limit",
+        `Cannot add ${xy.length} points to ${this.live} and ${ended} that ended since the last ` +
+          `tracks: allowed are ${2 * this.maxPoints} in all`,
+      );
+    }
+    const firstId = this.#claimIds(xy.length);
+    this.#points = append(this.#points, Float32Array.from(xy.flat()), firstId);
+    return xy.map((_, i) => firstId + i);
+  }
+
+  /** Ends points with reason `removed`. Ids that do not live are passed over: they may just have been lost. */
+  remove(ids: readonly number[]): void {
+    const gone = new Set(ids);
+    this.#keep(this.#points, (i) => gone.has(this.#points.id[i]) ? "removed" : null);
+  }
+
+  /** Ends all points with reason `reset`; the next frame detects, if detection is enabled. */
+  clear(): void {
+    this.#keep(this.#points, () => "reset");
+    this.#cleared = true;
+  }
+
+  /**
+   * Confines points to polygons, in pixels; none lifts it.
+   *
+   * @returns the share of the frame that is allowed; null where no frame has told its size yet
+   */
+  confine(polygons: Polygons): number | null {
+    this.#polygons = polygons;
+    this.#paintMask();
+    if (polygons.length === 0) return 1;
+    return this.#mask && maskShare(this.#mask);
+  }
+
+  /** What painting took since this was last asked, in pixels: for `confine`, or a frame of a new size. */
+  takeMaskCost(): number {
+    const cost = this.#maskCost;
+    this.#maskCost = 0;
+    return cost;
+  }
+
+  #flowOptions() {
+    const { winSize, maxLevel, maxCount, epsilon, minEigThreshold } = this.options.flow;
+    const back = this.options.filter.forwardBackward !== null;
+    return { winSize, maxLevel, maxCount, epsilon, minEigThreshold, back };
+  }
+
+  /** Where each point would be, had it kept its last velocity. */
+  #guess(points: PointColumns): Float32Array | undefined {
+    return this.options.flow.predict ? points.xy.map((at, i) => at + points.dxy[i]) : undefined;
+  }
+
+  #resize({ width, height }: Advanced): void {
+    if (this.#size?.width === width && this.#size.height === height) return;
+    this.#size = { width, height };
+    this.#paintMask();
+  }
+
+  #paintMask(): void {
+    this.#mask = null;
+    if (!this.#size || this.#polygons.length === 0) return;
+    const { width, height } = this.#size;
+    this.#mask = paintMask(this.#polygons, width, height);
+    this.#maskCost += maskCost(this.#polygons, width, height);
+  }
+
+  /** The points that live on from the frame before, moved and aged. */
+  #carryOver(before: PointColumns, advanced: Advanced, restarted: boolean): PointColumns {
+    if (restarted) return this.#keep(this.#points, () => "reset");
+    const moved = move(before, advanced);
+    const tracked = this.#keep(moved, (i) => this.#lostReason(advanced, i));
+    const { filter, detect } = this.options;
+    const flags = crowded(tracked.xy, filter.crowding * detect.minDistance);
+    return this.#keep(tracked, (i) => flags[i] ? "crowded" : null);
+  }
+
+  #lostReason({ xy, status, error, fb, width, height }: Advanced, i: number): LostReason | null {
+    const { maxError, forwardBackward } = this.options.filter;
+    const x = xy[2 * i], y = xy[2 * i + 1];
+    if (status[i] === Status.flat) return "flat";
+    if (status[i] !== Status.tracked || !isInside(x, y, width, height)) return "out_of_frame";
+    if (maxError !== null && error[i] > maxError) return "high_error";
+    if (forwardBackward !== null && !(fb[i] <= forwardBackward)) return "forward_backward";
+    if (this.#mask && !this.#mask[Math.round(y) * width + Math.round(x)]) return "masked";
+    return null;
+  }
+
+  /** Drops the points that have a reason to end, and notes it. */
+  #keep(points: PointColumns, reasonToEnd: (i: number) => LostReason | null): PointColumns {
+    const kept: number[] = [];
+    for (let i = 0; i < points.id.length; i++) {
+      const reason = reasonToEnd(i);
+      if (reason) this.#ended.push([points.id[i], reason]);
+      else kept.push(i);
+    }
+    return this.#points = kept.length === points.id.length ? points : pick(points, kept);
+  }
+
+  /** Detects new points where they are due. Null where detection did not run. */
+  async #refill(restarted: boolean): Promise<{ detectMs: number } | null> {
+    this.#framesSinceDetection++;
+    const { enabled, maxCorners, refill, interval, ...options } = this.options.detect;
+    const room = Math.min(maxCorners, this.maxPoints) - this.live;
+    const due = restarted || this.#cleared ||
+      this.live < refill * maxCorners &&
+        (this.live === 0 || this.#framesSinceDetection >= interval);
+    if (!enabled || !due || room <= 0) return null;
+    const { xy, detectMs } = await this.sequence.detect(
+      { ...options, maxCorners: room },
+      this.#points.xy,
+      this.#mask ?? undefined,
+    );
+    this.#points = append(this.#points, xy, this.#claimIds(xy.length / 2));
+    this.#framesSinceDetection = 0;
+    return { detectMs };
+  }
+
+  #claimIds(count: number): number {
+    const first = this.#nextId;
+    this.#nextId += count;
+    return first;
+  }
+
+  #takeEnded(): Tracks["lost"] {
+    const ended = this.#ended;
+    this.#ended = [];
+    return {
+      id: Uint32Array.from(ended, ([id]) => id),
+      reason: Uint8Array.from(ended, ([, reason]) => lostCode(reason)),
+    };
+  }
+}
+
+/** True where a position lies on the frame: pixel centres and half a pixel around them. */
+function isInside(x: number, y: number, width: number, height: number): boolean {
+  return x >= -0.5 && y >= -0.5 && x < width - 0.5 && y < height - 0.5;
+}
+
+function medianFlow({ dxy, age }: PointColumns): [number, number] | null {
+  const n = age.length, dx = new Float32Array(n), dy = new Float32Array(n);
+  for (let i = 0; i < n; i++) dx[i] = dxy[2 * i], dy[i] = dxy[2 * i + 1];
+  const x = median(dx), y = median(dy);
+  return x === null || y === null ? null : [x, y];
+}
