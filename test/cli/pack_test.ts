@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
-import { startBrowser } from "../lib/browser.ts";
+import { openBrowser } from "../lib/browser.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { type Running, start } from "../lib/running.ts";
 
@@ -151,7 +151,7 @@ Deno.test("pack: the examples for pages and workers run in a browser", async () 
   const all = await examples();
   const inBrowser = (heading: string) =>
     all.get(heading)!.replace(`"lkstream"`, `"${server.url}/lkstream.js"`);
-  const browser: Browser = await startBrowser();
+  const browser: Browser = await openBrowser();
   const deadline = setTimeout(() => browser.close(), 60_000); // what waits in it fails
   try {
     const page = await browser.newPage({ permissions: ["camera"], bypassCSP: true });
