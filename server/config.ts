@@ -1,12 +1,9 @@
+import { type EngineChoice, ENGINES } from "../engines/choice.ts";
 import { ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
 
 export { ConfigError };
-
-export const ENGINES = ["auto", "cuda", "cpu", "wasm"] as const;
-/** One engine, or the best there is. */
-export type EngineChoice = typeof ENGINES[number];
 
 /** Where the certificate for HTTPS is from; `off` serves plain HTTP. */
 export type Tls = "off" | "self-signed" | { cert: string; key: string };

@@ -32,9 +32,6 @@ const MAY_USE: Record<string, RegExp> = {
 
 /** Imports against the rules that are still there; one that is mended is taken off. */
 const KNOWN_IMPORTS = [
-  "cli/command_line.ts → server/config.ts",
-  "cli/settings.ts → server/config.ts",
-  "engines/select.ts → server/config.ts",
   "tracking/engine.ts → engines/gate.ts",
   "wasm/lane.ts → engines/gate.ts",
   "wasm/mod.ts → engines/gate.ts",
