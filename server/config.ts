@@ -1,4 +1,4 @@
-import { ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
+import { checkNames, ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
 
@@ -42,7 +42,7 @@ const FLAGS = {
   tls: { value: "self-signed", text: "serve HTTPS by a certificate made at the start, for phones" },
   cert: {
     value: "FILE",
-    text: "serve HTTPS by this certificate (PEM, with its chain), a file in this folder",
+    text: "serve HTTPS by this certificate (PEM, with its chain)",
   },
   key: { value: "FILE", text: "and its private key (PEM)" },
   engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
@@ -54,7 +54,7 @@ const FLAGS = {
   },
   threads: { value: "N", fallback: "1", text: "event loops that share the port" },
   token: { value: "T", text: "clients must present it; LKSTREAM_TOKEN hides it better" },
-  "token-file": { value: "FILE", text: "the token is the first line of this file, in this folder" },
+  "token-file": { value: "FILE", text: "the token is the first line of this file" },
   open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
@@ -126,6 +126,28 @@ export function helpText(): string {
     "",
     "Each flag is also a variable: --max-sessions is LKSTREAM_MAX_SESSIONS. A flag wins.",
   ].join("\n");
+}
+
+/** @throws {ConfigError} where one of `names` is a misspelled variable of the server. */
+export function checkVariables(names: readonly string[]): void {
+  checkNames(FLAGS, names);
+}
+
+/**
+ * The files that the server reads because a flag or variable names them.
+ *
+ * @throws {ConfigError} where the command line cannot be read, or the permission for one not be told.
+ */
+export function filesOf(
+  args: string[],
+  env: (name: string) => string | undefined,
+): string[] {
+  const flags: Read = new Flags(FLAGS, args, env);
+  return (["cert", "key", "token-file"] as const).map((name) => {
+    const path = flags.text(name);
+    if (path.includes(",")) throw flags.bad(name, path, "paths without a comma");
+    return path;
+  }).filter(Boolean);
 }
 
 /**
@@ -206,14 +228,13 @@ function firstLine(flags: Read, file: string, readFile: (path: string) => string
   try {
     return readFile(file).split("\n")[0].trim();
   } catch (error) {
-    throw flags.bad(
-      "token-file",
-      file,
-      `files in this folder, the only one that the server may read (${
-        (error as Error).message.split(",")[0]
-      })`,
-    );
+    throw flags.bad("token-file", file, `files that can be read (${reasonOf(error)})`);
   }
+}
+
+/** Without the advice that Deno adds for those who wrote the program. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message.split(",")[0];
 }
 
 function readTls(flags: Read): Tls {

@@ -1,18 +1,13 @@
 import { isLoopback } from "./address.ts";
-import { type Config, ConfigError, helpText, readConfig } from "./config.ts";
+import { type Config, helpText, readConfig } from "./config.ts";
+import { orExit } from "./flags.ts";
 import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads/threads.ts";
 import { addresses, type KeyPair, qrText, selfSigned } from "./http/tls.ts";
 
 function config(): Config {
-  try {
-    const config = readConfig(Deno.args, (name) => Deno.env.get(name));
-    if (config) return config;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(`${error.message}\n--help tells the flags`);
-    Deno.exit(2);
-  }
+  const config = orExit(() => readConfig(Deno.args, (name) => Deno.env.get(name)));
+  if (config) return config;
   console.log(helpText());
   Deno.exit(0);
 }

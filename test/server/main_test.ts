@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
-import { addresses } from "../../server/http/tls.ts";
+import { addresses, selfSigned } from "../../server/http/tls.ts";
 import { Client } from "../lib/client.ts";
 import { start } from "../lib/running.ts";
 
@@ -102,6 +102,7 @@ Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and whe
     const [args, wrong] of [
       [["--port", "high"], /^Cannot set --port .*"high".*0 to 65535$/],
       [["--prot", "8000"], /^Cannot read the command line: .*--prot/],
+      [["--token-file", "/no/such/file"], /^Cannot set --token-file .*No such file/],
     ] as const
   ) {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -113,5 +114,37 @@ Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and whe
     assert.match(lines.at(-2)!, wrong);
     assert.equal(lines.at(-1), "--help tells the flags");
     assert.ok(!lines.some((line) => /^Usage:/.test(line)));
+  }
+});
+
+Deno.test("main: a misspelled variable does not start an open server", async () => {
+  await assert.rejects(
+    start({ env: { LKSTREAM_TOKENS: "t" } }),
+    /Cannot set the variable LKSTREAM_TOKENS: allowed are LKSTREAM_TOKEN,/,
+  );
+});
+
+Deno.test("main: certificate, key and token may lie outside of the project", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "a space" });
+  const { cert, key } = await selfSigned(["127.0.0.1"]);
+  const [certFile, keyFile, tokenFile] = ["live.pem", "key.pem", "token"].map((name) =>
+    `${folder}/${name}`
+  );
+  await Deno.writeTextFile(`${folder}/archived.pem`, cert);
+  await Deno.symlink("archived.pem", certFile); // as certbot has it
+  await Deno.writeTextFile(keyFile, key);
+  await Deno.writeTextFile(tokenFile, "s3cret\n");
+  const server = await start({
+    args: ["--cert", certFile, "--key", keyFile],
+    env: { LKSTREAM_TOKEN_FILE: tokenFile },
+  });
+  try {
+    using client = Deno.createHttpClient({ caCerts: [cert] });
+    const init: RequestInit & { client: Deno.HttpClient } = { client };
+    const info = await (await fetch(`${server.url}/v1/info`, init)).json();
+    assert.equal(info.token, "required");
+  } finally {
+    assert.equal(await server.stop(), 0);
+    await Deno.remove(folder, { recursive: true });
   }
 });
