@@ -1,9 +1,17 @@
 import { isLoopback } from "./address.ts";
 import { type Config, helpText, readConfig } from "./config.ts";
 import { orExit } from "./flags.ts";
+import { Lines } from "./lines.ts";
 import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads/threads.ts";
 import { addresses, type KeyPair, qrText, selfSigned } from "./http/tls.ts";
+
+/** Whoever reads them, or does not, keeps nobody waiting. */
+const output = new Lines(Deno.stdout);
+const errors = new Lines(Deno.stderr);
+const FLUSH_MS = 500;
+/** A signal comes twice where it is sent to all processes of a terminal or a service: that is no second wish. */
+const ONCE_MS = 1000;
 
 function config(): Config {
   const config = orExit(() => readConfig(Deno.args, (name) => Deno.env.get(name)));
@@ -41,7 +49,7 @@ function namesOf(host: string): string[] {
 function invite({ host, token }: Config, { url }: Running, isSecure: boolean): void {
   if (isLoopback(host)) return;
   if (!isSecure) {
-    console.error("Cameras of other machines do not open over plain HTTP: see --tls and --cert");
+    errors.put("Cameras of other machines do not open over plain HTTP: see --tls and --cert");
     return;
   }
   const { port } = new URL(url);
@@ -49,9 +57,9 @@ function invite({ host, token }: Config, { url }: Running, isSecure: boolean): v
   const pages = namesOf(host).map((name) =>
     `https://${name.includes(":") ? `[${name}]` : name}:${port}/`
   );
-  for (const page of pages) console.log(`From other machines: ${page}`);
+  for (const page of pages) output.put(`From other machines: ${page}`);
   if (isShown && pages[0]) {
-    console.log(qrText(token === null ? pages[0] : `${pages[0]}?token=${token}`));
+    output.put(qrText(token === null ? pages[0] : `${pages[0]}?token=${token}`));
   }
 }
 
@@ -60,14 +68,17 @@ async function main(): Promise<void> {
   const tls = await certificate(wanted);
   const server = await (wanted.threads > 1 ? runThreads(wanted, tls) : run(wanted, { tls }));
   const { name, device, reason } = server.engine;
-  console.log(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
+  output.put(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
   invite(wanted, server, tls !== undefined);
 
-  let stopping = false;
+  let stoppingSince: number | null = null;
   const stop = async () => {
-    if (stopping) Deno.exit(1); // asked again: at once, whatever is still at work
-    stopping = true;
+    const now = performance.now();
+    if (stoppingSince !== null && now - stoppingSince < ONCE_MS) return;
+    if (stoppingSince !== null) Deno.exit(1); // asked again: at once, whatever is still at work
+    stoppingSince = now;
     await server.close();
+    await output.flush(FLUSH_MS);
     Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
@@ -76,6 +87,7 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  console.error(`Cannot start: ${error instanceof Error ? error.message : error}`);
+  errors.put(`Cannot start: ${error instanceof Error ? error.message : error}`);
+  await errors.flush(FLUSH_MS);
   Deno.exit(1);
 }
