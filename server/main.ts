@@ -59,7 +59,9 @@ function invite({ host, token }: Config, { url }: Running, isSecure: boolean): v
   );
   for (const page of pages) output.put(`From other machines: ${page}`);
   if (isShown && pages[0]) {
-    output.put(qrText(token === null ? pages[0] : `${pages[0]}?token=${token}`));
+    output.put(
+      qrText(token === null ? pages[0] : `${pages[0]}#token=${encodeURIComponent(token)}`),
+    );
   }
 }
 

@@ -152,11 +152,19 @@ for (const program of ["nginx", "haproxy"] as const) {
         for (const path of ["/metrics", "/%6Detrics"]) {
           assert.equal((await get(`${path}?token=secret`))[0], 404);
         }
+        const plain = await fetch(`${proxy.plainUrl}/?token=secret`, { redirect: "manual" });
+        await plain.body?.cancel();
+        assert.equal(plain.status, 301);
+        await server.stop();
+        for (const path of ["/", "/v1/stream"]) {
+          assert.match(`${(await get(`${path}?token=secret`))[0]}`, /^50[23]$/, "it is down");
+        }
       } finally {
         logged = await proxy.close();
         await server.stop();
       }
       assert.match(logged, /GET \/v1\/stream\b.* 101/);
+      assert.match(logged, /GET \/"? 50[23]\b/);
       assert.doesNotMatch(logged, /secret/);
     },
   });
