@@ -32,6 +32,16 @@ export interface Config {
   log: "text" | "json";
 }
 
+/** Others reach `host`, and nothing keeps them out. */
+export class UnprotectedError extends ConfigError {
+  constructor(readonly host: string) {
+    super(
+      `Cannot listen on ${host} without a token, for others reach it: set LKSTREAM_TOKEN or ` +
+        "--token-file, or let everybody in with --open",
+    );
+  }
+}
+
 /** The native library takes no larger frames. */
 const LK_MAX_PIXELS = 2 ** 28;
 
@@ -167,10 +177,7 @@ export function readConfig(
   const host = flags.text("host");
   const token = readToken(flags, readFile);
   if (token === null && !isLoopback(host) && !flags.isOn("open")) {
-    throw new ConfigError(
-      `Cannot listen on ${host} without a token, for others reach it: set LKSTREAM_TOKEN or ` +
-        "--token-file, or let everybody in with --open",
-    );
+    throw new UnprotectedError(host);
   }
   return {
     host,

@@ -53,15 +53,11 @@ function distance(a: string, b: string): number {
   return row[b.length];
 }
 
-/** What `read` gives; where a flag or variable is wrong, says so and ends the process with 2. */
-export function orExit<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(`${error.message}\n--help tells the flags`);
-    Deno.exit(2);
-  }
+/** Says which flag or variable is wrong, and ends the process with 2; throws any other error on. */
+export function refuseStart(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  console.error(`${error.message}\n--help tells the flags`);
+  Deno.exit(2);
 }
 
 /** Flags, then variables, then defaults. */

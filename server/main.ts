@@ -1,6 +1,7 @@
 import { isLoopback } from "./address.ts";
-import { type Config, helpText, readConfig } from "./config.ts";
-import { orExit } from "./flags.ts";
+import { type Config, helpText, readConfig, UnprotectedError } from "./config.ts";
+import { refuseStart } from "./flags.ts";
+import { checkHost } from "./http/listen_error.ts";
 import { Lines } from "./lines.ts";
 import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads/threads.ts";
@@ -13,9 +14,15 @@ const FLUSH_MS = 500;
 /** A signal comes twice where it is sent to all processes of a terminal or a service: that is no second wish. */
 const ONCE_MS = 1000;
 
-function config(): Config {
-  const config = orExit(() => readConfig(Deno.args, (name) => Deno.env.get(name)));
-  if (config) return config;
+async function config(): Promise<Config> {
+  try {
+    const config = readConfig(Deno.args, (name) => Deno.env.get(name));
+    if (config) return config;
+  } catch (error) {
+    // a host that does not exist is not to be protected
+    if (error instanceof UnprotectedError) await checkHost(error.host);
+    refuseStart(error);
+  }
   console.log(helpText());
   Deno.exit(0);
 }
@@ -66,7 +73,7 @@ function invite({ host, token }: Config, { url }: Running, isSecure: boolean): v
 }
 
 async function main(): Promise<void> {
-  const wanted = config();
+  const wanted = await config();
   const tls = await certificate(wanted);
   const server = await (wanted.threads > 1 ? runThreads(wanted, tls) : run(wanted, { tls }));
   const { name, device, reason } = server.engine;
@@ -89,7 +96,8 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  errors.put(`Cannot start: ${error instanceof Error ? error.message : error}`);
+  const why = error instanceof Error ? error.message : `${error}`;
+  errors.put(`Cannot start: ${why.replace(/^Cannot /, "it cannot ")}`);
   await errors.flush(FLUSH_MS);
   Deno.exit(1);
 }

@@ -6,7 +6,7 @@
  * `main.ts`, passes signals on and ends as it ends.
  */
 import { checkVariables, filesOf } from "./config.ts";
-import { orExit } from "./flags.ts";
+import { refuseStart } from "./flags.ts";
 import { permissions } from "./permissions.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -14,14 +14,19 @@ const ROOT = new URL("../", import.meta.url);
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=8";
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" };
 
-const files = orExit(() => {
-  checkVariables(Object.keys(Deno.env.toObject()));
-  return filesOf(Deno.args, (name) => Deno.env.get(name));
-});
+function namedFiles(): string[] {
+  try {
+    checkVariables(Object.keys(Deno.env.toObject()));
+    return filesOf(Deno.args, (name) => Deno.env.get(name));
+  } catch (error) {
+    refuseStart(error);
+  }
+}
+
 const child = new Deno.Command(Deno.execPath(), {
   args: [
     ...["run", "--quiet", "--cached-only", "--config", "deno.start.json", V8_FLAGS],
-    ...permissions(files),
+    ...permissions(namedFiles()),
     ...["server/main.ts", ...Deno.args],
   ],
   cwd: ROOT,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
+import { listenError } from "../../server/http/listen_error.ts";
 import { addresses, selfSigned } from "../../server/http/tls.ts";
 import { Client } from "../lib/client.ts";
 import { start } from "../lib/running.ts";
@@ -95,6 +96,34 @@ Deno.test("main: --tls self-signed serves HTTPS and WSS by a certificate that na
 
 Deno.test("main: beyond this machine without a token it does not start, unless opened", async () => {
   await assert.rejects(start({ args: ["--host", "0.0.0.0"] }), /without a token.*--open/);
+});
+
+Deno.test("main: where it cannot listen, a sentence says why", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const wasm = ["--engine", "wasm"];
+  await assert.rejects(
+    start({ port, args: wasm }),
+    new RegExp(`Cannot start: it cannot listen on 127.0.0.1:${port}, which is in use: allowed`),
+  );
+  for (const args of [[], ["--token", "t"]]) {
+    await assert.rejects(
+      start({ args: ["--host", "nosuch.invalid", ...args, ...wasm] }),
+      /Cannot start: it cannot listen on nosuch\.invalid, a name without an address: allowed/,
+    );
+  }
+  await assert.rejects(
+    start({ args: ["--host", "192.0.2.1", "--token", "t", ...wasm] }), // of RFC 5737, nobody's
+    /Cannot start: it cannot listen on 192\.0\.2\.1, which is no address of this machine/,
+  );
+});
+
+Deno.test("main: the sentence of a port that needs an administrator", () => {
+  const refused = Object.assign(new Error("listen EACCES"), { code: "EACCES" });
+  assert.equal(
+    listenError(refused, "::1", 443).message,
+    "Cannot listen on [::1]:443, which needs an administrator: allowed are ports from 1024",
+  );
 });
 
 Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and where the flags are told", async () => {
