@@ -237,12 +237,13 @@ export class Tracker {
   /** Detects new points where they are due. Null where detection did not run. */
   async #refill(restarted: boolean): Promise<{ detectMs: number } | null> {
     this.#framesSinceDetection++;
-    const { enabled, maxCorners, refill, interval, ...options } = this.options.detect;
+    const { enabled, maxCorners, refill, interval } = this.options.detect;
     const room = Math.min(maxCorners, this.maxPoints) - this.live;
     const due = restarted || this.#cleared ||
       this.live < refill * maxCorners &&
         (this.live === 0 || this.#framesSinceDetection >= interval);
     if (!enabled || !due || room <= 0) return null;
+    const { enabled: _, refill: __, interval: ___, ...options } = this.options.detect;
     const { xy, detectMs } = await this.sequence.detect(
       { ...options, maxCorners: room },
       this.#points.xy,
