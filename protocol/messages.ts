@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
+import { explainText } from "./pictures.ts";
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
@@ -67,6 +68,8 @@ export type ControlMessage =
  */
 export function parseControl(text: string): ControlMessage {
   if (text.length > MAX_CONTROL_CHARS) {
+    const mistake = explainText(text);
+    if (mistake) throw new ProtocolError("bad_message", mistake);
     throw new ProtocolError(
       "limit",
       `Cannot read a message of ${text.length} characters: allowed are ${MAX_CONTROL_CHARS}`,
@@ -79,7 +82,8 @@ export function parseControl(text: string): ControlMessage {
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) {
     throw new ProtocolError(
       "bad_message",
-      `Cannot take a message of type ${quote(type)}: allowed are ${TYPES.join(", ")}`,
+      explainText(text) ??
+        `Cannot take a message of type ${quote(type)}: allowed are ${TYPES.join(", ")}`,
     );
   }
   // The first fault is enough: a list may hold a hundred thousand of them.
@@ -119,12 +123,16 @@ function parseObject(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ProtocolError("bad_json", `Cannot read ${quote(text)} as JSON`);
+    throw new ProtocolError(
+      "bad_json",
+      explainText(text) ?? `Cannot read ${quote(text)} as JSON`,
+    );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ProtocolError(
       "bad_message",
-      `Cannot take ${quote(value)} as a message: allowed are objects with a type`,
+      explainText(text) ??
+        `Cannot take ${quote(value)} as a message: allowed are objects with a type`,
     );
   }
   return value as Record<string, unknown>;
