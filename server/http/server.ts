@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
@@ -108,10 +109,11 @@ class Server implements RunningServer {
 
   async listen(): Promise<void> {
     const listener = createListener(this.#options, await pages(PAGE_FOLDER, this.#asked()));
-    listener.on(
-      "clientError",
-      (error, socket) => this.#turnAway(socket, describeClientError(error)),
-    );
+    listener.on("clientError", (error, socket) => {
+      const refusal = describeClientError(error);
+      this.#refusals.note((socket as Socket).remoteAddress ?? "", refusal);
+      this.#turnAway(socket, refusal);
+    });
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
     this.#listener = listener;
