@@ -17,6 +17,7 @@
  *
  * @module
  */
+import "./dispose.ts"; // first
 export * from "./sources/camera.ts";
 export * from "./sources/camera_error.ts";
 export * from "./capture/capture.ts";
@@ -34,6 +35,8 @@ export * from "./sources/screen.ts";
 export * from "./sources/source.ts";
 export { SourceError } from "./sources/source_error.ts";
 export * from "./sources/video_file.ts";
+export type { TroubleName } from "./sources/camera_health.ts";
+export * from "./sources/watch_camera.ts";
 export {
   type About,
   defaultOptions,

@@ -5,6 +5,7 @@ import type { EncodeReply, EncodeRequest } from "./encoding.ts";
 import type { Attachable, FrameCallback, Frames } from "./frames.ts";
 import { Latest, Rate, type Spread } from "../meter.ts";
 import { SentFrames } from "./sent_frames.ts";
+import { type Explanation, SourceError } from "../sources/source_error.ts";
 import { watchFrames } from "./watch_frames.ts";
 
 /** How {@linkcode capture} takes and encodes frames. Each can be changed while it runs. */
@@ -41,9 +42,19 @@ export interface CaptureMeasured {
 
 /** Events of a {@linkcode Capture}. */
 export interface CaptureEvents {
-  /** A frame could not be encoded or sent; the next one is tried. */
+  /**
+   * A frame could not be encoded or sent; the next one is tried. None is after a
+   * {@linkcode SourceError}, which has a `remedy` for people: the browser protects canvases, and
+   * gives noise for every frame.
+   */
   error: Error;
 }
+
+const NOISE: Explanation = {
+  message: "The browser gives noise instead of the picture",
+  remedy: "It protects canvases, by which frames are made. Allow this page to read them: in " +
+    "Firefox and Tor Browser by the icon left of the address, in Brave by Shields. Then try again.",
+};
 
 /** Frames may come a little early and still be in time for `maxRate`. */
 const EARLY_MS = 4;
@@ -89,6 +100,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   #firstSeq: number | null = null;
   #skipped = 0;
   #busy = false;
+  #isNoise = false;
   #closed = false;
 
   constructor(source: Attachable, connection: Connection, {
@@ -168,7 +180,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   };
 
   #offer(timestamp: number): void {
-    if (this.#connection.state.name !== "open") return;
+    if (this.#isNoise || this.#connection.state.name !== "open") return;
     if (this.#busy || this.#connection.free <= 0) {
       this.#skipped++;
       return;
@@ -214,6 +226,8 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     try {
       encoder = await this.#opening;
       if (this.#closed) throw new Error("Cannot encode a frame: the capture was closed");
+      this.#isNoise = !encoder.isTrue;
+      if (this.#isNoise) throw new SourceError("CanvasNoise", NOISE);
     } catch (error) {
       image.close();
       throw error;

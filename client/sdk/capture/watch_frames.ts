@@ -1,3 +1,4 @@
+import { atEveryFrame, atEveryRepaint } from "./every_frame.ts";
 import { SCENE_MS, VideoScene } from "./scene.ts";
 import { TrackReader } from "./track_reader.ts";
 import type { Attachable, FrameCallback, Frames } from "./frames.ts";
@@ -7,9 +8,16 @@ import type { Attachable, FrameCallback, Frames } from "./frames.ts";
  * have changed at every repaint. Nothing is called for canvases and videos while
  * the page is hidden.
  *
- * @throws {TypeError} for a track in a worker of a browser that cannot read it there.
+ * @throws {TypeError} outside of pages and workers, and for a track in a worker of a browser that
+ * cannot read it there.
  */
 export function watchFrames(source: Attachable, callback: FrameCallback): Frames {
+  if (typeof requestAnimationFrame !== "function") {
+    throw new TypeError(
+      "Cannot take frames here: allowed are pages and workers; elsewhere, connection.send(jpeg) " +
+        "sends JPEGs from anywhere",
+    );
+  }
   if ("getContext" in source) return new CanvasFrames(source, callback);
   if ("videoWidth" in source) return new VideoFrames(source, callback);
   if (TrackReader.isSupported) return new TrackReader(source, callback);
@@ -93,27 +101,4 @@ class PlayedTrack extends VideoFrames {
     super[Symbol.dispose]();
     this.video.srcObject = null;
   }
-}
-
-/** @param callback told the frame's place in a video file, in seconds */
-function atEveryFrame(
-  video: HTMLVideoElement,
-  callback: (now: number, place: number) => void,
-): () => void {
-  if (!("requestVideoFrameCallback" in video)) {
-    return atEveryRepaint((now) => callback(now, (video as HTMLVideoElement).currentTime));
-  }
-  let handle = video.requestVideoFrameCallback(function seen(now, { mediaTime }) {
-    handle = video.requestVideoFrameCallback(seen);
-    callback(now, mediaTime);
-  });
-  return () => video.cancelVideoFrameCallback(handle);
-}
-
-function atEveryRepaint(callback: (now: number) => void): () => void {
-  let handle = requestAnimationFrame(function repaint(now) {
-    handle = requestAnimationFrame(repaint);
-    callback(now);
-  });
-  return () => cancelAnimationFrame(handle);
 }
