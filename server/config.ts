@@ -21,7 +21,7 @@ export interface Config {
   /** Event loops that share the port. */
   threads: number;
   token: string | null;
-  /** Exact, such as https://example.org, or with a wildcard, such as https://*.example.org. */
+  /** Exact, such as https://example.org or null, or with a wildcard, such as https://*.example.org. */
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
   trustProxy: boolean;
@@ -65,8 +65,9 @@ const FLAGS = {
   open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
-    text: "a further web origin that may connect, such as https://example.org or " +
-      "https://*.example.org; may be repeated (in the variable: commas)",
+    text: "a further origin whose pages may connect, such as https://example.org, " +
+      "https://*.example.org, capacitor://localhost, or null for pages from files; may be " +
+      "repeated (in the variable: commas)",
   },
   "trust-proxy": { text: "take clients' addresses from X-Forwarded-For" },
   "max-sessions": { value: "N", fallback: `${D.maxSessions}`, text: "sessions at once" },
@@ -253,9 +254,17 @@ function readTls(flags: Read): Tls {
   throw flags.bad("tls", tls, "self-signed and off; --cert and --key take a certificate of yours");
 }
 
-/** An origin, whose host may begin with `*.` for any name below it. */
+/** As apps and extensions have them, whose schemes no web origin has: capacitor://localhost, file://. */
+const APP_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#*@]*$/;
+
+/**
+ * An origin as browsers write it: a web origin, whose host may begin with `*.` for any name below
+ * it; `null`, which all pages from files and in sandboxes have; that of an app or an extension.
+ */
 function readOrigins(flags: Read): string[] {
   return flags.list("allow-origin").map((origin) => {
+    if (origin === "null") return origin;
+    if (!/^https?:/i.test(origin) && APP_ORIGIN.test(origin)) return origin;
     const plain = origin.replace(/\/$/, "");
     const below = plain.replace("://*.", "://any.");
     const url = URL.parse(below);
@@ -263,7 +272,8 @@ function readOrigins(flags: Read): string[] {
     throw flags.bad(
       "allow-origin",
       origin,
-      "origins such as https://example.org or https://*.example.org",
+      "null and origins such as https://example.org, https://*.example.org, capacitor://localhost " +
+        "or chrome-extension://ID",
     );
   });
 }

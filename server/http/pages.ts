@@ -84,9 +84,16 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
   app.get(
     "/v1/stream",
     (c) =>
-      fail(c, 426, "upgrade_required", "Cannot answer without a WebSocket upgrade", {
-        Upgrade: "websocket",
-      }),
+      fail(
+        c,
+        426,
+        "upgrade_required",
+        "Cannot answer plain http: this is a WebSocket, to be opened by ws:// or wss://, as " +
+          "new WebSocket(address) does",
+        {
+          Upgrade: "websocket",
+        },
+      ),
   );
   for (const [name, { body, type }] of files) {
     const path = name === "index.html" ? "/" : `/${name}`;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
@@ -111,10 +112,11 @@ class Server implements RunningServer {
 
   async listen(): Promise<void> {
     const listener = createListener(this.#options, await pages(PAGE_FOLDER, this.#asked()));
-    listener.on(
-      "clientError",
-      (error, socket) => this.#turnAway(socket, describeClientError(error)),
-    );
+    listener.on("clientError", (error, socket) => {
+      const refusal = describeClientError(error);
+      this.#refusals.note((socket as Socket).remoteAddress ?? "", refusal);
+      this.#turnAway(socket, refusal);
+    });
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
     this.#listener = listener;
@@ -164,7 +166,7 @@ class Server implements RunningServer {
     try {
       checkToken(request, this.#options);
     } catch (error) {
-      this.#refusals.note(this.#addressOf(request), error, request.headers);
+      this.#refusals.note(this.#addressOf(request), error);
       if (error instanceof Refusal) this.#metrics.refused.inc({ code: error.code });
       throw error;
     }
@@ -177,7 +179,7 @@ class Server implements RunningServer {
       this.#check(request);
       leave = this.#census.enter(from);
     } catch (error) {
-      this.#refusals.note(from, error, request.headers);
+      this.#refusals.note(from, error);
       return this.#turnAway(socket, error);
     }
     socket.once("close", leave); // while it is no session yet

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import {
+  type Answer,
   CloseCode,
   type ControlMessage,
   decodeFrame,
@@ -7,11 +8,14 @@ import {
   encodeTracks,
   type EngineInfo,
   type ErrorCode,
+  FEATURES,
   type FrameMessage,
   jpegSize,
   mergeOptions,
   parseControl,
   ProtocolError,
+  type RequestId,
+  requestOf,
   type ResultForm,
   type ServerMessage,
   type Tracks,
@@ -108,6 +112,7 @@ export class Session {
       engine: context.engine,
       options: this.#tracker.options,
       limits: toldLimits(context.limits),
+      features: FEATURES,
     });
   }
 
@@ -258,7 +263,7 @@ export class Session {
       );
     } catch (error) {
       this.stats.failed++;
-      this.#sendError(error, frame.seq);
+      this.#sendError(error, { seq: frame.seq });
     }
     this.#chargeMask(this.#frameRate); // a new size has it painted anew
   }
@@ -277,11 +282,13 @@ export class Session {
   #obey(text: string): void {
     try {
       this.#checkControlRate(text.length);
-      const answer = this.#answer(parseControl(text));
+      const message = parseControl(text);
+      const { request } = message;
+      const answer = this.#answer(message);
       this.#errorsInARow = 0;
-      if (answer) this.#send(answer);
+      if (answer.type !== "done" || request !== undefined) this.#send({ ...answer, request });
     } catch (error) {
-      this.#sendError(error);
+      this.#sendError(error, { request: requestOf(text) });
     }
   }
 
@@ -303,7 +310,7 @@ export class Session {
     );
   }
 
-  #answer(message: ControlMessage): ServerMessage | null {
+  #answer(message: ControlMessage): Answer {
     const tracker = this.#tracker;
     switch (message.type) {
       case "configure":
@@ -313,10 +320,10 @@ export class Session {
         return { type: "added", ids: tracker.add(message.points) };
       case "remove":
         tracker.remove(message.ids);
-        return null;
+        return { type: "done" };
       case "clear":
         tracker.clear();
-        return null;
+        return { type: "done" };
       case "mask": {
         this.#checkMask(message.polygons);
         const share = tracker.confine(message.polygons);
@@ -342,8 +349,13 @@ export class Session {
     check(polygons.reduce((sum, { length }) => sum + length, 0), "corners", maxMaskCorners);
   }
 
-  /** Answers what a client can know of. Any other is a fault of this server, and its text the log's alone. */
-  #sendError(error: unknown, seq?: number): void {
+  /**
+   * Answers what a client can know of. Any other is a fault of this server, and its text the log's
+   * alone.
+   *
+   * @param about the frame or the message that it is about
+   */
+  #sendError(error: unknown, about: { seq?: number; request?: RequestId }): void {
     const described = describe(error);
     if (!described) return this.#fail(error);
     const { code, message } = described;
@@ -351,7 +363,7 @@ export class Session {
     if (code === "engine_failed") {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
     }
-    this.#send({ type: "error", code, message, seq });
+    this.#send({ type: "error", code, message, ...about });
     if (code === "overloaded") {
       this.#end(CloseCode.overloaded, "a frame took too long");
     } else if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {

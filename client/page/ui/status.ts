@@ -1,8 +1,9 @@
+import { announce } from "./announce.ts";
 import { hideBanner, keepSaying } from "./banner.ts";
 import { byId, setText } from "./elements.ts";
 
 /** What the page is at; `data-state` of `#state`. */
-export type PageState = "idle" | "connecting" | "live" | "reconnecting" | "error";
+export type PageState = "idle" | "connecting" | "live" | "troubled" | "reconnecting" | "error";
 
 /** What can be done about a problem, and where it is explained. */
 export interface Problem {
@@ -28,6 +29,10 @@ export class Status {
     return this.#state.dataset.state === "live";
   }
 
+  get isTroubled(): boolean {
+    return this.#state.dataset.state === "troubled";
+  }
+
   get isReconnecting(): boolean {
     return this.#state.dataset.state === "reconnecting";
   }
@@ -45,6 +50,18 @@ export class Status {
   /** Results come; `text` says where from. */
   live(text: "Live" | "Replay"): void {
     this.#enter("live", text);
+  }
+
+  /**
+   * All is open, but the source shows nothing new: this says why, over the picture where there is
+   * one already.
+   */
+  troubled({ title, text }: Problem, hasPicture: boolean): void {
+    const told = `${title}. ${text}`;
+    setText(this.#waitingText, told);
+    this.#enter("troubled", "Waiting", hasPicture ? undefined : this.#waiting);
+    if (hasPicture) keepSaying(told);
+    announce(told);
   }
 
   /** The picture stays; a banner says why nothing moves and counts down. */
