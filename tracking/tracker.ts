@@ -1,4 +1,5 @@
 import {
+  LOST_REASONS,
   lostCode,
   type LostReason,
   type Options,
@@ -8,16 +9,22 @@ import {
   type Timing,
   type Tracks,
 } from "../protocol/mod.ts";
-import { crowded } from "./crowding.ts";
+import { crowd } from "./crowding.ts";
 import { type Advanced, type FlowSequence, type Frame, Status } from "./engine.ts";
 import { maskCost, maskShare, paintMask, type Polygons } from "./mask.ts";
 import { median } from "./median.ts";
-import { append, move, noPoints, pick } from "./points.ts";
+import { append, carryOver, noPoints, pick } from "./points.ts";
 
 /** What a frame brought: tracks without what only the session knows. */
 export type Step =
   & Omit<Tracks, "seq" | "timestamp" | "dropped" | "timing">
   & { timing: Pick<Timing, "decode" | "track" | "detect"> };
+
+/** Why each point of the frame under way ends; 0: it lives on. All trackers decide one after the other. */
+let reasons = new Uint8Array(0);
+const CODES = Object.fromEntries(
+  LOST_REASONS.map((reason) => [reason, lostCode(reason)]),
+) as Record<LostReason, number>;
 
 /**
  * Decides which points live: ids, ages, filters, refill. Pure over a
@@ -28,7 +35,7 @@ export class Tracker {
   #points = noPoints();
   #nextId = 1;
   /** Points that ended between two frames, told with the next one. */
-  #ended: [id: number, reason: LostReason][] = [];
+  #ended: { id: number[]; reason: number[] } = { id: [], reason: [] };
   #size: { width: number; height: number } | null = null;
   #polygons: Polygons = [];
   #mask: Uint8Array | null = null;
@@ -126,7 +133,7 @@ export class Tracker {
       );
     }
     // each end is told, so they wait for a frame: all points may be replaced before it, once
-    const ended = this.#ended.length;
+    const ended = this.#ended.id.length;
     if (this.live + xy.length + ended > 2 * this.maxPoints) {
       throw new ProtocolError(
         "limit",
@@ -198,22 +205,22 @@ export class Tracker {
   /** The points that live on from the frame before, moved and aged. */
   #carryOver(before: PointColumns, advanced: Advanced, restarted: boolean): PointColumns {
     if (restarted) return this.#keep(this.#points, () => "reset");
-    const moved = move(before, advanced);
-    const tracked = this.#keep(moved, (i) => this.#lostReason(advanced, i));
+    const n = before.id.length;
+    if (n > reasons.length) reasons = new Uint8Array(2 * n);
     const { filter, detect } = this.options;
-    const flags = crowded(tracked.xy, filter.crowding * detect.minDistance);
-    return this.#keep(tracked, (i) => flags[i] ? "crowded" : null);
+    for (let i = 0; i < n; i++) reasons[i] = lostReason(advanced, filter, this.#mask, i);
+    crowd(advanced.xy, filter.crowding * detect.minDistance, reasons, CODES.crowded);
+    let live = 0;
+    for (let i = 0; i < n; i++) {
+      if (reasons[i] === 0) live++;
+      else this.#end(before.id[i], reasons[i]);
+    }
+    return this.#points = carryOver(before, advanced, reasons, live);
   }
 
-  #lostReason({ xy, status, error, fb, width, height }: Advanced, i: number): LostReason | null {
-    const { maxError, forwardBackward } = this.options.filter;
-    const x = xy[2 * i], y = xy[2 * i + 1];
-    if (status[i] === Status.flat) return "flat";
-    if (status[i] !== Status.tracked || !isInside(x, y, width, height)) return "out_of_frame";
-    if (maxError !== null && error[i] > maxError) return "high_error";
-    if (forwardBackward !== null && !(fb[i] <= forwardBackward)) return "forward_backward";
-    if (this.#mask && !this.#mask[Math.round(y) * width + Math.round(x)]) return "masked";
-    return null;
+  #end(id: number, reason: number): void {
+    this.#ended.id.push(id);
+    this.#ended.reason.push(reason);
   }
 
   /** Drops the points that have a reason to end, and notes it. */
@@ -221,7 +228,7 @@ export class Tracker {
     const kept: number[] = [];
     for (let i = 0; i < points.id.length; i++) {
       const reason = reasonToEnd(i);
-      if (reason) this.#ended.push([points.id[i], reason]);
+      if (reason) this.#end(points.id[i], CODES[reason]);
       else kept.push(i);
     }
     return this.#points = kept.length === points.id.length ? points : pick(points, kept);
@@ -230,12 +237,13 @@ export class Tracker {
   /** Detects new points where they are due. Null where detection did not run. */
   async #refill(restarted: boolean): Promise<{ detectMs: number } | null> {
     this.#framesSinceDetection++;
-    const { enabled, maxCorners, refill, interval, ...options } = this.options.detect;
+    const { enabled, maxCorners, refill, interval } = this.options.detect;
     const room = Math.min(maxCorners, this.maxPoints) - this.live;
     const due = restarted || this.#cleared ||
       this.live < refill * maxCorners &&
         (this.live === 0 || this.#framesSinceDetection >= interval);
     if (!enabled || !due || room <= 0) return null;
+    const { enabled: _, refill: __, interval: ___, ...options } = this.options.detect;
     const { xy, detectMs } = await this.sequence.detect(
       { ...options, maxCorners: room },
       this.#points.xy,
@@ -254,12 +262,25 @@ export class Tracker {
 
   #takeEnded(): Tracks["lost"] {
     const ended = this.#ended;
-    this.#ended = [];
-    return {
-      id: Uint32Array.from(ended, ([id]) => id),
-      reason: Uint8Array.from(ended, ([, reason]) => lostCode(reason)),
-    };
+    this.#ended = { id: [], reason: [] };
+    return { id: new Uint32Array(ended.id), reason: new Uint8Array(ended.reason) };
   }
+}
+
+/** The code of why a point is lost on a frame; 0 where it is not. */
+function lostReason(
+  { xy, status, error, fb, width, height }: Advanced,
+  { maxError, forwardBackward }: Options["filter"],
+  mask: Uint8Array | null,
+  i: number,
+): number {
+  const x = xy[2 * i], y = xy[2 * i + 1];
+  if (status[i] === Status.flat) return CODES.flat;
+  if (status[i] !== Status.tracked || !isInside(x, y, width, height)) return CODES.out_of_frame;
+  if (maxError !== null && error[i] > maxError) return CODES.high_error;
+  if (forwardBackward !== null && !(fb[i] <= forwardBackward)) return CODES.forward_backward;
+  if (mask && !mask[Math.round(y) * width + Math.round(x)]) return CODES.masked;
+  return 0;
 }
 
 /** True where a position lies on the frame: pixel centres and half a pixel around them. */
@@ -267,9 +288,7 @@ function isInside(x: number, y: number, width: number, height: number): boolean 
   return x >= -0.5 && y >= -0.5 && x < width - 0.5 && y < height - 0.5;
 }
 
-function medianFlow({ dxy, age }: PointColumns): [number, number] | null {
-  const n = age.length, dx = new Float32Array(n), dy = new Float32Array(n);
-  for (let i = 0; i < n; i++) dx[i] = dxy[2 * i], dy[i] = dxy[2 * i + 1];
-  const x = median(dx), y = median(dy);
+function medianFlow({ dxy }: PointColumns): [number, number] | null {
+  const x = median(dxy, 0, 2), y = median(dxy, 1, 2);
   return x === null || y === null ? null : [x, y];
 }

@@ -19,7 +19,7 @@ import { byId, setText } from "./ui/elements.ts";
 import { tell } from "./ui/events.ts";
 import { Live } from "./run/live.ts";
 import { Panels } from "./panels/panels.ts";
-import { takeParams } from "./run/params.ts";
+import { takeParams, takeToken } from "./run/params.ts";
 import { Picked } from "./panels/picked.ts";
 import { RecordPanel } from "./record/record_panel.ts";
 import { Replay } from "./run/replay.ts";
@@ -30,6 +30,7 @@ import { type Problem, Status } from "./ui/status.ts";
 const TOO_MANY_FAILURES = 10;
 
 const params = takeParams();
+addEventListener("hashchange", useToken); // before the panel of options reads the fragment
 const stage = new Stage();
 new Picked(stage);
 new DrawingPanel((drawing) => stage.drawing = drawing);
@@ -87,6 +88,14 @@ choice.acceptDrops(stage.box);
 
 if (params.source === "sample") choice.chooseSample();
 if (params.autostart) begin();
+
+/** Somebody wrote the token behind the address of a page that is open. */
+function useToken(): void {
+  const token = takeToken();
+  if (token === undefined) return;
+  params.token = token;
+  if (live || status.hasProblem) begin();
+}
 
 /** Start: connection and source open side by side. */
 function begin(): void {
@@ -267,7 +276,7 @@ function connectionProblem({ code, message }: LkstreamError): Problem {
   if (code === "unauthorized") {
     return {
       title: "This server asks for a token",
-      text: "Open the address with ?token=TOKEN at its end: the token the server was started with.",
+      text: "Open the address with #token=TOKEN at its end: the token the server was started with.",
       sampleHelps: false,
     };
   }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { ServerLimits } from "../limits.ts";
+import { listenError } from "./listen_error.ts";
 
 /** Connections for pages, and for requests that are yet to become sessions. */
 const SPARE_CONNECTIONS = 512;
@@ -43,6 +44,7 @@ export function connectionsOf({ maxConnections, maxSessions }: ServerLimits): nu
  * Listens, and resolves once it does with where, such as http://127.0.0.1:8000.
  *
  * @param reusePort lets several event loops listen on one port
+ * @throws {Error} that says why it cannot.
  */
 export function listen(
   server: Server,
@@ -50,9 +52,10 @@ export function listen(
   reusePort: boolean,
 ): Promise<string> {
   return new Promise((listening, failed) => {
-    server.once("error", failed);
+    const fail = (error: Error) => failed(listenError(error, host, port));
+    server.once("error", fail);
     server.listen({ port, host, reusePort }, () => {
-      server.off("error", failed);
+      server.off("error", fail);
       listening(urlOf(server.address() as AddressInfo, tls ? "https" : "http"));
     });
   });

@@ -1,29 +1,28 @@
 import { Refusal } from "./access.ts";
-import { Allowance } from "../session/allowance.ts";
-import type { Log } from "../log.ts";
+import { limited, type Log } from "../log.ts";
 
 const LINES_PER_SECOND = 3;
 /** Of who may not come in; others are a matter of form, or of how many there are. */
 const LOGGED: readonly number[] = [401, 403];
+/** Where a header is what was refused, it is told: operators may want to allow it. */
+const TOLD: Record<string, "origin" | "host"> = {
+  origin_not_allowed: "origin",
+  host_not_allowed: "host",
+};
+const MAX_CHARACTERS = 200;
 
 /** Logs who was kept out, in no more than a few lines a second: it is they who say how often they try. */
 export class RefusalLog {
   readonly #log: Log;
-  readonly #lines = new Allowance(LINES_PER_SECOND);
-  #unlogged = 0;
 
   constructor(log: Log) {
-    this.#log = log;
+    this.#log = limited(log, LINES_PER_SECOND);
   }
 
-  /** `unlogged` tells how many there were since the line before that got none. */
-  note(from: string, error: unknown): void {
+  note(from: string, error: unknown, headers: { origin?: string; host?: string }): void {
     if (!(error instanceof Refusal) || !LOGGED.includes(error.status)) return;
-    if (!this.#lines.take(performance.now())) {
-      this.#unlogged++;
-      return;
-    }
-    this.#log("refused", { from, code: error.code, unlogged: this.#unlogged });
-    this.#unlogged = 0;
+    const header = TOLD[error.code];
+    const told = header && { [header]: headers[header]?.slice(0, MAX_CHARACTERS) ?? "" };
+    this.#log("refused", { from, code: error.code, ...told });
   }
 }

@@ -10,7 +10,7 @@ import type { FlowEngine } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import { toldLimits } from "../limits.ts";
 import { createListener, listen, type ListenOptions } from "./listener.ts";
-import type { Log } from "../log.ts";
+import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { type Ask, pages } from "./pages.ts";
 import { RefusalLog } from "./refusal_log.ts";
@@ -21,6 +21,8 @@ import { Sessions } from "../session/sessions.ts";
 export const SERVER = `lkstream/${config.version}`;
 const PAGE_FOLDER = new URL("../../dist/client/", import.meta.url);
 const PING_MS = 25_000;
+/** Of each event of sessions. */
+const SESSION_LINES_PER_SECOND = 20;
 
 export interface ServeOptions extends Access, ListenOptions {
   engine: FlowEngine;
@@ -91,6 +93,7 @@ class Server implements RunningServer {
       ...options,
       server: SERVER,
       pingMs,
+      log: limited(log, SESSION_LINES_PER_SECOND),
       metrics: this.#metrics,
     });
     this.engineEvents = this.#sessions;
@@ -161,7 +164,7 @@ class Server implements RunningServer {
     try {
       checkToken(request, this.#options);
     } catch (error) {
-      this.#refusals.note(this.#addressOf(request), error);
+      this.#refusals.note(this.#addressOf(request), error, request.headers);
       if (error instanceof Refusal) this.#metrics.refused.inc({ code: error.code });
       throw error;
     }
@@ -174,7 +177,7 @@ class Server implements RunningServer {
       this.#check(request);
       leave = this.#census.enter(from);
     } catch (error) {
-      this.#refusals.note(from, error);
+      this.#refusals.note(from, error, request.headers);
       return this.#turnAway(socket, error);
     }
     socket.once("close", leave); // while it is no session yet

@@ -281,8 +281,7 @@ export class Session {
       this.#errorsInARow = 0;
       if (answer) this.#send(answer);
     } catch (error) {
-      if (error instanceof ProtocolError) this.#sendError(error);
-      else this.#fail(error);
+      this.#sendError(error);
     }
   }
 
@@ -343,8 +342,11 @@ export class Session {
     check(polygons.reduce((sum, { length }) => sum + length, 0), "corners", maxMaskCorners);
   }
 
+  /** Answers what a client can know of. Any other is a fault of this server, and its text the log's alone. */
   #sendError(error: unknown, seq?: number): void {
-    const { code, message } = describe(error);
+    const described = describe(error);
+    if (!described) return this.#fail(error);
+    const { code, message } = described;
     this.#context.metrics.errors.inc({ code });
     if (code === "engine_failed") {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
@@ -367,9 +369,9 @@ export class Session {
   }
 }
 
-function describe(error: unknown): { code: ErrorCode; message: string } {
+function describe(error: unknown): { code: ErrorCode; message: string } | null {
   if (error instanceof ProtocolError || error instanceof FrameError) return error;
   if (error instanceof DeadlineError) return { code: "overloaded", message: error.message };
   if (error instanceof EngineError) return { code: "engine_failed", message: error.message };
-  return { code: "engine_failed", message: `Cannot process a frame: ${error}` };
+  return null;
 }

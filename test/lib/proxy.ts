@@ -5,9 +5,11 @@ import { freePort } from "./free_port.ts";
 export interface Proxy {
   /** https://127.0.0.1:… */
   readonly url: string;
+  /** Where it sends plain HTTP on to HTTPS. */
+  readonly plainUrl: string;
   /** Its certificate, to be trusted. */
   readonly ca: string;
-  /** @returns what it has logged of requests */
+  /** @returns what it has logged, of requests and of errors */
   close(): Promise<string>;
 }
 
@@ -55,12 +57,16 @@ export async function startProxy(program: Program, backend: string): Promise<Pro
   }
   return {
     url: `https://127.0.0.1:${ports.https}`,
+    plainUrl: `http://127.0.0.1:${ports.http}`,
     ca: cert,
     async close() {
       if (!hasEnded) child.kill("SIGTERM");
       await child.status;
-      const logged = (await output).join("") +
-        await Deno.readTextFile(`${folder}/access.log`).catch(() => "");
+      const logged = (await output).join("") + (await Promise.all(
+        ["access.log", "error.log"].map((name) =>
+          Deno.readTextFile(`${folder}/${name}`).catch(() => "")
+        ),
+      )).join("");
       await Deno.remove(folder, { recursive: true });
       return logged;
     },
@@ -82,7 +88,8 @@ const configure: Record<Program, Configure> = {
       .replace("listen 80", `listen 127.0.0.1:${ports.http}`)
       .replaceAll("127.0.0.1:8000", backend)
       .replaceAll("/etc/ssl/lkstream", folder)
-      .replace("/var/log/nginx/lkstream.log", `${folder}/access.log`);
+      .replaceAll("/var/log/nginx/lkstream.log", `${folder}/access.log`)
+      .replaceAll("/var/log/nginx/lkstream-error.log", `${folder}/error.log`);
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
       .map((name) => `${name}_temp_path ${folder}/${name};`).join(" ");
     const main = `daemon off; master_process off; pid ${folder}/pid; error_log stderr;

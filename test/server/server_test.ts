@@ -164,7 +164,12 @@ Deno.test("server: who may not come in is logged, without the token, in a few li
     await refused(Client.connect(`${url}/v2`, { query: "?token=wr0ng" })); // is a matter of form
 
     const lines = log.map((line) => JSON.parse(line.replace("refused ", "")));
-    assert.deepEqual(lines[0], { from: "127.0.0.1", code: "origin_not_allowed", unlogged: 0 });
+    assert.deepEqual(lines[0], {
+      from: "127.0.0.1",
+      code: "origin_not_allowed",
+      origin: "https://evil.example",
+      unlogged: 0,
+    });
     assert.ok(lines.slice(1).every(({ code }) => code === "unauthorized"));
     const unlogged = lines.reduce((sum, line) => sum + line.unlogged, 0);
     assert.equal(lines.length + unlogged, 22);

@@ -338,6 +338,18 @@ Deno.test("session: a fault of the server in a control message ends it with 1011
   assert.deepEqual(answers(), []);
 });
 
+Deno.test("session: a fault of the server while a frame is processed ends it with 1011, and tells no exception", async () => {
+  const { session, frame, socket, log, answers } = begin();
+  session.stats.count = () => {
+    throw new TypeError("a fault");
+  };
+  for (let seq = 0; seq < 3; seq++) frame(seq);
+  await settle();
+  assert.deepEqual(socket.closes, [[1011, "an internal error"]]);
+  assert.deepEqual(log, ['session_error {"session":"the-session","error":"TypeError: a fault"}']);
+  assert.deepEqual(answers(), []);
+});
+
 Deno.test("session: a client that was paused is read again when the session ends", async () => {
   const gate = Promise.withResolvers<void>();
   const { socket, session, frame, say } = begin([{ wait: gate.promise }]);

@@ -67,6 +67,11 @@ export class Status {
     this.#enter("error", "Stopped", this.#notice);
   }
 
+  /** Whether it shows a problem, and offers to try again. */
+  get hasProblem(): boolean {
+    return !this.#notice.hidden;
+  }
+
   #enter(state: PageState, text: string, card?: HTMLElement): void {
     clearInterval(this.#countdown);
     hideBanner();
