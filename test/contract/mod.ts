@@ -9,6 +9,7 @@ import { checkFrames } from "./frames.ts";
 import type { Check } from "./given.ts";
 import { checkLife } from "./life.ts";
 import { checkColumns, checkMotion } from "./motion.ts";
+import { checkResume } from "./resume.ts";
 
 export { DETECT, detect, FLOW, follow, MAX_FRAME_PIXELS } from "./given.ts";
 
@@ -29,4 +30,5 @@ export function contract(name: string, makeEngine: () => Promise<FlowEngine>): v
   checkCorners(check);
   checkFrames(check);
   checkLife(check);
+  checkResume(check);
 }
