@@ -73,7 +73,7 @@ async function exitCodeOf<Flags extends Record<string, Flag>>(
 ): Promise<number> {
   try {
     // a task runs in the project's folder; paths are meant from where it was called
-    Deno.chdir(Deno.env.get("INIT_CWD") ?? "../server/commands");
+    Deno.chdir(Deno.env.get("INIT_CWD") ?? ".");
     if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
       await writeAll(Deno.stdout, `${helpText(command)}\n`);
     } else {

@@ -34,9 +34,7 @@ export function progressLine(done: number, total: number | null, ms: number): st
   const rate = `${(1000 * done / Math.max(ms, 1)).toFixed(0)} frames/s`;
   if (total === null) return `${done} frames, ${rate}`;
   const filled = Math.round(WIDTH * done / Math.max(total, 1));
-  return `[${
-    "#".repeat(filled).padEnd(WIDTH, "../server/commands")
-  }] ${done} of ${total} frames, ${rate}`;
+  return `[${"#".repeat(filled).padEnd(WIDTH, ".")}] ${done} of ${total} frames, ${rate}`;
 }
 
 function write(text: string): void {

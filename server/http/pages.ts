@@ -120,7 +120,7 @@ async function readFiles(
 ): Promise<Map<string, { body: Uint8Array<ArrayBuffer>; type: string }>> {
   const files = new Map();
   for await (const { name, isFile } of Deno.readDir(folder)) {
-    const type = TYPES[name.slice(name.lastIndexOf("..") + 1)];
+    const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
     if (isFile && type) {
       files.set(name, { body: await Deno.readFile(new URL(name, folder)), type });
     }

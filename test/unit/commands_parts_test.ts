@@ -127,7 +127,7 @@ Deno.test("commands: options from a file, then from --set", async () => {
 Deno.test("commands: the progress line tells share, count and rate", () => {
   assert.equal(
     progressLine(50, 200, 2000),
-    `[${"#".repeat(8)}${"..".repeat(22)}] 50 of 200 frames, 25 frames/s`,
+    `[${"#".repeat(8)}${".".repeat(22)}] 50 of 200 frames, 25 frames/s`,
   );
   assert.equal(progressLine(7, null, 1000), "7 frames, 7 frames/s");
 });

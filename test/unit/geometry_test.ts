@@ -5,7 +5,7 @@ import { median } from "../../tracking/median.ts";
 import { random } from "../lib/random.ts";
 
 function rows(mask: Uint8Array, width: number): string[] {
-  const text = Array.from(mask, (byte) => byte ? "#" : "..").join("");
+  const text = Array.from(mask, (byte) => byte ? "#" : ".").join("");
   return text.match(new RegExp(`.{${width}}`, "g"))!;
 }
 
