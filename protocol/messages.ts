@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
+import { readResume, type ResumeMessage, type StreamState } from "./resume.ts";
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
@@ -28,17 +29,20 @@ const FORMS = {
   mask: "polygons: a list of polygons, each a list of 3 or more [x, y]",
   stats: "nothing",
 };
-const TYPES = ["configure", ...Object.keys(FIELDS)];
+const TYPES = ["configure", "resume", ...Object.keys(FIELDS)];
 /** Room for 10,000 points with all their digits. */
 const MAX_CONTROL_CHARS = 1 << 19;
+/** The same, and more is known of each. */
+const MAX_RESUME_CHARS = 1 << 20;
 type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 
 /** A text message from the client. */
-export type ClientMessage = { type: "configure" } & PartialOptions | Checked;
+export type ClientMessage = { type: "configure" } & PartialOptions | ResumeMessage | Checked;
 
 /** A control message that has been read; the options of `configure` are still to be checked. */
 export type ControlMessage =
   | { type: "configure"; options: Record<string, unknown> }
+  | { type: "resume"; state: StreamState }
   | Checked;
 
 /**
@@ -48,15 +52,12 @@ export type ControlMessage =
  * its type is not known or a field has the wrong form, `limit` where it is too long.
  */
 export function parseControl(text: string): ControlMessage {
-  if (text.length > MAX_CONTROL_CHARS) {
-    throw new ProtocolError(
-      "limit",
-      `Cannot read a message of ${text.length} characters: allowed are ${MAX_CONTROL_CHARS}`,
-    );
-  }
+  checkLength(text, MAX_RESUME_CHARS);
   const message = parseObject(text);
   const { type, ...rest } = message;
+  if (type !== "resume") checkLength(text, MAX_CONTROL_CHARS);
   if (type === "configure") return { type, options: rest };
+  if (type === "resume") return { type, state: readResume(rest) };
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) {
     throw new ProtocolError(
       "bad_message",
@@ -71,6 +72,14 @@ export function parseControl(text: string): ControlMessage {
     "bad_message",
     `Cannot take ${quote(issue.input)} as ${v.getDotPath(issue)} of ${type}: ` +
       `allowed are ${FORMS[type as keyof typeof FORMS]}`,
+  );
+}
+
+function checkLength({ length }: string, most: number): void {
+  if (length <= most) return;
+  throw new ProtocolError(
+    "limit",
+    `Cannot read a message of ${length} characters: allowed are ${most}`,
   );
 }
 
@@ -138,6 +147,10 @@ export type ServerMessage =
   | { type: "configured"; options: Options }
   | { type: "added"; ids: number[] }
   | { type: "masked"; share: number | null }
+  /** So many points live on; they stand on the next frame. */
+  | { type: "resumed"; live: number }
+  /** This server stops: it serves this session for so many seconds more, and takes no new one. */
+  | { type: "going"; seconds: number }
   /** Another engine goes on, `reason` says why: every point ends with `reset` on the next frame. */
   | { type: "engine"; engine: EngineInfo }
   | Stats

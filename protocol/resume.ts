@@ -38,7 +38,7 @@ export interface ResumeMessage {
   };
 }
 
-export const RESUME_FORM = "nextId: a whole number from 1 to 4294967295; sinceDetection: a whole " +
+const FORM = "nextId: a whole number from 1 to 4294967295; sinceDetection: a whole " +
   "number; points: id, x, y and age, dx and dy too if known: lists of equal length, ids whole, " +
   "ascending, from 1 to below nextId, the others numbers";
 const MAX_WHOLE = 0xffffffff;
@@ -146,6 +146,6 @@ function isWhole(value: unknown, least: number): value is number {
 function refusal(name: string, value: unknown): ProtocolError {
   return new ProtocolError(
     "bad_message",
-    `Cannot take ${quote(value)} as ${name} of resume: allowed are ${RESUME_FORM}`,
+    `Cannot take ${quote(value)} as ${name} of resume: allowed are ${FORM}`,
   );
 }

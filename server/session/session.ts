@@ -148,6 +148,11 @@ export class Session {
     if (!this.#closing) this.#send({ type: "engine", engine });
   }
 
+  /** Tells that this server stops, and serves the session for `seconds` more. */
+  going(seconds: number): void {
+    if (!this.#closing) this.#send({ type: "going", seconds });
+  }
+
   /**
    * Ends the session: answers the frame in work, closes the socket with `code`
    * and frees the sequence. Idempotent.
@@ -159,7 +164,7 @@ export class Session {
   async #shutDown(code: number, reason: string): Promise<void> {
     clearTimeout(this.#pacing);
     if (this.#working) await new Promise<void>((idle) => this.#idle = idle);
-    if (this.#inbox.hasFrame) this.#countDropped("closed");
+    for (let left = this.#inbox.frames; left > 0; left--) this.#countDropped("closed");
     this.#countPoints(0);
     if (this.#paused) this.#socket.resume(); // or the client's close frame is never read
     this.#socket.close(code, reason);
@@ -323,6 +328,11 @@ export class Session {
         const share = tracker.confine(message.polygons);
         this.#chargeMask(this.#controlRate);
         return { type: "masked", share };
+      }
+      case "resume": {
+        const live = tracker.resume(message.state);
+        this.#frameRate.charge(1);
+        return { type: "resumed", live };
       }
       case "stats":
         return this.stats.toMessage(this.#context.id, tracker);
