@@ -69,13 +69,14 @@ async function main(): Promise<void> {
   invite(wanted, server, tls !== undefined);
 
   let stopping = false;
-  const stop = async () => {
+  const stop = async (drainMs: number) => {
     if (stopping) Deno.exit(1); // asked again: at once, whatever is still at work
     stopping = true;
-    await server.close();
+    await server.close(drainMs);
     Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  Deno.addSignalListener("SIGTERM", () => stop(wanted.drainMs));
+  Deno.addSignalListener("SIGINT", () => stop(0)); // somebody waits at the terminal
 }
 
 try {

@@ -33,7 +33,7 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
       url: server.url,
       engine: engine.info,
       metrics: () => server.metrics(),
-      close: () => server.close(),
+      close: (drainMs) => server.close(drainMs),
     };
   } catch (error) {
     await engine.close();

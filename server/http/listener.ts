@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
 import type { ServerLimits } from "../limits.ts";
 
 /** Connections for pages, and for requests that are yet to become sessions. */
@@ -44,16 +44,24 @@ export function connectionsOf({ maxConnections, maxSessions }: ServerLimits): nu
  *
  * @param reusePort lets several event loops listen on one port
  */
-export function listen(
+export async function listen(
   server: Server,
   { host, port, tls }: ListenOptions,
   reusePort: boolean,
 ): Promise<string> {
+  return urlOf(await listenAt(server, { host, port, reusePort }), tls ? "https" : "http");
+}
+
+/** Resolves once the server listens, with where. */
+export function listenAt(
+  server: NetServer,
+  address: { host: string; port: number; reusePort: boolean },
+): Promise<AddressInfo> {
   return new Promise((listening, failed) => {
     server.once("error", failed);
-    server.listen({ port, host, reusePort }, () => {
+    server.listen(address, () => {
       server.off("error", failed);
-      listening(urlOf(server.address() as AddressInfo, tls ? "https" : "http"));
+      listening(server.address() as AddressInfo);
     });
   });
 }

@@ -26,6 +26,7 @@ import {
 } from "../../tracking/engine.ts";
 import { Inbox } from "./inbox.ts";
 import { type ServerLimits, toldLimits } from "../limits.ts";
+import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { DropReason, Metrics } from "../metrics.ts";
 import { SessionStats } from "./session_stats.ts";
@@ -52,6 +53,7 @@ export interface SessionContext {
   results: ResultForm;
   log: Log;
   metrics: Metrics;
+  load: Load;
 }
 
 /** While more than this waits for a reader that does not drain, nothing is worked on. */
@@ -257,6 +259,7 @@ export class Session {
       this.#errorsInARow = 0;
       this.stats.count(tracks);
       this.#context.metrics.processed(tracks);
+      this.#context.load.queued(tracks.timing.queue);
       this.#countPoints(tracks.points.id.length);
       this.#send(
         this.#context.results === "bin" ? encodeTracks(tracks) : tracksToJson(tracks),

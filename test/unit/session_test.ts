@@ -10,6 +10,7 @@ import {
   type Tracks,
 } from "../../protocol/mod.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "../../server/limits.ts";
+import { Load } from "../../server/load.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { Session, type SessionSocket } from "../../server/session/session.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
@@ -71,6 +72,7 @@ function begin(
     results,
     log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
     metrics,
+    load: new Load(),
   });
   const tracks = () =>
     socket.sent.filter((message): message is Tracks => "seq" in message && "points" in message);
