@@ -30,20 +30,43 @@ const FORMS = {
   stats: "nothing",
 };
 const TYPES = ["configure", "resume", ...Object.keys(FIELDS)];
+const MAX_REQUEST_CHARS = 64;
+/** Finite, because it comes back as JSON. */
+const requestForm = v.union([
+  v.pipe(v.number(), v.finite()),
+  v.pipe(v.string(), v.maxLength(MAX_REQUEST_CHARS)),
+]);
 /** Room for 10,000 points with all their digits. */
 const MAX_CONTROL_CHARS = 1 << 19;
 /** The same, and more is known of each. */
 const MAX_RESUME_CHARS = 1 << 20;
 type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 
+/** What lkstream.v1 has gained since: `hello` lists what its server has, and a client uses no more. */
+export type Feature = "request" | "resume" | "going" | "stream";
+/** What this version's server has. */
+export const FEATURES: readonly Feature[] = ["request", "resume", "going"];
+
+/** A client's mark on a control message; the answer, or the error that refuses it, carries it too. */
+export type RequestId = number | string;
+interface Marked {
+  /** Only for a server with the feature `request`. */
+  request?: RequestId;
+}
+
 /** A text message from the client. */
-export type ClientMessage = { type: "configure" } & PartialOptions | ResumeMessage | Checked;
+export type ClientMessage =
+  & ({ type: "configure" } & PartialOptions | ResumeMessage | Checked)
+  & Marked;
 
 /** A control message that has been read; the options of `configure` are still to be checked. */
 export type ControlMessage =
-  | { type: "configure"; options: Record<string, unknown> }
-  | { type: "resume"; state: StreamState }
-  | Checked;
+  & (
+    | { type: "configure"; options: Record<string, unknown> }
+    | { type: "resume"; state: StreamState }
+    | Checked
+  )
+  & Marked;
 
 /**
  * Reads a text message from a client.
@@ -53,11 +76,12 @@ export type ControlMessage =
  */
 export function parseControl(text: string): ControlMessage {
   checkLength(text, MAX_RESUME_CHARS);
-  const message = parseObject(text);
+  const { request, ...message } = parseObject(text);
+  const marked = checkedMark(request);
   const { type, ...rest } = message;
-  if (type !== "resume") checkLength(text, MAX_CONTROL_CHARS);
-  if (type === "configure") return { type, options: rest };
-  if (type === "resume") return { type, state: readResume(rest) };
+  if (type === "resume") return { type, state: readResume(rest), ...marked };
+  checkLength(text, MAX_CONTROL_CHARS);
+  if (type === "configure") return { type, options: rest, ...marked };
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) {
     throw new ProtocolError(
       "bad_message",
@@ -66,7 +90,7 @@ export function parseControl(text: string): ControlMessage {
   }
   // The first fault is enough: a list may hold a hundred thousand of them.
   const result = v.safeParse(FIELDS[type as keyof typeof FIELDS], message, { abortEarly: true });
-  if (result.success) return result.output;
+  if (result.success) return { ...result.output, ...marked };
   const [issue] = result.issues;
   throw new ProtocolError(
     "bad_message",
@@ -81,6 +105,27 @@ function checkLength({ length }: string, most: number): void {
     "limit",
     `Cannot read a message of ${length} characters: allowed are ${most}`,
   );
+}
+
+function checkedMark(request: unknown): Marked {
+  if (request === undefined) return {};
+  if (v.is(requestForm, request)) return { request };
+  throw new ProtocolError(
+    "bad_message",
+    `Cannot take ${quote(request)} as request: allowed are finite numbers, and strings of ` +
+      `${MAX_REQUEST_CHARS} characters at most`,
+  );
+}
+
+/** The mark on a control message that was refused, and may not even be JSON; undefined where there is none. */
+export function requestOf(text: string): RequestId | undefined {
+  if (text.length > MAX_RESUME_CHARS) return undefined;
+  try {
+    const { request } = parseObject(text);
+    return v.is(requestForm, request) ? request : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseObject(text: string): Record<string, unknown> {
@@ -129,6 +174,8 @@ export interface Hello {
   engine: EngineInfo;
   options: Options;
   limits: Limits;
+  /** Missing where the server has none. */
+  features?: readonly Feature[];
 }
 
 /** This session's counters since it began. */
@@ -141,20 +188,28 @@ export interface Stats {
   latency: Record<"queue" | "decode" | "track" | "detect" | "server", Percentiles | null>;
 }
 
+/** What answers a control message. `done` answers one without an answer of its own that was marked. */
+export type Answer =
+  & (
+    | { type: "configured"; options: Options }
+    | { type: "added"; ids: number[] }
+    | { type: "masked"; share: number | null }
+    /** So many points live on; they stand on the next frame. */
+    | { type: "resumed"; live: number }
+    | { type: "done" }
+    | Stats
+  )
+  & Marked;
+
 /** A text message from the server. */
 export type ServerMessage =
   | Hello
-  | { type: "configured"; options: Options }
-  | { type: "added"; ids: number[] }
-  | { type: "masked"; share: number | null }
-  /** So many points live on; they stand on the next frame. */
-  | { type: "resumed"; live: number }
+  | Answer
   /** This server stops: it serves this session for so many seconds more, and takes no new one. */
   | { type: "going"; seconds: number }
   /** Another engine goes on, `reason` says why: every point ends with `reset` on the next frame. */
   | { type: "engine"; engine: EngineInfo }
-  | Stats
-  | { type: "error"; code: ErrorCode; message: string; seq?: number }
+  | { type: "error"; code: ErrorCode; message: string; seq?: number } & Marked
   | TracksJson;
 
 /**

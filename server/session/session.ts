@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import {
+  type Answer,
   CloseCode,
   type ControlMessage,
   decodeFrame,
@@ -7,11 +8,14 @@ import {
   encodeTracks,
   type EngineInfo,
   type ErrorCode,
+  FEATURES,
   type FrameMessage,
   jpegSize,
   mergeOptions,
   parseControl,
   ProtocolError,
+  type RequestId,
+  requestOf,
   type ResultForm,
   type ServerMessage,
   type Tracks,
@@ -110,6 +114,7 @@ export class Session {
       engine: context.engine,
       options: this.#tracker.options,
       limits: toldLimits(context.limits),
+      features: FEATURES,
     });
   }
 
@@ -266,7 +271,7 @@ export class Session {
       );
     } catch (error) {
       this.stats.failed++;
-      this.#sendError(error, frame.seq);
+      this.#sendError(error, { seq: frame.seq });
     }
     this.#chargeMask(this.#frameRate); // a new size has it painted anew
   }
@@ -285,11 +290,13 @@ export class Session {
   #obey(text: string): void {
     try {
       this.#checkControlRate(text.length);
-      const answer = this.#answer(parseControl(text));
+      const message = parseControl(text);
+      const { request } = message;
+      const answer = this.#answer(message);
       this.#errorsInARow = 0;
-      if (answer) this.#send(answer);
+      if (answer.type !== "done" || request !== undefined) this.#send({ ...answer, request });
     } catch (error) {
-      if (error instanceof ProtocolError) this.#sendError(error);
+      if (error instanceof ProtocolError) this.#sendError(error, { request: requestOf(text) });
       else this.#fail(error);
     }
   }
@@ -312,7 +319,7 @@ export class Session {
     );
   }
 
-  #answer(message: ControlMessage): ServerMessage | null {
+  #answer(message: ControlMessage): Answer {
     const tracker = this.#tracker;
     switch (message.type) {
       case "configure":
@@ -322,10 +329,10 @@ export class Session {
         return { type: "added", ids: tracker.add(message.points) };
       case "remove":
         tracker.remove(message.ids);
-        return null;
+        return { type: "done" };
       case "clear":
         tracker.clear();
-        return null;
+        return { type: "done" };
       case "mask": {
         this.#checkMask(message.polygons);
         const share = tracker.confine(message.polygons);
@@ -356,13 +363,14 @@ export class Session {
     check(polygons.reduce((sum, { length }) => sum + length, 0), "corners", maxMaskCorners);
   }
 
-  #sendError(error: unknown, seq?: number): void {
+  /** @param about the frame or the message that it is about */
+  #sendError(error: unknown, about: { seq?: number; request?: RequestId }): void {
     const { code, message } = describe(error);
     this.#context.metrics.errors.inc({ code });
     if (code === "engine_failed") {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
     }
-    this.#send({ type: "error", code, message, seq });
+    this.#send({ type: "error", code, message, ...about });
     if (code === "overloaded") {
       this.#end(CloseCode.overloaded, "a frame took too long");
     } else if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {

@@ -243,6 +243,53 @@ Deno.test("session: each control message is answered as the protocol says", asyn
   });
 });
 
+Deno.test("session: an answer and a refusal carry the request of their message", async () => {
+  const { frame, say, session, answers, socket } = begin([{ corners: CORNERS }]);
+  const { features } = socket.sent[0] as Hello;
+  assert.deepEqual(features, ["request", "resume", "going"]);
+  frame(0);
+  await settle();
+  say({ type: "configure", request: "c", filter: { maxError: 20 } });
+  say({ type: "add", request: 1, points: [[50, 50]] });
+  say({ type: "mask", request: 2, polygons: [] });
+  say({ type: "remove", request: 3, ids: [1] });
+  say({ type: "clear", request: 0 });
+  say({ type: "stats", request: "" });
+  say({ type: "remove", ids: [2] }); // without one, it is not answered
+  say({ type: "configure", request: 4, flow: { maxLevel: 99 } });
+  say({ type: "add", request: 5, points: [[1000, 1]] });
+  say({ type: "remove", request: 6, ids: [-1] });
+  say({ type: "fly", request: 7 });
+  session.receiveText("{"); // what cannot be read names nothing
+  await settle();
+  const told = answers().map((answer) => {
+    const { type, request } = answer as { type: string; request?: unknown };
+    return [answer.type === "error" ? answer.code : type, request];
+  });
+  assert.deepEqual(told, [
+    ["configured", "c"],
+    ["added", 1],
+    ["masked", 2],
+    ["done", 3],
+    ["done", 0],
+    ["stats", ""],
+    ["bad_option", 4],
+    ["bad_message", 5],
+    ["bad_message", 6],
+    ["bad_message", 7],
+    ["bad_json", undefined],
+  ]);
+});
+
+Deno.test("session: a control message too many is refused by its request", async () => {
+  const { say, answers } = begin([], "bin", { maxControlRate: 1 });
+  for (const request of ["first", "second"]) say({ type: "clear", request });
+  await settle();
+  const [first, second] = answers();
+  assert.deepEqual(first, { type: "done", request: "first" });
+  assert.ok(second.type === "error" && second.code === "limit" && second.request === "second");
+});
+
 Deno.test("session: stats count what was lost and why", async () => {
   const { frame, say, answers } = begin([{ corners: CORNERS }, { status: [1, 0], fb: [0, 5] }]);
   frame(0);
