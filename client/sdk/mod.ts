@@ -5,12 +5,12 @@
  * pages and workers; cameras and other sources need a page.
  *
  * ```ts
- * import { connect, govern, openCamera } from "http://localhost:8000/lkstream.js";
+ * import { capture, connect, govern, openCamera } from "http://localhost:8000/lkstream.js";
  *
  * const camera = await openCamera({ facing: "environment" });
  * document.body.append(camera.picture);
  * const connection = connect("http://localhost:8000");
- * const capturing = connection.attach(camera.picture);
+ * const capturing = capture(camera.picture, connection);
  * const governor = govern(capturing, connection, { targetMs: 80 });
  * connection.on("tracks", ({ seq, points }) => console.log(seq, points.id.length));
  * ```
@@ -24,7 +24,8 @@ export * from "./connection/connection.ts";
 export * from "./connection/errors.ts";
 export type { Measured } from "./connection/flight.ts";
 export type { FrameTimes, Spent } from "./connection/frame_times.ts";
-export { type Attachable, type Frames, type Picture, watchFrames } from "./capture/frames.ts";
+export type { Attachable, FrameCallback, Frames, Picture } from "./capture/frames.ts";
+export { watchFrames } from "./capture/watch_frames.ts";
 export * from "./governor/governor.ts";
 export type { Spread } from "./meter.ts";
 export * from "./sources/images.ts";

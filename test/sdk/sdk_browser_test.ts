@@ -52,7 +52,7 @@ for (const kind of ["video", "canvas", "track", "track that has to be played"] a
   inPage(`a ${kind} is attached, its frames are tracked and timed`, async (page) => {
     const outcome = await page.evaluate(async (kind): Promise<Outcome> => {
       if (/played/.test(kind)) Reflect.deleteProperty(globalThis, "MediaStreamTrackProcessor");
-      const { connect, openCamera, openSample }: typeof sdk = await import(
+      const { capture, connect, openCamera, openSample }: typeof sdk = await import(
         `${location.origin}/lkstream.js`
       );
       const source = kind === "canvas"
@@ -63,7 +63,9 @@ for (const kind of ["video", "canvas", "track", "track that has to be played"] a
       const track = () =>
         ((picture as HTMLVideoElement).srcObject as MediaStream).getVideoTracks()[0];
       const connection = connect(location.origin);
-      const capturing = connection.attach(/track/.test(kind) ? track() : picture, { maxRate: 20 });
+      const capturing = capture(/track/.test(kind) ? track() : picture, connection, {
+        maxRate: 20,
+      });
       const outcome = await new Promise<Outcome>((resolve) => {
         let latest: sdk.Tracks;
         connection.on("tracks", (tracks) => latest = tracks);
@@ -150,7 +152,7 @@ for (const kind of ["video", "video of an older browser", "track"] as const) {
 const WORKER = `
   onmessage = async ({ data: { origin, source } }) => {
     try {
-      const { connect } = await import(origin + "/lkstream.js");
+      const { capture, connect } = await import(origin + "/lkstream.js");
       const connection = connect(origin);
       connection.on("error", (error) => postMessage({ error: String(error) }));
       if (source instanceof OffscreenCanvas) {
@@ -164,7 +166,7 @@ const WORKER = `
         };
         draw();
       }
-      const capturing = connection.attach(source);
+      const capturing = capture(source, connection);
       connection.on("tracks", ({ seq, points, width, height }) => {
         if (seq < 3) return;
         const { thread } = capturing.measured();
@@ -388,12 +390,12 @@ inPage("the governor brings a real capture under its target over a slow link", a
   try {
     await page.goto(`${link.url}/healthz`);
     const { reasons, quality, roundTrips } = await page.evaluate(async () => {
-      const { connect, govern, openSample }: typeof sdk = await import(
+      const { capture, connect, govern, openSample }: typeof sdk = await import(
         `${location.origin}/lkstream.js`
       );
       const sample = openSample({ width: 640, height: 480 });
       const connection = connect(location.origin);
-      const capturing = connection.attach(sample.picture, { maxRate: 15 });
+      const capturing = capture(sample.picture, connection, { maxRate: 15 });
       const governor = govern(capturing, connection, { targetMs: 300 });
       const reasons: string[] = [];
       let roundTrips: number[] = [];

@@ -1,9 +1,11 @@
 import type { Connection } from "../connection/connection.ts";
 import { Emitter } from "../emitter.ts";
-import { type Encoder, type EncodeReply, type EncodeRequest, openEncoder } from "./encoder.ts";
-import { type Attachable, type FrameCallback, type Frames, watchFrames } from "./frames.ts";
+import { type Encoder, openEncoder } from "./encoder.ts";
+import type { EncodeReply, EncodeRequest } from "./encoding.ts";
+import type { Attachable, FrameCallback, Frames } from "./frames.ts";
 import { Latest, Rate, type Spread } from "../meter.ts";
 import { SentFrames } from "./sent_frames.ts";
+import { watchFrames } from "./watch_frames.ts";
 
 /** How {@linkcode capture} takes and encodes frames. Each can be changed while it runs. */
 export interface CaptureOptions {
@@ -51,7 +53,6 @@ const EARLY_MS = 4;
  * never queued: while two are unanswered, those that it shows are skipped.
  * Tracking begins anew with its first frame, and where what it shows does not
  * follow what was seen before: a video that begins again, a page that was hidden.
- * {@linkcode Connection.attach} is the same.
  *
  * ```ts
  * using capturing = capture(video, connection, { maxSide: 640 });

@@ -1,5 +1,5 @@
 /// <reference lib="webworker" />
-import type { EncodeRequest } from "./encoder.ts";
+import type { EncodeRequest } from "./encoding.ts";
 import { JpegCanvas } from "./jpeg_canvas.ts";
 
 /** The worker that turns frames into JPEGs, off the page's thread. It first says that it can. */

@@ -1,32 +1,28 @@
 import {
-  type ClientMessage,
-  CloseCode,
-  decodeTracks,
   encodeFrame,
   type EngineInfo,
   type Hello,
   type Options,
   parseControl,
-  parseServerMessage,
   type PartialOptions,
   ProtocolError,
   type ResultForm,
-  type ServerMessage,
   type Stats,
   type Tracks,
-  tracksFromJson,
 } from "../../../protocol/mod.ts";
 import { type Address, streamAddress } from "./address.ts";
-import { Capture, type CaptureOptions } from "../capture/capture.ts";
 import { Emitter } from "../emitter.ts";
 import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
-import type { Attachable } from "../capture/frames.ts";
 import type { FrameTimes, Spent } from "./frame_times.ts";
 import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
 import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
 import { type Answers, outlasts, type RequestMessage, Requests } from "./requests.ts";
+import { afterwards, BEGINNING, type Happening, type Past } from "./retry.ts";
+import { type Said, type SocketClass, Stream, type StreamEnd, type StreamTimes } from "./stream.ts";
+
+export type { SocketClass };
 
 /** How {@linkcode connect} connects; all of it may be left out. */
 export interface ConnectOptions {
@@ -38,17 +34,13 @@ export interface ConnectOptions {
   results?: ResultForm;
   /** A link on which nothing comes for so long while frames are unanswered is dead; 10 s by default. */
   silentMs?: number;
-  /** How long to wait before the n-th try to reconnect, from 1; 0.5 s growing to 10 s by default. */
+  /** A server that does not begin a session for so long is not there; 5 s by default. */
+  connectMs?: number;
+  /** How long to wait before the n-th try to reconnect, from 1; at most 0.1 s, then 0.5 to 10 s by default. */
   pauseMs?: (attempt: number) => number;
   /** A class like the platform's `WebSocket`, where there is none: that of the package `ws`. */
   WebSocket?: SocketClass;
 }
-
-/** What a connection needs of a `WebSocket` class; its events are taken as the platform's. */
-export type SocketClass = new (
-  url: string,
-  protocols: string[],
-) => Pick<WebSocket, "send" | "close">;
 
 /** Where a connection stands. */
 export type ConnectionState =
@@ -86,8 +78,7 @@ export interface SendOptions {
 }
 
 const SILENT_MS = 10_000;
-/** A session that lasted so long was a good one, even without a frame. */
-const STEADY_MS = 5000;
+const CONNECT_MS = 5000;
 
 /**
  * Connects to an lkstream server and stays connected: a stream that ends is
@@ -103,22 +94,25 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Connec
   return new Connection(url, options);
 }
 
-/** A session with the server; see {@linkcode connect}. */
+/**
+ * A series of streams, seen as one: see {@linkcode connect}. What is to outlast a stream is said
+ * again in the next one ({@linkcode Requests}), and when that is tried, what happened decides
+ * ({@linkcode afterwards}).
+ */
 export class Connection extends Emitter<ConnectionEvents> implements Disposable {
   readonly #address: Address;
   readonly #Socket: SocketClass;
   readonly #hasToken: boolean;
-  readonly #silentMs: number;
+  readonly #times: StreamTimes;
   readonly #pauseMs: (attempt: number) => number;
   readonly #requests = new Requests();
   readonly #flight = new Flight();
   #state: ConnectionState = { name: "connecting" };
-  #socket: WebSocket | undefined;
+  #stream: Stream | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #silence: ReturnType<typeof setTimeout> | undefined;
-  /** What a refusal looked like; so again, it is believed. */
-  #suspicion: string | undefined;
-  #attempt = 0;
+  #past: Past = BEGINNING;
+  /** When the session began that is open. */
+  #begunAt = 0;
   #nextSeq = 0;
   #hello: Hello | undefined;
 
@@ -127,6 +121,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     options,
     results = "bin",
     silentMs = SILENT_MS,
+    connectMs = CONNECT_MS,
     pauseMs = growingPauseMs,
     WebSocket = globalThis.WebSocket,
   }: ConnectOptions = {}) {
@@ -140,9 +135,9 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     this.#Socket = WebSocket;
     this.#address = streamAddress(url, results, token);
     this.#hasToken = Boolean(token);
-    this.#silentMs = silentMs;
+    this.#times = { connectMs, silentMs };
     this.#pauseMs = pauseMs;
-    if (options) this.#requests.wait({ type: "configure", ...options });
+    if (options) this.#requests.ask({ type: "configure", ...options });
     globalThis.addEventListener?.("online", this.#online);
     this.#open();
   }
@@ -185,18 +180,9 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       );
     }
     this.#nextSeq = (number + 1) >>> 0;
-    this.#socket!.send(message);
     this.#flight.sent(number, now, message.length, spent);
-    this.#listen();
+    this.#stream!.send(message);
     return number;
-  }
-
-  /**
-   * Sends what a video, canvas or track shows, until the capture is closed. As
-   * {@linkcode capture}; each can be closed and attached anew.
-   */
-  attach(source: Attachable, options?: CaptureOptions): Capture {
-    return new Capture(source, this, options);
   }
 
   /** Changes options from the next frame on; they outlast a reconnect. */
@@ -209,14 +195,14 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return this.#ask({ type: "add", points });
   }
 
-  /** Ends these points. */
-  remove(ids: number[]): void {
-    this.#tell({ type: "remove", ids });
+  /** Ends these points; resolves when the server did, or has been told where it does not say so. */
+  remove(ids: number[]): Promise<void> {
+    return this.#ask({ type: "remove", ids });
   }
 
-  /** Ends all points and finds new ones. */
-  clear(): void {
-    this.#tell({ type: "clear" });
+  /** Ends all points and finds new ones; resolves as {@linkcode Connection.remove}. */
+  clear(): Promise<void> {
+    return this.#ask({ type: "clear" });
   }
 
   /** Keeps points inside these polygons, in pixels; none lifts the mask. Outlasts a reconnect. */
@@ -239,66 +225,56 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   #open(): void {
-    const { url, protocols } = this.#address;
-    const socket = new this.#Socket(url, protocols) as WebSocket;
-    socket.binaryType = "arraybuffer";
-    socket.onerror = () => {}; // its close follows; `ws` throws where nobody listens
-    let openedAt: number | undefined;
-    socket.onopen = () => {
-      openedAt = performance.now();
-      this.#suspicion = undefined;
-      for (const message of this.#requests.begin()) socket.send(JSON.stringify(message));
-      this.#enter({ name: "open" });
-    };
-    socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => {
-      if (openedAt === undefined) return void this.#refused();
-      if (performance.now() - openedAt > STEADY_MS) this.#attempt = 0;
-      this.#lost(ended(code, reason), isFinal(code));
-    };
-    this.#socket = socket;
+    this.#stream = new Stream(this.#address, this.#Socket, this.#times, {
+      hello: (hello) => this.#begin(hello),
+      said: (said, bytes) => this.#hear(said, bytes),
+      malformed: (error) => void this.#complain(error),
+      ended: (end) => void this.#streamEnded(end),
+      isOwed: () => this.#flight.unanswered > 0,
+    });
   }
 
-  /** No session began. Who was let in once is right and only has to come again. */
-  async #refused(): Promise<void> {
-    const { error, isFinal } = await explainRefusal(this.#address.url, this.#hasToken);
-    if (this.#isClosed()) return; // while it was being explained
-    const isSure = isFinal === "yes" || isFinal === "probably" && this.#suspicion === error.code;
-    this.#suspicion = error.code;
-    this.#lost(error, isSure && this.#hello === undefined);
+  #begin(hello: Hello): void {
+    this.#note({ what: "hello" });
+    this.#begunAt = performance.now();
+    this.#hello = hello;
+    const isMarked = hello.features?.includes("request") ?? false;
+    for (const message of this.#requests.begin(isMarked)) {
+      this.#stream!.send(JSON.stringify(message));
+    }
+    this.#enter({ name: "open" });
+    if (!this.#isClosed()) this.emit("hello", hello); // a listener may have had enough
   }
 
-  #lost(error: LkstreamError, isFinal: boolean): void {
-    this.#socket = undefined;
-    if (isFinal) return this.#end(error);
+  async #streamEnded(end: StreamEnd): Promise<void> {
+    const wasOpen = this.#state.name === "open";
+    this.#stream = undefined;
+    if (end.how === "refused") {
+      const { error, isFinal } = await explainRefusal(this.#address.url, this.#hasToken);
+      if (this.#isClosed()) return; // while it was being explained
+      return this.#goOn({ what: "refused", error, isFinal }, error);
+    }
+    const lastedMs = wasOpen ? performance.now() - this.#begunAt : 0;
+    const error = ended(end, new URL(this.#address.url).host);
+    this.#goOn({ what: "ended", isFinal: isFinal(end), lastedMs }, error);
+  }
+
+  /** Without a stream: tries again after a pause, unless that makes no sense. */
+  #goOn(happening: Happening, error: LkstreamError): void {
+    if (this.#note(happening)) return this.#end(error);
     this.#flight.clear();
-    this.#listen();
     this.#requests.interrupt(error);
-    const inMs = this.#pauseMs(++this.#attempt);
+    const { attempt } = this.#past;
+    const inMs = this.#pauseMs(attempt);
     this.#retry = setTimeout(() => this.#again(), inMs);
-    this.#enter({ name: "reconnecting", attempt: this.#attempt, inMs, error });
+    this.#enter({ name: "reconnecting", attempt, inMs, error });
   }
 
-  /** While frames are unanswered, something must come in time. */
-  #listen(): void {
-    clearTimeout(this.#silence);
-    if (this.#flight.unanswered === 0) return;
-    this.#silence = setTimeout(() => this.#cut(), this.#silentMs);
-  }
-
-  /** The link is dead. A close handshake over it would take minutes to fail, so none is awaited. */
-  #cut(): void {
-    this.#abandon();
-    const silence = `Nothing came from the server for ${this.#silentMs / 1000} s`;
-    this.#lost(new LkstreamError("disconnected", silence), false);
-  }
-
-  #abandon(): void {
-    const socket = this.#socket;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(CloseCode.done);
-    this.#socket = undefined;
+  /** True where it is over. */
+  #note(happening: Happening): boolean {
+    const { past, isOver } = afterwards(this.#past, happening);
+    this.#past = past;
+    return isOver;
   }
 
   #again(): void {
@@ -315,10 +291,11 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   #end(error?: LkstreamError): void {
     clearTimeout(this.#retry);
+    this.#retry = undefined;
     globalThis.removeEventListener?.("online", this.#online);
+    this.#stream?.close();
+    this.#stream = undefined;
     this.#flight.clear();
-    this.#listen();
-    this.#abandon();
     this.#requests.close(error ?? new LkstreamError("disconnected", "The connection was closed"));
     this.#enter({ name: "closed", error });
   }
@@ -332,93 +309,78 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return this.#state.name === "closed";
   }
 
-  /** Sends a request; what outlasts a session waits for the next one where there is none. */
+  /**
+   * Sends a request; what outlasts a session waits for the next one where there is none. What has
+   * the wrong form stays here.
+   */
   #ask<N extends keyof Answers>(message: RequestMessage<N>): Promise<Answers[N]> {
-    const refusal = this.#tell(message);
-    if (!refusal || refusal.code === "disconnected" && outlasts(message) && !this.#isClosed()) {
-      return this.#requests.wait(message);
+    const refusal = this.#refusal(message);
+    if (refusal) {
+      const refused = Promise.reject(refusal);
+      refused.catch(() => {}); // it may be ignored
+      return refused;
     }
-    const refused = Promise.reject(refusal);
-    refused.catch(() => {}); // it may be ignored
-    return refused;
+    const { sent, answer } = this.#requests.ask(message);
+    if (this.#state.name === "open") this.#stream!.send(JSON.stringify(sent));
+    return answer;
   }
 
-  /**
-   * Sends a control message, or returns why not. What has the wrong form stays
-   * here: the server's error does not say which message it is about, and could
-   * be taken for the answer to another.
-   */
-  #tell(message: ClientMessage): LkstreamError | undefined {
-    const text = JSON.stringify(message);
+  #refusal(message: RequestMessage): LkstreamError | undefined {
     try {
-      parseControl(text);
+      parseControl(JSON.stringify(message));
     } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
       return this.#complain(error);
     }
-    if (this.#state.name === "open") return void this.#socket!.send(text);
+    const { name } = this.#state;
+    if (name === "open" || name !== "closed" && outlasts(message)) return undefined;
     return new LkstreamError(
       "disconnected",
-      `Cannot send ${message.type} while ${this.#state.name}: the connection must be open`,
+      `Cannot send ${message.type} while ${name}: the connection must be open`,
     );
   }
 
-  #receive(data: string | ArrayBuffer): void {
-    if (this.#isClosed()) return;
-    try {
-      if (typeof data === "string") this.#understand(parseServerMessage(data), data.length);
-      else this.#answered(decodeTracks(data), data.byteLength);
-    } catch (error) {
-      this.#complain(error);
-    } finally {
-      this.#listen();
-    }
-  }
-
-  /** What does not follow the protocol is an error event. */
-  #complain(error: unknown): LkstreamError {
-    if (!(error instanceof ProtocolError)) throw error;
-    const complaint = new LkstreamError(error.code, error.message);
+  /** What does not follow the protocol, on this side or the other, is an error event. */
+  #complain({ code, message }: ProtocolError): LkstreamError {
+    const complaint = new LkstreamError(code, message);
     this.emit("error", complaint);
     return complaint;
   }
 
-  #understand(message: ServerMessage, length: number): void {
-    switch (message.type) {
-      case "hello":
-        this.#hello = message;
-        return this.emit("hello", message);
+  #hear(said: Said, bytes: number): void {
+    switch (said.type) {
       case "engine":
-        if (this.#hello) this.#hello = { ...this.#hello, engine: message.engine };
-        return this.emit("engine", message.engine);
+        if (this.#hello) this.#hello = { ...this.#hello, engine: said.engine };
+        return this.emit("engine", said.engine);
       case "tracks":
-        return this.#answered(tracksFromJson(message), length); // it is all ASCII
+        return this.#answered(said.tracks, bytes);
       case "configured":
-        this.#requests.answer("configure", message.options);
-        return this.emit("configured", message.options);
+        this.#requests.answered(said);
+        return this.emit("configured", said.options);
       case "added":
-        this.#requests.answer("add", message.ids);
-        return this.emit("added", message.ids);
+        this.#requests.answered(said);
+        return this.emit("added", said.ids);
       case "masked":
-        this.#requests.answer("mask", message.share);
-        return this.emit("masked", message.share);
+        this.#requests.answered(said);
+        return this.emit("masked", said.share);
       case "stats":
-        this.#requests.answer("stats", message);
-        return this.emit("stats", message);
-      case "error":
-        return this.#failed(new LkstreamError(message.code, message.message, message.seq));
+        this.#requests.answered(said);
+        return this.emit("stats", said);
+      case "done":
+        return this.#requests.answered(said);
+      case "error": {
+        const error = new LkstreamError(said.code, said.message, said.seq);
+        if (said.seq === undefined) this.#requests.failed(error, said.request);
+        else this.#flight.failed(said.seq);
+        return this.emit("error", error);
+      }
     }
   }
 
   #answered(tracks: Tracks, bytes: number): void {
-    this.#attempt = 0;
+    this.#note({ what: "tracks" });
     const times = this.#flight.answered(tracks, performance.now(), bytes);
     this.emit("tracks", tracks);
     if (times) this.emit("frame", times);
-  }
-
-  #failed(error: LkstreamError): void {
-    if (error.seq === undefined) this.#requests.fail(error);
-    else this.#flight.failed(error.seq);
-    this.emit("error", error);
   }
 }
