@@ -1,7 +1,11 @@
 import * as v from "valibot";
 import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
+<<<<<<< HEAD
 import { readResume, type ResumeMessage, type StreamState } from "./resume.ts";
+=======
+import { explainText } from "./pictures.ts";
+>>>>>>> sdk
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
@@ -75,7 +79,18 @@ export type ControlMessage =
  * its type is not known or a field has the wrong form, `limit` where it is too long.
  */
 export function parseControl(text: string): ControlMessage {
+<<<<<<< HEAD
   checkLength(text, MAX_RESUME_CHARS);
+=======
+  if (text.length > MAX_CONTROL_CHARS) {
+    const mistake = explainText(text);
+    if (mistake) throw new ProtocolError("bad_message", mistake);
+    throw new ProtocolError(
+      "limit",
+      `Cannot read a message of ${text.length} characters: allowed are ${MAX_CONTROL_CHARS}`,
+    );
+  }
+>>>>>>> sdk
   const { request, ...message } = parseObject(text);
   const marked = checkedMark(request);
   const { type, ...rest } = message;
@@ -85,7 +100,8 @@ export function parseControl(text: string): ControlMessage {
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) {
     throw new ProtocolError(
       "bad_message",
-      `Cannot take a message of type ${quote(type)}: allowed are ${TYPES.join(", ")}`,
+      explainText(text) ??
+        `Cannot take a message of type ${quote(type)}: allowed are ${TYPES.join(", ")}`,
     );
   }
   // The first fault is enough: a list may hold a hundred thousand of them.
@@ -133,12 +149,16 @@ function parseObject(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ProtocolError("bad_json", `Cannot read ${quote(text)} as JSON`);
+    throw new ProtocolError(
+      "bad_json",
+      explainText(text) ?? `Cannot read ${quote(text)} as JSON`,
+    );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ProtocolError(
       "bad_message",
-      `Cannot take ${quote(value)} as a message: allowed are objects with a type`,
+      explainText(text) ??
+        `Cannot take ${quote(value)} as a message: allowed are objects with a type`,
     );
   }
   return value as Record<string, unknown>;

@@ -275,3 +275,29 @@ sdkTest(
       assert.equal(connection.free, 2);
     }),
 );
+
+sdkTest(
+  "a Blob is sent where it stands among the messages, other bytes without a copy",
+  (open) =>
+    withServer({}, async (url) => {
+      const connection = open(url);
+      await next(connection, "hello");
+      assert.equal(connection.send(new Blob([JPEG], { type: "image/jpeg" })), 0);
+      const added = connection.add([[1, 2]]); // refused before a frame
+      assert.equal(connection.send(JPEG.slice().buffer), 1);
+      assert.equal(connection.free, 0);
+      const both = next(connection, "tracks", ({ seq }) => seq === 1);
+      assert.equal((await added).length, 1);
+      await both;
+      assert.throws(() => connection.send("data:image/jpeg;base64,/9j/" as never), TypeError);
+      const gone = Object.assign(new Blob([JPEG]), {
+        arrayBuffer: () => Promise.reject(new Error("the file is gone")),
+      });
+      const failing = next(connection, "error");
+      connection.send(gone);
+      const { seq, message } = await failing;
+      assert.deepEqual([seq, message], [2, "Cannot read the Blob of frame 2: the file is gone"]);
+      assert.equal(connection.free, 2);
+      assert.equal((await track(connection)).seq, 3);
+    }),
+);

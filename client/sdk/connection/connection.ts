@@ -1,6 +1,7 @@
 import {
   encodeFrame,
   type EngineInfo,
+  FRAME_HEADER_BYTES,
   type Hello,
   type Options,
   parseControl,
@@ -16,13 +17,14 @@ import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
 import type { FrameTimes, Spent } from "./frame_times.ts";
 import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
+import { type JpegData, jpegData } from "./jpeg_data.ts";
 import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
 import { type Answers, outlasts, type RequestMessage, Requests } from "./requests.ts";
 import { afterwards, BEGINNING, type Happening, type Past } from "./retry.ts";
 import { type Said, type SocketClass, Stream, type StreamEnd, type StreamTimes } from "./stream.ts";
 
-export type { SocketClass };
+export type { JpegData, SocketClass };
 
 /** How {@linkcode connect} connects; all of it may be left out. */
 export interface ConnectOptions {
@@ -76,6 +78,8 @@ export interface SendOptions {
   /** Comes back in the `frame` event. */
   spent?: Spent;
 }
+
+type FrameHeader = Omit<Parameters<typeof encodeFrame>[0], "jpeg">;
 
 const SILENT_MS = 10_000;
 const CONNECT_MS = 5000;
@@ -164,24 +168,33 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   /**
    * Sends a frame and returns its number, or null where it was not taken: not
    * open, or two frames are still unanswered. Skip the frame then, do not queue it.
+   * A Blob is read first; what is sent meanwhile comes after it.
    *
+   * @param jpeg a baseline or progressive JPEG, grey or colour
+   * @throws {TypeError} for what is none, with what it is and what to send.
    * @throws {LkstreamError} where the message is larger than the server takes.
    */
-  send(jpeg: Uint8Array, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
+  send(jpeg: JpegData, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
+    const data = jpegData(jpeg);
     if (this.free <= 0) return null;
     const number = seq ?? this.#nextSeq;
     const now = performance.now();
-    const message = encodeFrame({ seq: number, timestamp: timestamp ?? now, reset, jpeg });
+    const header = { seq: number, timestamp: timestamp ?? now, reset };
+    const bytes = FRAME_HEADER_BYTES + (data instanceof Uint8Array ? data.length : data.size);
     const limit = this.#hello?.limits.maxFrameBytes ?? Infinity;
-    if (message.length > limit) {
+    if (bytes > limit) {
       throw new LkstreamError(
         "rejected",
-        `Cannot send a frame message of ${message.length} bytes: allowed are up to ${limit}`,
+        `Cannot send a frame message of ${bytes} bytes: allowed are up to ${limit}`,
       );
     }
     this.#nextSeq = (number + 1) >>> 0;
-    this.#flight.sent(number, now, message.length, spent);
-    this.#stream!.send(message);
+    this.#flight.sent(number, now, bytes, spent);
+    this.#stream!.send(
+      data instanceof Uint8Array
+        ? encodeFrame({ ...header, jpeg: data })
+        : this.#read(data, header),
+    );
     return number;
   }
 
@@ -307,6 +320,18 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   #isClosed(): boolean {
     return this.#state.name === "closed";
+  }
+
+  async #read(blob: Blob, header: FrameHeader): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return encodeFrame({ ...header, jpeg: new Uint8Array(await blob.arrayBuffer()) });
+    } catch (error) { // a file that is gone
+      this.#flight.failed(header.seq);
+      const why = error instanceof Error ? error.message : error;
+      const message = `Cannot read the Blob of frame ${header.seq}: ${why}`;
+      this.emit("error", new LkstreamError("rejected", message, header.seq));
+      throw error;
+    }
   }
 
   /**
