@@ -1,11 +1,8 @@
 import * as v from "valibot";
 import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
-<<<<<<< HEAD
-import { readResume, type ResumeMessage, type StreamState } from "./resume.ts";
-=======
 import { explainText } from "./pictures.ts";
->>>>>>> sdk
+import { readResume, type ResumeMessage, type StreamState } from "./resume.ts";
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
@@ -79,18 +76,7 @@ export type ControlMessage =
  * its type is not known or a field has the wrong form, `limit` where it is too long.
  */
 export function parseControl(text: string): ControlMessage {
-<<<<<<< HEAD
   checkLength(text, MAX_RESUME_CHARS);
-=======
-  if (text.length > MAX_CONTROL_CHARS) {
-    const mistake = explainText(text);
-    if (mistake) throw new ProtocolError("bad_message", mistake);
-    throw new ProtocolError(
-      "limit",
-      `Cannot read a message of ${text.length} characters: allowed are ${MAX_CONTROL_CHARS}`,
-    );
-  }
->>>>>>> sdk
   const { request, ...message } = parseObject(text);
   const marked = checkedMark(request);
   const { type, ...rest } = message;
@@ -115,11 +101,13 @@ export function parseControl(text: string): ControlMessage {
   );
 }
 
-function checkLength({ length }: string, most: number): void {
-  if (length <= most) return;
+function checkLength(text: string, most: number): void {
+  if (text.length <= most) return;
+  const mistake = explainText(text);
+  if (mistake) throw new ProtocolError("bad_message", mistake);
   throw new ProtocolError(
     "limit",
-    `Cannot read a message of ${length} characters: allowed are ${most}`,
+    `Cannot read a message of ${text.length} characters: allowed are ${most}`,
   );
 }
 

@@ -168,7 +168,6 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   };
 
   #offer(timestamp: number): void {
-    if (this.#connection.state.name !== "open") return;
     if (this.#busy || this.#connection.free <= 0) {
       this.#skipped++;
       return;

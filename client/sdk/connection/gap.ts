@@ -15,7 +15,6 @@ const STEP_MS = 100;
 export class Gap {
   #frames: SentFrame[] = [];
   #bytes = 0;
-  #firstAt = NaN;
   #lastAt = -Infinity;
   #stepMs = 0;
   #isBroken = false;
@@ -38,7 +37,7 @@ export class Gap {
    */
   begin(unanswered: readonly SentFrame[], speed: number): void {
     this.clear();
-    this.#stepMs = Math.min(STEP_MS, STEP_PX / speed);
+    this.#stepMs = speed > 0 ? Math.min(STEP_MS, STEP_PX / speed) : STEP_MS;
     for (const frame of unanswered) this.#keep(frame);
   }
 
@@ -47,18 +46,24 @@ export class Gap {
     return !this.#isBroken && now - this.#lastAt >= this.#stepMs;
   }
 
-  /** Keeps a frame, or finds that the gap is too long. */
-  put(frame: SentFrame): void {
+  /** Keeps a frame. @returns false where that is more than is kept of a gap */
+  put(frame: SentFrame): boolean {
     this.#keep(frame);
-    const isTooLong = frame.at - this.#firstAt > GAP_MS || this.#bytes > GAP_BYTES;
-    if (isTooLong) this.break();
+    return frame.at - this.#frames[0].at <= GAP_MS && this.#bytes <= GAP_BYTES;
   }
 
   /** The oldest frame that waits. */
   take(): SentFrame | undefined {
     const frame = this.#frames.shift();
-    this.#bytes -= frame?.message.length ?? 0;
+    this.#bytes -= frame?.bytes ?? 0;
     return frame;
+  }
+
+  /** All frames that wait, in order. */
+  takeAll(): SentFrame[] {
+    const frames = this.#frames;
+    this.clear();
+    return frames;
   }
 
   /** The stream cannot go on: nothing is kept. */
@@ -71,15 +76,13 @@ export class Gap {
   clear(): void {
     this.#frames = [];
     this.#bytes = 0;
-    this.#firstAt = NaN;
     this.#lastAt = -Infinity;
     this.#isBroken = false;
   }
 
   #keep(frame: SentFrame): void {
-    if (Number.isNaN(this.#firstAt)) this.#firstAt = frame.at;
     this.#frames.push(frame);
-    this.#bytes += frame.message.length;
+    this.#bytes += frame.bytes;
     this.#lastAt = frame.at;
   }
 }

@@ -1,12 +1,16 @@
 import type { StreamPoints, StreamState, Tracks } from "../../../protocol/mod.ts";
+import type { Spent } from "./frame_times.ts";
 
 /** A frame as it was, or is to be, sent. */
 export interface SentFrame {
   seq: number;
   /** When it was sent, or would have been: `performance.now()`. */
   at: number;
-  /** The whole message, nobody else's to change. */
-  message: Uint8Array<ArrayBuffer>;
+  /** The whole message, nobody else's to change; a Blob is still being read. */
+  message: Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
+  /** Size of the message. */
+  bytes: number;
+  spent?: Spent;
 }
 
 /** Before the first detection: longer ago than any interval. */
@@ -25,6 +29,8 @@ export class Memory {
   #nextId = 1;
   #sinceDetection = NEVER;
   #underWay: SentFrame[] = [];
+  /** From the frame before to the last answered one. */
+  #stepMs = Infinity;
 
   sent(frame: SentFrame): void {
     this.#underWay.push(frame);
@@ -34,13 +40,19 @@ export class Memory {
   answered({ seq, points, lost, detected }: Tracks): void {
     const at = this.#underWay.findIndex((frame) => frame.seq === seq);
     if (at < 0) return;
+    const before = this.#answered?.at ?? -Infinity;
     this.#answered = this.#underWay[at];
+    this.#stepMs = this.#answered.at - before;
     this.#underWay.splice(0, at + 1);
-    const { id, xy, dxy, age } = points;
-    this.#points = { id: id.slice(), xy: xy.slice(), dxy: dxy.slice(), age: age.slice() };
-    this.#seen(id.at(-1) ?? 0);
+    this.stood({ points });
     for (const lostId of lost.id) this.#seen(lostId); // found and lost on one frame
     this.#sinceDetection = detected ? 0 : Math.min(NEVER, this.#sinceDetection + 1);
+  }
+
+  /** The points as they are now on the last answered frame. */
+  stood({ points: { id, xy, dxy, age } }: Pick<Tracks, "points">): void {
+    this.#points = { id: id.slice(), xy: xy.slice(), dxy: dxy.slice(), age: age.slice() };
+    this.#seen(id.at(-1) ?? 0);
   }
 
   /** A frame was answered by an error: the tracks are as they were. */
@@ -50,7 +62,7 @@ export class Memory {
 
   /** Points that were added to the last answered frame; their ids are above all before. */
   added(ids: readonly number[], xy: readonly (readonly [number, number])[]): void {
-    const { points } = this;
+    const points = this.#points;
     this.#points = {
       id: Uint32Array.of(...points.id, ...ids),
       xy: Float32Array.of(...points.xy, ...xy.flat()),
@@ -81,9 +93,19 @@ export class Memory {
     return { nextId: this.#nextId, sinceDetection: this.#sinceDetection, points: this.#points };
   }
 
-  /** The points that are known to live. */
-  get points(): StreamPoints {
-    return this.#points;
+  /** How fast the fastest tenth of the points last moved, at least, px a millisecond. */
+  get speed(): number {
+    const { dxy } = this.#points;
+    const lengths = Float32Array.from(
+      { length: dxy.length / 2 },
+      (_, i) => Math.hypot(dxy[2 * i], dxy[2 * i + 1]),
+    ).sort();
+    return (lengths[Math.floor(0.9 * lengths.length)] ?? 0) / this.#stepMs;
+  }
+
+  /** When the oldest frame was sent that is not answered; undefined where all are. */
+  get owedSince(): number | undefined {
+    return this.#underWay[0]?.at;
   }
 
   /** To begin anew with: no point, and ids that were not given out yet. */
@@ -94,9 +116,9 @@ export class Memory {
   /** The frame on which the points stand, as the next server is to get it: without a reset. */
   get standing(): SentFrame | null {
     if (!this.#answered) return null;
-    const message = this.#answered.message.slice();
-    message[FLAGS_AT] &= ~RESET;
-    return { ...this.#answered, message };
+    const { message } = this.#answered;
+    const plain = message instanceof Promise ? message.then(withoutReset) : withoutReset(message);
+    return { ...this.#answered, message: plain };
   }
 
   /** The stream ended: the frames that it did not answer, in order; they are under way no more. */
@@ -109,6 +131,12 @@ export class Memory {
   #seen(id: number): void {
     if (id >= this.#nextId) this.#nextId = Math.min(NEVER, id + 1);
   }
+}
+
+function withoutReset(message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const plain = message.slice();
+  plain[FLAGS_AT] &= ~RESET;
+  return plain;
 }
 
 function none(): StreamPoints {
