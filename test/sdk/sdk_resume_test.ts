@@ -78,7 +78,8 @@ sdkTest(
       const { live, replayed, gapMs }: Resumed = await resumed;
       assert.equal(live, 2);
       assert.ok(replayed >= 1 && gapMs > 0);
-      const last = await track(connection);
+      const seq = await sendSoon(connection);
+      const last = await next(connection, "tracks", (tracks) => tracks.seq === seq);
       assert.deepEqual(ids(last), [1, 2]);
       assert.ok(heard.every(({ reset }, i) => reset === (i === 0)));
       assert.deepEqual(heard.map(({ seq }) => seq), [0, 1, 2, ...kept, last.seq]);
