@@ -100,7 +100,11 @@ function begin(): void {
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
-  connection.on("hello", () => tools.edits.newSession());
+  connection.on("resumed", ({ live }) => mention(`Reconnected: ${live} points live on`));
+  connection.on("anew", () => {
+    tools.edits.newSession();
+    mention("Reconnected: points begin anew");
+  });
   connection.on("configured", changed);
   connection.on("error", (error) => console.warn(error.message));
   panels.follow(live);
@@ -228,7 +232,7 @@ function showHold(): void {
 function connectionState(state: ConnectionState): void {
   if (state.name === "reconnecting") status.reconnecting(state.error.message, state.inMs);
   else if (state.name === "closed" && state.error) fail(connectionProblem(state.error));
-  else if (state.name === "open" && status.isReconnecting) status.live("Live");
+  else if (state.name === "open") status.reconnected();
 }
 
 function fail(problem: Problem): void {

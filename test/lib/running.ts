@@ -20,7 +20,7 @@ export async function start(
   const child = new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "start", "--port", `${port}`, ...args],
     cwd: ROOT,
-    env,
+    env: { LKSTREAM_DRAIN: "0", ...env }, // a test that stops a server has no other one
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
