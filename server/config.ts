@@ -25,6 +25,10 @@ export interface Config {
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
   trustProxy: boolean;
+  /** Sessions are served for so long after SIGTERM, so that their clients can go elsewhere. */
+  drainMs: number;
+  /** Where HAProxy's agent check is answered; null: nowhere. */
+  agentPort: number | null;
   limits: ServerLimits;
   log: "text" | "json";
 }
@@ -118,6 +122,15 @@ const FLAGS = {
     fallback: `${D.idleMs / 1000}`,
     text: "seconds that a session may be silent",
   },
+  drain: {
+    value: "S",
+    fallback: "10",
+    text: "seconds that sessions are served after SIGTERM, while their clients go elsewhere",
+  },
+  "agent-port": {
+    value: "N",
+    text: "port that answers HAProxy's agent-check, on the same address",
+  },
   log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
 type Read = Flags<keyof typeof FLAGS>;
@@ -188,6 +201,8 @@ export function readConfig(
     token,
     allowOrigins: readOrigins(flags),
     trustProxy: flags.isOn("trust-proxy"),
+    drainMs: 1000 * flags.whole("drain", 0, 3600),
+    agentPort: flags.given("agent-port") === undefined ? null : flags.whole("agent-port", 1, 65535),
     limits: readLimits(flags),
     log: flags.oneOf("log", ["text", "json"] as const),
   };

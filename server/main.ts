@@ -81,16 +81,17 @@ async function main(): Promise<void> {
   invite(wanted, server, tls !== undefined);
 
   let stoppingSince: number | null = null;
-  const stop = async () => {
+  const stop = async (drainMs: number) => {
     const now = performance.now();
     if (stoppingSince !== null && now - stoppingSince < ONCE_MS) return;
     if (stoppingSince !== null) Deno.exit(1); // asked again: at once, whatever is still at work
     stoppingSince = now;
-    await server.close();
+    await server.close(drainMs);
     await output.flush(FLUSH_MS);
     Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  Deno.addSignalListener("SIGTERM", () => stop(wanted.drainMs));
+  Deno.addSignalListener("SIGINT", () => stop(0)); // somebody waits at the terminal
 }
 
 try {

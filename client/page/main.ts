@@ -110,7 +110,11 @@ function begin(): void {
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
-  connection.on("hello", () => tools.edits.newSession());
+  connection.on("resumed", ({ live }) => mention(`Reconnected: ${live} points live on`));
+  connection.on("anew", () => {
+    tools.edits.newSession();
+    mention("Reconnected: points begin anew");
+  });
   connection.on("configured", changed);
   connection.on("error", (error) => console.warn(error.message));
   panels.follow(live);
@@ -241,10 +245,7 @@ function showHold(): void {
 function connectionState(state: ConnectionState): void {
   if (state.name === "reconnecting") status.reconnecting(state.error.message, state.inMs);
   else if (state.name === "closed" && state.error) fail(connectionProblem(state.error));
-  else if (state.name === "open" && status.isReconnecting) {
-    status.live("Live");
-    showTrouble();
-  }
+  else if (state.name === "open" && status.reconnected()) showTrouble();
 }
 
 /** What keeps the camera from showing anything, or that it shows something again. */

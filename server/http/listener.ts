@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
 import type { ServerLimits } from "../limits.ts";
 import { listenError } from "./listen_error.ts";
 
@@ -46,17 +46,25 @@ export function connectionsOf({ maxConnections, maxSessions }: ServerLimits): nu
  * @param reusePort lets several event loops listen on one port
  * @throws {Error} that says why it cannot.
  */
-export function listen(
+export async function listen(
   server: Server,
   { host, port, tls }: ListenOptions,
   reusePort: boolean,
 ): Promise<string> {
+  return urlOf(await listenAt(server, { host, port, reusePort }), tls ? "https" : "http");
+}
+
+/** Resolves once the server listens, with where. */
+export function listenAt(
+  server: NetServer,
+  address: { host: string; port: number; reusePort: boolean },
+): Promise<AddressInfo> {
   return new Promise((listening, failed) => {
-    const fail = (error: Error) => failed(listenError(error, host, port));
+    const fail = (error: Error) => failed(listenError(error, address.host, address.port));
     server.once("error", fail);
-    server.listen({ port, host, reusePort }, () => {
+    server.listen(address, () => {
       server.off("error", fail);
-      listening(urlOf(server.address() as AddressInfo, tls ? "https" : "http"));
+      listening(server.address() as AddressInfo);
     });
   });
 }

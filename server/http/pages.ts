@@ -5,6 +5,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { EngineInfo, Limits } from "../../protocol/mod.ts";
 import { Refusal } from "./access.ts";
+import type { Room } from "./agent.ts";
 
 /** What the server says of itself. */
 export interface Info {
@@ -20,6 +21,8 @@ export interface Info {
 /** What pages ask the server for. */
 export interface Ask {
   info(request: IncomingMessage): Info;
+  /** Whether there is room for a further session. */
+  load(): Room & { sessions: { open: number; max: number } };
   /** Why no session can be opened now; null where it can. */
   notReady(): string | null;
   /** @throws {Refusal} where the request may not have them. */
@@ -81,6 +84,7 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
     "/v1/info",
     (c) => c.json(ask.info(c.env.incoming), 200, { "Access-Control-Allow-Origin": "*" }),
   );
+  app.get("/v1/load", (c) => c.json(ask.load(), 200, { "Cache-Control": "no-store" }));
   app.get(
     "/v1/stream",
     (c) =>

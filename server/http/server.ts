@@ -10,7 +10,9 @@ import { Census } from "../threads/census.ts";
 import type { FlowEngine } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import { toldLimits } from "../limits.ts";
-import { createListener, listen, type ListenOptions } from "./listener.ts";
+import { Load } from "../load.ts";
+import { createAgent, type Room } from "./agent.ts";
+import { createListener, listen, listenAt, type ListenOptions } from "./listener.ts";
 import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { type Ask, pages } from "./pages.ts";
@@ -33,6 +35,8 @@ export interface ServeOptions extends Access, ListenOptions {
   trustProxy?: boolean;
   /** A client that does not answer a ping before the next one is gone. */
   pingMs?: number;
+  /** Where HAProxy's agent check is answered, on the same host; null: nowhere. */
+  agentPort?: number | null;
   log: Log;
   /** For one of several event loops that share the port. */
   shared?: Shared;
@@ -42,6 +46,8 @@ export interface ServeOptions extends Access, ListenOptions {
 export interface Shared {
   /** Counters of {@linkcode Census.share}. */
   census: SharedArrayBuffer;
+  /** How busy they are: {@linkcode Load.share}. */
+  load: SharedArrayBuffer;
   /** The metrics of all of them. */
   metrics(): Promise<MetricObject[][]>;
 }
@@ -53,8 +59,11 @@ export interface RunningServer {
   readonly engineEvents: EngineEvents;
   /** What this event loop has counted. */
   metrics(): Promise<MetricObject[]>;
-  /** Ends all sessions with 1001 and stops listening; the engine stays open. Idempotent. */
-  close(): Promise<void>;
+  /**
+   * Takes no new session, tells the others that it goes, and serves them for `drainMs` more; then
+   * ends them with 1001 and stops listening. The engine stays open. Idempotent.
+   */
+  close(drainMs?: number): Promise<void>;
 }
 
 /** Listens, and resolves once it does. */
@@ -74,6 +83,9 @@ class Server implements RunningServer {
   readonly engineEvents: Sessions;
   readonly #options: ServeOptions;
   readonly #census: Census;
+  readonly #load: Load;
+  readonly #looking: ReturnType<typeof setInterval>;
+  readonly #agent = createAgent(() => this.#room());
   readonly #metrics: Metrics;
   readonly #refusals: RefusalLog;
   readonly #sessions: Sessions;
@@ -87,7 +99,9 @@ class Server implements RunningServer {
     const { engine, limits, log, pingMs = PING_MS, shared } = options;
     this.#options = options;
     this.#census = new Census(limits, shared?.census);
-    this.#metrics = new Metrics(() => engine.counters?.() ?? null);
+    this.#load = new Load(shared?.load);
+    this.#looking = setInterval(() => this.#load.look(performance.now()), Load.LOOK_MS);
+    this.#metrics = new Metrics(() => engine.counters?.() ?? null, () => this.#room().free);
     this.#metrics.engine(engine.info);
     this.#refusals = new RefusalLog(log);
     this.#sessions = new Sessions({
@@ -96,6 +110,7 @@ class Server implements RunningServer {
       pingMs,
       log: limited(log, SESSION_LINES_PER_SECOND),
       metrics: this.#metrics,
+      load: this.#load,
     });
     this.engineEvents = this.#sessions;
     this.#sockets = new WebSocketServer({
@@ -120,21 +135,35 @@ class Server implements RunningServer {
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
     this.#listener = listener;
+    const { agentPort = null, host } = this.#options;
+    if (agentPort === null) return;
+    const reusePort = this.#options.shared !== undefined;
+    await listenAt(this.#agent, { host, port: agentPort, reusePort });
   }
 
   metrics(): Promise<MetricObject[]> {
     return this.#metrics.values();
   }
 
-  close(): Promise<void> {
-    return this.#closing ??= this.#shutDown();
+  close(drainMs = 0): Promise<void> {
+    return this.#closing ??= this.#shutDown(drainMs);
   }
 
-  async #shutDown(): Promise<void> {
+  async #shutDown(drainMs: number): Promise<void> {
+    if (drainMs > 0) await this.#sessions.drain(drainMs);
+    clearInterval(this.#looking);
+    this.#agent.close();
     this.#listener?.close();
     await this.#sessions.close(CloseCode.serverStopping, "server stopping");
     this.#listener?.closeAllConnections();
     this.#metrics[Symbol.dispose]();
+  }
+
+  /** For further sessions. */
+  #room(): Room {
+    if (this.#closing) return { state: "drain", free: 0 };
+    const taken = this.#census.open / this.#options.limits.maxSessions;
+    return { state: "ready", free: 1 - Math.max(Math.min(1, taken), this.#load.busy) };
   }
 
   /** What pages ask. */
@@ -152,6 +181,10 @@ class Server implements RunningServer {
           full: this.#census.isFull(this.#addressOf(request)),
         },
         token: token === null ? "none" : "required",
+      }),
+      load: () => ({
+        ...this.#room(),
+        sessions: { open: this.#census.open, max: limits.maxSessions },
       }),
       notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",
       metrics: async (request) => {

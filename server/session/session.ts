@@ -30,6 +30,7 @@ import {
 } from "../../tracking/engine.ts";
 import { Inbox } from "./inbox.ts";
 import { type ServerLimits, toldLimits } from "../limits.ts";
+import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { DropReason, Metrics } from "../metrics.ts";
 import { SessionStats } from "./session_stats.ts";
@@ -56,6 +57,7 @@ export interface SessionContext {
   results: ResultForm;
   log: Log;
   metrics: Metrics;
+  load: Load;
 }
 
 /** While more than this waits for a reader that does not drain, nothing is worked on. */
@@ -153,6 +155,11 @@ export class Session {
     if (!this.#closing) this.#send({ type: "engine", engine });
   }
 
+  /** Tells that this server stops, and serves the session for `seconds` more. */
+  going(seconds: number): void {
+    if (!this.#closing) this.#send({ type: "going", seconds });
+  }
+
   /**
    * Ends the session: answers the frame in work, closes the socket with `code`
    * and frees the sequence. Idempotent.
@@ -164,7 +171,7 @@ export class Session {
   async #shutDown(code: number, reason: string): Promise<void> {
     clearTimeout(this.#pacing);
     if (this.#working) await new Promise<void>((idle) => this.#idle = idle);
-    if (this.#inbox.hasFrame) this.#countDropped("closed");
+    for (let left = this.#inbox.frames; left > 0; left--) this.#countDropped("closed");
     this.#countPoints(0);
     if (this.#paused) this.#socket.resume(); // or the client's close frame is never read
     this.#socket.close(code, reason);
@@ -257,6 +264,7 @@ export class Session {
       this.#errorsInARow = 0;
       this.stats.count(tracks);
       this.#context.metrics.processed(tracks);
+      this.#context.load.queued(tracks.timing.queue);
       this.#countPoints(tracks.points.id.length);
       this.#send(
         this.#context.results === "bin" ? encodeTracks(tracks) : tracksToJson(tracks),
@@ -329,6 +337,11 @@ export class Session {
         const share = tracker.confine(message.polygons);
         this.#chargeMask(this.#controlRate);
         return { type: "masked", share };
+      }
+      case "resume": {
+        const live = tracker.resume(message.state);
+        this.#frameRate.charge(1);
+        return { type: "resumed", live };
       }
       case "stats":
         return this.stats.toMessage(this.#context.id, tracker);

@@ -31,7 +31,7 @@ export async function start(
   const child = new Deno.Command(Deno.execPath(), {
     args: [...command.args, "--port", `${port}`, ...args],
     cwd: ROOT,
-    env: { ...command.env, ...env },
+    env: { LKSTREAM_DRAIN: "0", ...command.env, ...env }, // a test that stops a server has no other one
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -18,6 +18,8 @@ Deno.test("config: defaults", () => {
     token: null,
     allowOrigins: [],
     trustProxy: false,
+    drainMs: 10_000,
+    agentPort: null,
     limits: DEFAULT_LIMITS,
     log: "text",
   });
