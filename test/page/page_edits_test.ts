@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { freePort } from "../lib/free_port.ts";
 import { LOST_REASONS } from "../../protocol/mod.ts";
 import { DESKTOP, inPage, isLive } from "../lib/page.ts";
 import { start } from "../lib/running.ts";
@@ -257,7 +258,7 @@ inPage("a point that is lost at once is told, with the reason", DESKTOP, async (
 });
 
 inPage("what was done to points is not undone in another session", DESKTOP, async (page) => {
-  let own = await start();
+  let own = await start({ port: freePort() });
   try {
     await followSample(page, own.url);
     await drag(page, [100, 100], [500, 380]);

@@ -24,8 +24,8 @@ import {
 sdkTest(
   "after a restart on the same port, options and mask are in force again, told once",
   async (open) => {
-    const first = await startServer();
-    const port = Number(new URL(first.url).port);
+    const port = freePort();
+    const first = await startServer({ port });
     const connection = open(first.url, { options: { detect: { minDistance: 5 } } });
     await track(connection);
     await connection.configure({ flow: { maxLevel: 2 } });

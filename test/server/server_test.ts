@@ -356,15 +356,13 @@ Deno.test("server: stopping ends sessions with 1001", async () => {
 Deno.test("server: stopping waits for no frame that hangs", async () => {
   const gate = Promise.withResolvers<void>();
   const clients: Client[] = [];
-  const started = performance.now();
   await withServer({}, async (url, engine) => {
     clients.push(await Client.connect(url));
     clients[0].send(JPEG);
     while (!engine.opened[0].busy) await new Promise((later) => setTimeout(later, 1));
   }, [{ wait: gate.promise }]);
   assert.equal((await clients[0].closed).code, 1001);
-  assert.ok(performance.now() - started < 5000);
-  gate.resolve();
+  gate.resolve(); // no sooner
 });
 
 Deno.test("server: a port that is taken is a clear error", () =>
@@ -376,17 +374,24 @@ Deno.test("server: a port that is taken is a clear error", () =>
     );
   }));
 
+/** Whether a response is there with all that its Content-Length says, or its last chunk. */
+function isWhole(response: string): boolean {
+  const [head, body] = response.split(/\r\n\r\n([^]*)/);
+  if (body === undefined) return false;
+  const length = /^content-length: (\d+)/im.exec(head);
+  return length ? new TextEncoder().encode(body).length >= Number(length[1]) : /^0\r\n/m.test(body);
+}
+
 /** What the server answers to a request of these headers, as text. */
 function rawRequest(url: string, path: string, headers: Record<string, string>): Promise<string> {
   return new Promise((answered) => {
     const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
     let text = "";
-    socket.on("data", (data) => text += data);
-    const timer = setTimeout(() => socket.destroy(), 300); // it may keep the connection
-    socket.on("close", () => {
-      clearTimeout(timer);
-      answered(text);
+    socket.on("data", (data) => {
+      text += data;
+      if (isWhole(text)) socket.destroy(); // the server may keep the connection
     });
+    socket.on("close", () => answered(text));
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${lines.join("")}\r\n`);
   });
