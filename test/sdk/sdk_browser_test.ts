@@ -149,12 +149,7 @@ for (const kind of ["video", "video of an older browser", "track"] as const) {
 }
 
 inPage("a page of another origin encodes in a worker too", async (page) => {
-  await page.route(
-    "http://elsewhere.test/",
-    (route) =>
-      route.fulfill({ contentType: "text/html", body: "<!doctype html><title>elsewhere</title>" }),
-  );
-  await page.goto("http://elsewhere.test/");
+  await page.goto(`${server.url.replace("127.0.0.1", "localhost")}/healthz`);
   const { thread, start } = await page.evaluate(async (origin) => {
     const { capture, openSample }: typeof sdk = await import(`${origin}/lkstream.js`);
     const sample = openSample({ width: 64, height: 48 });
