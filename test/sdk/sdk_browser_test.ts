@@ -148,6 +148,83 @@ for (const kind of ["video", "video of an older browser", "track"] as const) {
   });
 }
 
+inPage("a page of another origin encodes in a worker too", async (page) => {
+  await page.goto(`${server.url.replace("127.0.0.1", "localhost")}/healthz`);
+  const { thread, start } = await page.evaluate(async (origin) => {
+    const { capture, openSample }: typeof sdk = await import(`${origin}/lkstream.js`);
+    const sample = openSample({ width: 64, height: 48 });
+    document.body.append(sample.picture);
+    let capturing: sdk.Capture;
+    const jpeg = await new Promise<Uint8Array>((send) => {
+      const connection = { state: { name: "open" }, free: 1, send } as unknown as sdk.Connection;
+      capturing = capture(sample.picture, connection);
+    });
+    const { thread } = capturing!.measured();
+    capturing!.close();
+    sample.close();
+    return { thread, start: [...jpeg.subarray(0, 2)] };
+  }, server.url);
+  assert.deepEqual([thread, start], ["worker", [0xff, 0xd8]]);
+});
+
+inPage(
+  "where only workers get noise from their canvases, the page's thread encodes",
+  async (page) => {
+    await page.route("**/capture-worker.js", async (route) => {
+      const response = await route.fetch();
+      const noise = `OffscreenCanvasRenderingContext2D.prototype.getImageData =
+      (x, y, width, height) => new ImageData(width, height);`;
+      await route.fulfill({ response, body: noise + await response.text() });
+    });
+    const thread = await page.evaluate(async () => {
+      const { capture, openSample }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+      const sample = openSample({ width: 64, height: 48 });
+      document.body.append(sample.picture);
+      let capturing: sdk.Capture;
+      await new Promise((send) => {
+        const connection = { state: { name: "open" }, free: 1, send } as unknown as sdk.Connection;
+        capturing = capture(sample.picture, connection);
+      });
+      const { thread } = capturing!.measured();
+      capturing!.close();
+      sample.close();
+      return thread;
+    });
+    assert.equal(thread, "main");
+  },
+);
+
+inPage("a canvas that gives noise is told once, and nothing of it is sent", async (page) => {
+  const { errors, sent } = await page.evaluate(async () => {
+    const { capture, openSample, SourceError }: typeof sdk = await import(
+      `${location.origin}/lkstream.js`
+    );
+    globalThis.Worker = class {
+      constructor() {
+        throw new DOMException("not here", "SecurityError");
+      }
+    } as unknown as typeof Worker;
+    OffscreenCanvasRenderingContext2D.prototype.getImageData = (_x, _y, width, height) =>
+      new ImageData(width, height);
+    const sample = openSample({ width: 64, height: 48 });
+    document.body.append(sample.picture);
+    let sent = 0;
+    const send = () => sent++;
+    const connection = { state: { name: "open" }, free: 1, send } as unknown as sdk.Connection;
+    const capturing = capture(sample.picture, connection);
+    const errors: string[] = [];
+    capturing.on("error", (error) => {
+      errors.push(`${error instanceof SourceError && error.reason}: ${error.message}`);
+    });
+    for (let frames = 0; frames < 20; frames++) await new Promise(requestAnimationFrame);
+    capturing.close();
+    sample.close();
+    return { errors, sent };
+  });
+  assert.deepEqual(errors, ["CanvasNoise: The browser gives noise instead of the picture"]);
+  assert.equal(sent, 0);
+});
+
 /** Runs in a worker: attaches what it is sent, answers with the first outcome. */
 const WORKER = `
   onmessage = async ({ data: { origin, source } }) => {
