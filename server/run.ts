@@ -36,6 +36,7 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
       url: server.url,
       engine: engine.info,
       metrics: () => server.metrics(),
+      renew: (credentials) => server.renew(credentials),
       async close() {
         await server.close();
         await flush(FLUSH_MS);

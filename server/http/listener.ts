@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
-import { createServer as createSecureServer } from "node:https";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { ServerLimits } from "../limits.ts";
 import { listenError } from "./listen_error.ts";
@@ -33,6 +33,11 @@ export function createListener({ tls, limits }: ListenOptions, listener: Request
   // a process without file descriptors would never accept again
   server.maxConnections = connectionsOf(limits);
   return server;
+}
+
+/** Shows further connections another certificate; open ones go on. */
+export function renewCertificate(server: Server, tls: { cert: string; key: string }): void {
+  (server as SecureServer).setSecureContext(tls);
 }
 
 /** How many connections are accepted at once. */

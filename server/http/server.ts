@@ -5,11 +5,12 @@ import { WebSocketServer } from "ws";
 import config from "../../deno.json" with { type: "json" };
 import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
 import { type Access, admit, checkToken, chooseResults, Refusal } from "./access.ts";
+import type { Credentials } from "../credentials.ts";
 import { Census } from "../threads/census.ts";
 import type { FlowEngine } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import { toldLimits } from "../limits.ts";
-import { createListener, listen, type ListenOptions } from "./listener.ts";
+import { createListener, listen, type ListenOptions, renewCertificate } from "./listener.ts";
 import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { type Ask, pages } from "./pages.ts";
@@ -52,6 +53,8 @@ export interface RunningServer {
   readonly engineEvents: EngineEvents;
   /** What this event loop has counted. */
   metrics(): Promise<MetricObject[]>;
+  /** Takes another token and certificate for whom connects from now on; sessions go on. */
+  renew(credentials: Credentials): void;
   /** Ends all sessions with 1001 and stops listening; the engine stays open. Idempotent. */
   close(): Promise<void>;
 }
@@ -71,7 +74,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 class Server implements RunningServer {
   url = "";
   readonly engineEvents: Sessions;
-  readonly #options: ServeOptions;
+  #options: ServeOptions;
   readonly #census: Census;
   readonly #metrics: Metrics;
   readonly #refusals: RefusalLog;
@@ -124,6 +127,11 @@ class Server implements RunningServer {
     return this.#metrics.values();
   }
 
+  renew({ token, tls }: Credentials): void {
+    this.#options = { ...this.#options, token };
+    if (tls && this.#listener) renewCertificate(this.#listener, tls);
+  }
+
   close(): Promise<void> {
     return this.#closing ??= this.#shutDown();
   }
@@ -137,7 +145,7 @@ class Server implements RunningServer {
 
   /** What pages ask. */
   #asked(): Ask {
-    const { engine, isEngineReady = () => true, limits, shared, token } = this.#options;
+    const { engine, isEngineReady = () => true, limits, shared } = this.#options;
     return {
       info: (request) => ({
         server: SERVER,
@@ -149,7 +157,7 @@ class Server implements RunningServer {
           max: limits.maxSessions,
           full: this.#census.isFull(this.#addressOf(request)),
         },
-        token: token === null ? "none" : "required",
+        token: this.#options.token === null ? "none" : "required",
       }),
       notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",
       metrics: async (request) => {
