@@ -1,6 +1,7 @@
 import { isLoopback } from "./address.ts";
 import { type Config, helpText, readConfig, UnprotectedError } from "./config.ts";
 import { type Credentials, Renewal } from "./credentials.ts";
+import { Descriptors, fitConnections } from "./descriptors.ts";
 import { refuseStart } from "./flags.ts";
 import { checkHost } from "./http/listen_error.ts";
 import { Lines } from "./lines.ts";
@@ -19,7 +20,7 @@ const ONCE_MS = 1000;
 async function config(): Promise<Config> {
   try {
     const config = readConfig(Deno.args, (name) => Deno.env.get(name));
-    if (config) return config;
+    if (config) return fit(config);
   } catch (error) {
     // a host that does not exist is not to be protected
     if (error instanceof UnprotectedError) await checkHost(error.host);
@@ -27,6 +28,14 @@ async function config(): Promise<Config> {
   }
   console.log(helpText());
   Deno.exit(0);
+}
+
+/** To the file descriptors that there are. */
+function fit(wanted: Config): Config {
+  using descriptors = Descriptors.open();
+  const { config, lowered } = fitConnections(wanted, descriptors?.limit ?? Infinity);
+  if (lowered) errors.put(lowered);
+  return config;
 }
 
 async function certificate({ tls, host }: Config): Promise<KeyPair | undefined> {

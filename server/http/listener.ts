@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { ServerLimits } from "../limits.ts";
 import { listenError } from "./listen_error.ts";
 
@@ -30,7 +30,7 @@ export function createListener({ tls, limits }: ListenOptions, listener: Request
       headers.upgrade?.toLowerCase() === "websocket",
   };
   const server = tls ? createSecureServer(options, listener) : createServer(options, listener);
-  // a process without file descriptors would never accept again
+  // a listener that finds no file descriptor accepts nothing until it listens again
   server.maxConnections = connectionsOf(limits);
   return server;
 }
@@ -64,6 +64,16 @@ export function listen(
       listening(urlOf(server.address() as AddressInfo, tls ? "https" : "http"));
     });
   });
+}
+
+/** Listens anew where it did, if it does not accept any more; open connections go on. */
+export function listenAgain(
+  server: Server,
+  options: ListenOptions,
+  reusePort: boolean,
+): Promise<string> {
+  NetServer.prototype.close.call(server); // the listener alone: HTTP's own ends connections as well
+  return listen(server, options, reusePort);
 }
 
 function urlOf({ address, port, family }: AddressInfo, scheme: "http" | "https"): string {

@@ -10,7 +10,13 @@ import { Census } from "../threads/census.ts";
 import type { FlowEngine } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import { toldLimits } from "../limits.ts";
-import { createListener, listen, type ListenOptions, renewCertificate } from "./listener.ts";
+import {
+  createListener,
+  listen,
+  listenAgain,
+  type ListenOptions,
+  renewCertificate,
+} from "./listener.ts";
 import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { type Ask, pages } from "./pages.ts";
@@ -55,6 +61,8 @@ export interface RunningServer {
   metrics(): Promise<MetricObject[]>;
   /** Takes another token and certificate for whom connects from now on; sessions go on. */
   renew(credentials: Credentials): void;
+  /** Listens anew where it did, if it does not accept any more; sessions go on. */
+  listenAgain(): Promise<void>;
   /** Ends all sessions with 1001 and stops listening; the engine stays open. Idempotent. */
   close(): Promise<void>;
 }
@@ -130,6 +138,13 @@ class Server implements RunningServer {
   renew({ token, tls }: Credentials): void {
     this.#options = { ...this.#options, token };
     if (tls && this.#listener) renewCertificate(this.#listener, tls);
+  }
+
+  async listenAgain(): Promise<void> {
+    if (!this.#listener || this.#closing) return;
+    const port = Number(new URL(this.url).port); // the one that was picked, if 0 was asked for
+    const { shared } = this.#options;
+    await listenAgain(this.#listener, { ...this.#options, port }, shared !== undefined);
   }
 
   close(): Promise<void> {
