@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
-import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo, Server as NetServer } from "node:net";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { ServerLimits } from "../limits.ts";
 import { listenError } from "./listen_error.ts";
 
@@ -30,9 +30,14 @@ export function createListener({ tls, limits }: ListenOptions, listener: Request
       headers.upgrade?.toLowerCase() === "websocket",
   };
   const server = tls ? createSecureServer(options, listener) : createServer(options, listener);
-  // a process without file descriptors would never accept again
+  // a listener that finds no file descriptor accepts nothing until it listens again
   server.maxConnections = connectionsOf(limits);
   return server;
+}
+
+/** Shows further connections another certificate; open ones go on. */
+export function renewCertificate(server: Server, tls: { cert: string; key: string }): void {
+  (server as SecureServer).setSecureContext(tls);
 }
 
 /** How many connections are accepted at once. */
@@ -67,6 +72,16 @@ export function listenAt(
       listening(server.address() as AddressInfo);
     });
   });
+}
+
+/** Listens anew where it did, if it does not accept any more; open connections go on. */
+export function listenAgain(
+  server: Server,
+  options: ListenOptions,
+  reusePort: boolean,
+): Promise<string> {
+  NetServer.prototype.close.call(server); // the listener alone: HTTP's own ends connections as well
+  return listen(server, options, reusePort);
 }
 
 function urlOf({ address, port, family }: AddressInfo, scheme: "http" | "https"): string {

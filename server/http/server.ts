@@ -6,13 +6,21 @@ import { WebSocketServer } from "ws";
 import config from "../../deno.json" with { type: "json" };
 import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
 import { type Access, admit, checkToken, chooseResults, Refusal } from "./access.ts";
+import type { Credentials } from "../credentials.ts";
 import { Census } from "../threads/census.ts";
 import type { FlowEngine } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import { toldLimits } from "../limits.ts";
 import { Load } from "../load.ts";
 import { createAgent, type Room } from "./agent.ts";
-import { createListener, listen, listenAt, type ListenOptions } from "./listener.ts";
+import {
+  createListener,
+  listen,
+  listenAgain,
+  listenAt,
+  type ListenOptions,
+  renewCertificate,
+} from "./listener.ts";
 import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import { type Ask, pages } from "./pages.ts";
@@ -59,6 +67,10 @@ export interface RunningServer {
   readonly engineEvents: EngineEvents;
   /** What this event loop has counted. */
   metrics(): Promise<MetricObject[]>;
+  /** Takes another token and certificate for whom connects from now on; sessions go on. */
+  renew(credentials: Credentials): void;
+  /** Listens anew where it did, if it does not accept any more; sessions go on. */
+  listenAgain(): Promise<void>;
   /**
    * Takes no new session, tells the others that it goes, and serves them for `drainMs` more; then
    * ends them with 1001 and stops listening. The engine stays open. Idempotent.
@@ -81,7 +93,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 class Server implements RunningServer {
   url = "";
   readonly engineEvents: Sessions;
-  readonly #options: ServeOptions;
+  #options: ServeOptions;
   readonly #census: Census;
   readonly #load: Load;
   readonly #looking: ReturnType<typeof setInterval>;
@@ -145,6 +157,18 @@ class Server implements RunningServer {
     return this.#metrics.values();
   }
 
+  renew({ token, tls }: Credentials): void {
+    this.#options = { ...this.#options, token };
+    if (tls && this.#listener) renewCertificate(this.#listener, tls);
+  }
+
+  async listenAgain(): Promise<void> {
+    if (!this.#listener || this.#closing) return;
+    const port = Number(new URL(this.url).port); // the one that was picked, if 0 was asked for
+    const { shared } = this.#options;
+    await listenAgain(this.#listener, { ...this.#options, port }, shared !== undefined);
+  }
+
   close(drainMs = 0): Promise<void> {
     return this.#closing ??= this.#shutDown(drainMs);
   }
@@ -168,7 +192,7 @@ class Server implements RunningServer {
 
   /** What pages ask. */
   #asked(): Ask {
-    const { engine, isEngineReady = () => true, limits, shared, token } = this.#options;
+    const { engine, isEngineReady = () => true, limits, shared } = this.#options;
     return {
       info: (request) => ({
         server: SERVER,
@@ -180,7 +204,7 @@ class Server implements RunningServer {
           max: limits.maxSessions,
           full: this.#census.isFull(this.#addressOf(request)),
         },
-        token: token === null ? "none" : "required",
+        token: this.#options.token === null ? "none" : "required",
       }),
       load: () => ({
         ...this.#room(),

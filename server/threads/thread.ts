@@ -15,6 +15,8 @@ self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
       return tell({ type: "counted", call: data.call, values: await running?.metrics() ?? [] });
     case "metrics":
       return metricsOfAll.settle(data.call, data.values);
+    case "renew":
+      return running?.renew(data.credentials);
     case "close":
       await running?.close(data.drainMs);
       return tell({ type: "closed" });

@@ -3,6 +3,7 @@ import type { EngineInfo } from "../../protocol/mod.ts";
 import { Calls } from "./calls.ts";
 import { Census } from "./census.ts";
 import type { Config } from "../config.ts";
+import type { Credentials } from "../credentials.ts";
 import type { ServeOptions, Shared } from "../http/server.ts";
 import { Load } from "../load.ts";
 import { connectionsOf } from "../http/listener.ts";
@@ -15,6 +16,7 @@ export type ToThread =
   | { type: "count"; call: number }
   /** Answers its `metrics`. */
   | { type: "metrics"; call: number; values: MetricObject[][] }
+  | { type: "renew"; credentials: Credentials }
   | { type: "close"; drainMs: number };
 
 /** What all event loops count in. */
@@ -54,6 +56,7 @@ export async function runThreads(config: Config, tls: ServeOptions["tls"]): Prom
       url: first.url,
       engine: first.engine,
       metrics: async () => (await metrics()).flat(),
+      renew: (credentials) => all.forEach((thread) => thread.renew(credentials)),
       close: async (drainMs) => {
         await Promise.all(all.map((thread) => thread.close(drainMs)));
       },
@@ -89,6 +92,10 @@ class Thread {
 
   count(): Promise<MetricObject[]> {
     return this.#counts.make((call) => this.#tell({ type: "count", call }));
+  }
+
+  renew(credentials: Credentials): void {
+    this.#tell({ type: "renew", credentials });
   }
 
   async close(drainMs = 0): Promise<void> {

@@ -5,6 +5,8 @@ export interface Running {
   readonly url: string;
   /** The line it prints when it listens. */
   readonly line: string;
+  /** Sends SIGHUP: certificate and token are read anew. */
+  hangUp(): void;
   /** Sends SIGTERM, unless it has ended; resolves with the exit code. */
   stop(): Promise<number>;
 }
@@ -52,6 +54,7 @@ export async function start(
   return {
     url: /listens on (\S+),/.exec(line)![1],
     line,
+    hangUp: () => child.kill("SIGHUP"),
     stop: () => stopped ??= stop(child, rest, stderr),
   };
 }
