@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
+import { shapeOf } from "./text_shape.ts";
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
@@ -31,6 +32,10 @@ const FORMS = {
 const TYPES = ["configure", ...Object.keys(FIELDS)];
 /** Room for 10,000 points with all their digits. */
 const MAX_CONTROL_CHARS = 1 << 19;
+/** No message nests more deeply than `mask`: four. */
+const MAX_DEPTH = 16;
+/** No message has more than `configure`: some twenty. */
+const MAX_MEMBERS = 1000;
 type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 
 /** A text message from the client. */
@@ -44,16 +49,21 @@ export type ControlMessage =
 /**
  * Reads a text message from a client.
  *
+ * @param measured is told how many values the text has, before they are parsed: what it costs; it
+ * may throw
  * @throws {ProtocolError} `bad_json` where it is not JSON, `bad_message` where
- * its type is not known or a field has the wrong form, `limit` where it is too long.
+ * its type is not known or a field has the wrong form, `limit` where it is too long, is nested too
+ * deeply or has too many members.
  */
-export function parseControl(text: string): ControlMessage {
-  if (text.length > MAX_CONTROL_CHARS) {
-    throw new ProtocolError(
-      "limit",
-      `Cannot read a message of ${text.length} characters: allowed are ${MAX_CONTROL_CHARS}`,
-    );
-  }
+export function parseControl(
+  text: string,
+  measured: (values: number) => void = () => {},
+): ControlMessage {
+  checkMost(text.length, MAX_CONTROL_CHARS, "characters");
+  const { depth, members, values } = shapeOf(text, MAX_DEPTH);
+  measured(values);
+  checkMost(depth, MAX_DEPTH, "levels or more"); // it was measured no further
+  checkMost(members, MAX_MEMBERS, "members");
   const message = parseObject(text);
   const { type, ...rest } = message;
   if (type === "configure") return { type, options: rest };
@@ -72,6 +82,11 @@ export function parseControl(text: string): ControlMessage {
     `Cannot take ${quote(issue.input)} as ${v.getDotPath(issue)} of ${type}: ` +
       `allowed are ${FORMS[type as keyof typeof FORMS]}`,
   );
+}
+
+function checkMost(n: number, most: number, unit: string): void {
+  if (n <= most) return;
+  throw new ProtocolError("limit", `Cannot read a message of ${n} ${unit}: allowed are ${most}`);
 }
 
 function parseObject(text: string): Record<string, unknown> {
