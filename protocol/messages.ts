@@ -3,6 +3,7 @@ import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
 import { explainText } from "./pictures.ts";
 import { readResume, type ResumeMessage, type StreamState } from "./resume.ts";
+import { shapeOf } from "./text_shape.ts";
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
@@ -41,6 +42,10 @@ const requestForm = v.union([
 const MAX_CONTROL_CHARS = 1 << 19;
 /** The same, and more is known of each. */
 const MAX_RESUME_CHARS = 1 << 20;
+/** No message nests more deeply than `mask`: four. */
+const MAX_DEPTH = 16;
+/** No message has more than `configure`: some twenty. */
+const MAX_MEMBERS = 1000;
 type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 
 /** What lkstream.v1 has gained since: `hello` lists what its server has, and a client uses no more. */
@@ -72,11 +77,18 @@ export type ControlMessage =
 /**
  * Reads a text message from a client.
  *
+ * @param measured is told how many values the text has, before they are parsed: what it costs; it
+ * may throw
  * @throws {ProtocolError} `bad_json` where it is not JSON, `bad_message` where
- * its type is not known or a field has the wrong form, `limit` where it is too long.
+ * its type is not known or a field has the wrong form, `limit` where it is too long, is nested too
+ * deeply or has too many members.
  */
-export function parseControl(text: string): ControlMessage {
+export function parseControl(
+  text: string,
+  measured: (values: number) => void = () => {},
+): ControlMessage {
   checkLength(text, MAX_RESUME_CHARS);
+  checkShape(text, measured);
   const { request, ...message } = parseObject(text);
   const marked = checkedMark(request);
   const { type, ...rest } = message;
@@ -102,13 +114,22 @@ export function parseControl(text: string): ControlMessage {
 }
 
 function checkLength(text: string, most: number): void {
-  if (text.length <= most) return;
-  const mistake = explainText(text);
+  const mistake = text.length > most ? explainText(text) : null;
   if (mistake) throw new ProtocolError("bad_message", mistake);
-  throw new ProtocolError(
-    "limit",
-    `Cannot read a message of ${text.length} characters: allowed are ${most}`,
-  );
+  checkMost(text.length, most, "characters");
+}
+
+/** What is dear to parse is refused before it is. */
+function checkShape(text: string, measured: (values: number) => void): void {
+  const { depth, members, values } = shapeOf(text, MAX_DEPTH);
+  measured(values);
+  checkMost(depth, MAX_DEPTH, "levels or more"); // it was measured no further
+  checkMost(members, MAX_MEMBERS, "members");
+}
+
+function checkMost(n: number, most: number, unit: string): void {
+  if (n <= most) return;
+  throw new ProtocolError("limit", `Cannot read a message of ${n} ${unit}: allowed are ${most}`);
 }
 
 function checkedMark(request: unknown): Marked {
@@ -123,8 +144,9 @@ function checkedMark(request: unknown): Marked {
 
 /** The mark on a control message that was refused, and may not even be JSON; undefined where there is none. */
 export function requestOf(text: string): RequestId | undefined {
-  if (text.length > MAX_RESUME_CHARS) return undefined;
   try {
+    checkLength(text, MAX_RESUME_CHARS);
+    checkShape(text, () => {});
     const { request } = parseObject(text);
     return v.is(requestForm, request) ? request : undefined;
   } catch {

@@ -5,7 +5,15 @@ import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
 import config from "../../deno.json" with { type: "json" };
 import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
-import { type Access, admit, checkToken, chooseResults, Refusal } from "./access.ts";
+import {
+  type Access,
+  admit,
+  checkHost,
+  checkOneHost,
+  checkToken,
+  chooseResults,
+  Refusal,
+} from "./access.ts";
 import type { Credentials } from "../credentials.ts";
 import { Census } from "../threads/census.ts";
 import type { FlowEngine } from "../../tracking/engine.ts";
@@ -23,9 +31,11 @@ import {
 } from "./listener.ts";
 import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
+import type { PacedSocket } from "./paced_socket.ts";
 import { type Ask, pages } from "./pages.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import { describeClientError, refuse } from "./refuse.ts";
+import { FramePace } from "../session/frame_pace.ts";
 import { Sessions } from "../session/sessions.ts";
 
 /** Name and version, as told to clients. */
@@ -129,6 +139,7 @@ class Server implements RunningServer {
       noServer: true,
       maxPayload: limits.maxFrameBytes,
       perMessageDeflate: false, // JPEGs do not shrink, and tracks must not wait
+      autoPong: false, // sessions answer pings
       handleProtocols: (offered) =>
         [...offered].find((name) => Object.values<string>(SUBPROTOCOLS).includes(name)) ?? false,
     });
@@ -138,11 +149,17 @@ class Server implements RunningServer {
   }
 
   async listen(): Promise<void> {
-    const listener = createListener(this.#options, await pages(PAGE_FOLDER, this.#asked()));
+    const answer = await pages(PAGE_FOLDER, this.#asked());
+    const listener = createListener(this.#options);
+    listener.on("request", answer);
     listener.on("clientError", (error, socket) => {
       const refusal = describeClientError(error);
       this.#refusals.note((socket as Socket).remoteAddress ?? "", refusal);
       this.#turnAway(socket, refusal);
+    });
+    // nobody can read an answer, but who runs the server may want to know
+    listener.prependListener("tlsClientError", (error: Error, { remoteAddress = "" }: Socket) => {
+      this.#refusals.note(remoteAddress, describeClientError(error));
     });
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
@@ -194,34 +211,38 @@ class Server implements RunningServer {
   #asked(): Ask {
     const { engine, isEngineReady = () => true, limits, shared } = this.#options;
     return {
-      info: (request) => ({
-        server: SERVER,
-        protocol: "lkstream.v1",
-        engine: engine.info,
-        limits: toldLimits(limits),
-        sessions: {
-          open: this.#census.open,
-          max: limits.maxSessions,
-          full: this.#census.isFull(this.#addressOf(request)),
-        },
-        token: this.#options.token === null ? "none" : "required",
-      }),
+      info: (request) => {
+        this.#check(request, checkHost);
+        return {
+          server: SERVER,
+          protocol: "lkstream.v1",
+          engine: engine.info,
+          limits: toldLimits(limits),
+          sessions: {
+            open: this.#census.open,
+            max: limits.maxSessions,
+            full: this.#census.isFull(this.#addressOf(request)),
+          },
+          token: this.#options.token === null ? "none" : "required",
+        };
+      },
       load: () => ({
         ...this.#room(),
         sessions: { open: this.#census.open, max: limits.maxSessions },
       }),
       notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",
       metrics: async (request) => {
-        this.#checkToken(request);
+        this.#check(request, checkHost);
+        this.#check(request, checkToken);
         return await Metrics.text(shared ? await shared.metrics() : [await this.metrics()]);
       },
     };
   }
 
-  /** @throws {Refusal} where the token is not presented; who tries is counted and logged. */
-  #checkToken(request: IncomingMessage): void {
+  /** @throws {Refusal} that `check` throws; it is counted and logged. */
+  #check(request: IncomingMessage, check: (request: IncomingMessage, access: Access) => void) {
     try {
-      checkToken(request, this.#options);
+      check(request, this.#options);
     } catch (error) {
       this.#refusals.note(this.#addressOf(request), error);
       if (error instanceof Refusal) this.#metrics.refused.inc({ code: error.code });
@@ -233,7 +254,7 @@ class Server implements RunningServer {
     const from = this.#addressOf(request);
     let leave: () => void;
     try {
-      this.#check(request);
+      this.#checkUpgrade(request);
       leave = this.#census.enter(from);
     } catch (error) {
       this.#refusals.note(from, error);
@@ -242,12 +263,14 @@ class Server implements RunningServer {
     socket.once("close", leave); // while it is no session yet
     this.#sockets.handleUpgrade(request, socket, head as Buffer, (ws) => {
       socket.off("close", leave);
+      (socket as PacedSocket).pace = new FramePace(this.#options.limits);
       this.#sessions.begin({ ws, socket, from, results: chooseResults(request), leave });
     });
   }
 
   /** @throws {Refusal} where the request is not to become a session. */
-  #check(request: IncomingMessage): void {
+  #checkUpgrade(request: IncomingMessage): void {
+    checkOneHost(request);
     const path = new URL(request.url ?? "/", "http://host").pathname;
     if (path !== "/v1/stream") {
       throw new Refusal(404, "not_found", `Cannot upgrade ${path}: allowed is /v1/stream`);

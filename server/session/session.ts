@@ -64,8 +64,11 @@ export interface SessionContext {
 const MAX_BUFFERED_BYTES = 1 << 20;
 /** So many errors without a success between them end the session. */
 const MAX_ERRORS_IN_A_ROW = 20;
-/** What takes as long as a small control message: reading so many characters, painting so many pixels of a mask. */
+/** A flood of errors ends it too, whatever succeeds between them: past this share of the control messages allowed a second. */
+const ERRORS_OF_CONTROLS = 1 / 4;
+/** What takes as long as a small control message: reading so many characters, parsing so many values, painting so many pixels of a mask. */
 const CHARS_AS_A_CONTROL = 10_000;
+const VALUES_AS_A_CONTROL = 1000;
 const PIXELS_AS_A_CONTROL = 100_000;
 /** Control messages are obeyed one after the other for no longer than this. */
 const TURN_MS = 5;
@@ -88,6 +91,7 @@ export class Session {
   readonly #inbox = new Inbox<Received>();
   readonly #frameRate: Allowance;
   readonly #controlRate: Allowance;
+  readonly #errorRate: Allowance;
   #lastSeq = -1;
   #dropped = 0;
   #errorsInARow = 0;
@@ -105,7 +109,11 @@ export class Session {
     this.#context = context;
     this.#tracker = new Tracker(sequence, defaultOptions(), context.limits.maxPoints);
     this.#frameRate = new Allowance(context.limits.maxFrameRate);
-    this.#controlRate = new Allowance(context.limits.maxControlRate);
+    const { maxControlRate } = context.limits;
+    this.#controlRate = new Allowance(maxControlRate);
+    this.#errorRate = new Allowance(
+      Math.max(2 * MAX_ERRORS_IN_A_ROW, ERRORS_OF_CONTROLS * maxControlRate),
+    );
     this.#send({
       type: "hello",
       protocol: "lkstream.v1",
@@ -290,7 +298,10 @@ export class Session {
   #obey(text: string): void {
     try {
       this.#checkControlRate(text.length);
-      const message = parseControl(text);
+      const message = parseControl(
+        text,
+        (values) => this.#controlRate.charge(values / VALUES_AS_A_CONTROL),
+      );
       const { request } = message;
       const answer = this.#answer(message);
       this.#errorsInARow = 0;
@@ -377,8 +388,11 @@ export class Session {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
     }
     this.#send({ type: "error", code, message, ...about });
+    const isFlood = !this.#errorRate.take(performance.now());
     if (code === "overloaded") {
       this.#end(CloseCode.overloaded, "a frame took too long");
+    } else if (isFlood) {
+      this.#end(CloseCode.tooManyErrors, `too many errors a second, the last one: ${code}`);
     } else if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {
       // an engine that fails is not the client's fault: it may come again
       const closeCode = code === "engine_failed" ? CloseCode.internal : CloseCode.tooManyErrors;

@@ -15,6 +15,9 @@ const FINISH_MS = 2500;
 /** A client that does not answer the close frame within this is cut off. */
 const CLOSE_MS = 1500;
 
+/** While more bytes than this wait to be read by the client, its pings are not answered. */
+const MAX_UNREAD_PONGS = 1 << 16;
+
 /** `ws` closes by itself on an error, and then tells 1006; on any other than these with 1002. */
 const CODES_OF_ERRORS: Record<string, number> = {
   WS_ERR_INVALID_UTF8: CloseCode.notUtf8,
@@ -89,6 +92,10 @@ export class Sessions implements EngineEvents {
     ws.on("message", (data: RawData, isBinary: boolean) => {
       if (isBinary) session.receiveBinary(data as Uint8Array);
       else session.receiveText(data.toString());
+    });
+    ws.on("ping", (data) => {
+      // one that is not answered is followed by others; who reads nothing piles up no answers
+      if (ws.bufferedAmount < MAX_UNREAD_PONGS && ws.readyState === ws.OPEN) ws.pong(data);
     });
     ws.on("close", (code) => this.#ended(session, id, broken ?? code, leave));
   }

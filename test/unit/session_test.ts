@@ -366,6 +366,26 @@ Deno.test("session: 20 errors in a row close it, a success between them starts t
   assert.equal(sequence.closed, 1);
 });
 
+Deno.test("session: a flood of errors closes it, whatever succeeds between them", async () => {
+  const { session, say, socket } = begin();
+  for (let i = 0; i < 60; i++) {
+    session.receiveText("{");
+    say({ type: "stats" });
+    await settle();
+  }
+  assert.equal(socket.closes[0][0], 1008);
+  assert.match(socket.closes[0][1], /too many errors a second/);
+});
+
+Deno.test("session: a control message of many values counts as several", async () => {
+  const { session, say, answers } = begin([], "bin", { maxControlRate: 10 });
+  session.receiveText(`[${"[],".repeat(10_000)}[]]`);
+  say({ type: "stats" });
+  await settle();
+  const codes = answers().map((answer) => answer.type === "error" ? answer.code : answer.type);
+  assert.deepEqual(codes, ["bad_message", "limit"]);
+});
+
 Deno.test("session: an engine that fails 20 times closes it with 1011, for the client is not to blame", async () => {
   const { frame, socket } = begin(new Array(20).fill({ fails: "engine" }));
   for (let seq = 0; seq < 20; seq++) {
