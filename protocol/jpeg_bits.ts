@@ -76,6 +76,11 @@ export class BitReader {
     return value < 1 << count - 1 ? value - (1 << count) + 1 : value;
   }
 
+  /** Where what was read ends: bytes that were only taken in do not count. */
+  get end(): number {
+    return this.at - (this.#count >> 3);
+  }
+
   /** Lets go of what is left of the last byte, as before a marker. */
   align(): void {
     this.#count = 0;

@@ -241,7 +241,7 @@ class ScanReader {
       ? this.#progressive(scan, bits)
       : this.#sequential(scan, bits);
     this.#walk(scan, bits, decode);
-    return bits.at;
+    return bits.end;
   }
 
   #readScanHeader(body: Uint8Array): Scan {

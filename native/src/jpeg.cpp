@@ -92,7 +92,7 @@ struct JpegDecoder::State {
     return true;
   }
 
-  static void on_error(j_common_ptr info) {
+  [[noreturn]] static void on_error(j_common_ptr info) {
     auto* state = static_cast<State*>(info->client_data);
     const int first = info->err->msg_parm.i[0];
     switch (info->err->msg_code) {
