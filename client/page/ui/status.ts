@@ -68,7 +68,7 @@ export class Status {
   reconnecting(why: string, inMs: number): void {
     const until = performance.now() + inMs;
     const tick = () => {
-      const seconds = Math.ceil((until - performance.now()) / 1000);
+      const seconds = Math.round((until - performance.now()) / 1000);
       const text = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
       keepSaying(`${why}. ${text}…`);
     };
