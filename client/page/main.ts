@@ -298,5 +298,8 @@ function connectionProblem({ code, message }: LkstreamError): Problem {
       sampleHelps: false,
     };
   }
-  return { title: "The server ended the session", text: `${message}.` };
+  const title = code === "forbidden"
+    ? "The server does not let this page in"
+    : "The server ended the session";
+  return { title, text: `${message}.` };
 }
