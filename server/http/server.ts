@@ -4,6 +4,7 @@ import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
 import config from "../../deno.json" with { type: "json" };
 import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
+import { AcceptWatch } from "./accept_watch.ts";
 import { type Access, admit, checkToken, chooseResults, Refusal } from "./access.ts";
 import type { Credentials } from "../credentials.ts";
 import { Census } from "../threads/census.ts";
@@ -61,8 +62,6 @@ export interface RunningServer {
   metrics(): Promise<MetricObject[]>;
   /** Takes another token and certificate for whom connects from now on; sessions go on. */
   renew(credentials: Credentials): void;
-  /** Listens anew where it did, if it does not accept any more; sessions go on. */
-  listenAgain(): Promise<void>;
   /** Ends all sessions with 1001 and stops listening; the engine stays open. Idempotent. */
   close(): Promise<void>;
 }
@@ -89,6 +88,7 @@ class Server implements RunningServer {
   readonly #sessions: Sessions;
   readonly #sockets: WebSocketServer;
   #listener: ReturnType<typeof createListener> | undefined;
+  #acceptWatch: AcceptWatch | undefined;
   #closing: Promise<void> | null = null;
   /** Of a proxy whose word on addresses does not count. */
   #hasWarned = false;
@@ -129,6 +129,7 @@ class Server implements RunningServer {
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
     this.#listener = listener;
+    this.#acceptWatch = new AcceptWatch(listener, () => this.#listenAgain());
   }
 
   metrics(): Promise<MetricObject[]> {
@@ -140,18 +141,20 @@ class Server implements RunningServer {
     if (tls && this.#listener) renewCertificate(this.#listener, tls);
   }
 
-  async listenAgain(): Promise<void> {
+  close(): Promise<void> {
+    return this.#closing ??= this.#shutDown();
+  }
+
+  async #listenAgain(): Promise<void> {
     if (!this.#listener || this.#closing) return;
+    this.#options.log("listens_again", { reason: "it did not accept the connections that wait" });
     const port = Number(new URL(this.url).port); // the one that was picked, if 0 was asked for
     const { shared } = this.#options;
     await listenAgain(this.#listener, { ...this.#options, port }, shared !== undefined);
   }
 
-  close(): Promise<void> {
-    return this.#closing ??= this.#shutDown();
-  }
-
   async #shutDown(): Promise<void> {
+    this.#acceptWatch?.[Symbol.dispose]();
     this.#listener?.close();
     await this.#sessions.close(CloseCode.serverStopping, "server stopping");
     this.#listener?.closeAllConnections();
