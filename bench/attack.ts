@@ -23,6 +23,7 @@ it meanwhile. Prints the client's longest wait, before and while it is attacked,
 memory. Exits with 1 where a wait or the memory passes its bound, or the client is cut off.
 
   --only A,B,…        of ${Object.keys(ATTACKS).join(", ")}
+  --url URL           only attack this server, until it is stopped
   --attackers N       at once (default 1)
   --seconds N         of each attack (default 8)
   --wait MS           bound of the client's longest wait (default 500)
@@ -31,6 +32,7 @@ memory. Exits with 1 where a wait or the memory passes its bound, or the client 
 
 const FLAGS = {
   only: { type: "string" },
+  url: { type: "string" },
   attackers: { type: "string", default: "1" },
   seconds: { type: "string", default: "8" },
   wait: { type: "string", default: "500" },
@@ -63,6 +65,10 @@ async function main(): Promise<void> {
     allowPositionals: true,
   });
   if (flags.help) return console.log(HELP);
+  if (flags.url) {
+    console.log("begun");
+    return await ATTACKS[flags.only!](flags.url, new AbortController().signal);
+  }
   const names = flags.only?.split(",") ?? Object.keys(ATTACKS);
   let isWithinBounds = true;
   for (const name of names) {
@@ -101,9 +107,8 @@ async function measure(
   await pause(QUIET_MS);
   const quietMs = client.takeLongestMs();
   const beforeMiB = server.state().rssMiB;
-  const workers = await Promise.all(
-    Array.from({ length: attackers }, () => attackInAThread(server.url, name)),
-  );
+  await using attack = new AsyncDisposableStack();
+  for (let i = 0; i < attackers; i++) attack.use(await Attacker.start(server.url, name));
   let peakMiB = beforeMiB;
   for (const until = performance.now() + ms; performance.now() < until;) {
     await pause(LOOK_MS);
@@ -111,15 +116,41 @@ async function measure(
   }
   const waitMs = client.takeLongestMs();
   const isServed = client.isOpen;
-  for (const worker of workers) worker.terminate();
   return { quietMs, waitMs, beforeMiB, peakMiB, isServed };
 }
 
-/** In a thread of its own, so that the client's clock is not the attacker's. */
-function attackInAThread(url: string, name: string): Promise<Worker> {
-  const worker = new Worker(import.meta.url, { type: "module" });
-  worker.postMessage({ url, name });
-  return new Promise((begun) => worker.onmessage = () => begun(worker));
+/** A process of its own, so that the client's clock is not the attacker's; ends it when disposed. */
+class Attacker implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Resolves once it has begun. */
+  static async start(url: string, name: string): Promise<Attacker> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        new URL(import.meta.url).pathname,
+        "--url",
+        url,
+        "--only",
+        name,
+      ],
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    for await (const _begun of child.stdout) break;
+    return new Attacker(child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+  }
 }
 
 function print(name: string, { quietMs, waitMs, beforeMiB, peakMiB, isServed }: Found): void {
@@ -134,11 +165,4 @@ function pause(ms: number): Promise<void> {
   return new Promise((later) => setTimeout(later, ms));
 }
 
-if ("WorkerGlobalScope" in globalThis) {
-  self.onmessage = ({ data: { url, name } }) => {
-    (self as unknown as Worker).postMessage("begun");
-    void ATTACKS[name](url, new AbortController().signal);
-  };
-} else if (import.meta.main) {
-  await main();
-}
+if (import.meta.main) await main();

@@ -1,5 +1,6 @@
 /** Sends mutated messages and JPEGs to a server that it starts. `--help` tells the flags. */
 import { parseArgs } from "node:util";
+import { GoodClient } from "./attack/good_client.ts";
 import { Finding } from "./fuzz/connection.ts";
 import { Fuzzer, type Kind, KINDS, MESSAGES_A_JOB } from "./fuzz/jobs.ts";
 import { Pick } from "./pick.ts";
@@ -9,14 +10,17 @@ import { onTrial } from "./trial.ts";
 
 const HELP = `Usage: deno run -A bench/fuzz.ts [flags] [-- flags of the server]
 
-Starts a server and sends it mutated text messages, frame headers, JPEGs and raw connections, from
-many clients at once. Exits with 1 where the server ends, hangs, answers what the protocol does not
-know, refuses a good frame, tracks a good client wrong, or keeps memory.
+Starts a server and sends it mutated text messages, frame headers, JPEGs and raw connections, and
+floods of all that is small or nested, from many clients at once. Exits with 1 where the server ends, hangs, answers what the protocol does not
+know, refuses a good frame, tracks a good client wrong or lets it wait, or keeps memory.
 
   --engine NAME       the server's (default auto)
   --messages N        text messages and frame headers, nine to one (default 1000000)
   --jpegs N           (default 100000)
   --wire N            connections mutated as bytes (default 10000)
+  --floods N          connections or messages of each kind of flood: pipelined requests, tiny
+                      messages, nested texts (default 1000)
+  --wait MS           bound of a good client's longest wait for tracks (default 2000)
   --clients N         at once (default 6)
   --seed N            (default 1)
   --jobs A,B,…        only these, one after the other, as a finding names them
@@ -27,6 +31,8 @@ const FLAGS = {
   messages: { type: "string", default: "1000000" },
   jpegs: { type: "string", default: "100000" },
   wire: { type: "string", default: "10000" },
+  floods: { type: "string", default: "1000" },
+  wait: { type: "string", default: "2000" },
   clients: { type: "string", default: "6" },
   seed: { type: "string", default: "1" },
   jobs: { type: "string" },
@@ -51,20 +57,25 @@ async function main(): Promise<void> {
   });
   if (flags.help) return console.log(HELP);
   const seed = Number(flags.seed);
-  const kinds = plan(Number(flags.messages), Number(flags.jpegs), Number(flags.wire), seed);
+  const messages = Number(flags.messages), floods = Number(flags.floods);
+  const numbers = [0.9 * messages, 0.1 * messages, Number(flags.jpegs), Number(flags.wire)];
+  const kinds = plan([...numbers, floods, floods, floods], seed);
   const jobs = flags.jobs?.split(",").map(Number) ?? kinds.keys();
   const clients = flags.jobs ? 1 : Number(flags.clients);
 
   const serverFlags = ["--engine", flags.engine, ...SERVER_FLAGS, ...positionals];
   await onTrial(serverFlags, async (server, ended) => {
-    const run = new Run(server, kinds, seed);
+    const run = new Run(server, kinds, seed, Number(flags.wait));
     await run.all(jobs, clients, ended).finally(() => run.report());
   });
 }
 
-/** What each job is, in an order that the seed shuffles. */
-function plan(messages: number, jpegs: number, wire: number, seed: number): Kind[] {
-  const numbers = [0.9 * messages, 0.1 * messages, jpegs, wire];
+/**
+ * What each job is, in an order that the seed shuffles.
+ *
+ * @param numbers of messages or connections, one a kind
+ */
+function plan(numbers: readonly number[], seed: number): Kind[] {
   const kinds = numbers.flatMap((n, i) =>
     Array.from({ length: Math.ceil(n / MESSAGES_A_JOB) }, () => KINDS[i])
   );
@@ -80,15 +91,19 @@ class Run {
   readonly #server: ServerProcess;
   readonly #kinds: Kind[];
   readonly #seed: number;
+  readonly #mostWaitMs: number;
+  #longestWaitMs = 0;
   readonly #outcomes = new Map<string, number>();
   readonly #sent = new Map<Kind, number>();
   #done = 0;
   readonly #rssMiB: number[] = [];
 
-  constructor(server: ServerProcess, kinds: Kind[], seed: number) {
+  /** @param mostWaitMs bound of a good client's wait */
+  constructor(server: ServerProcess, kinds: Kind[], seed: number, mostWaitMs: number) {
     this.#server = server;
     this.#kinds = kinds;
     this.#seed = seed;
+    this.#mostWaitMs = mostWaitMs;
   }
 
   /** @throws what was found, or where the server ended. */
@@ -126,6 +141,7 @@ class Run {
 
   async #watch(over: AbortSignal): Promise<void> {
     const witness = await Witness.open(this.#server.url);
+    await using client = await GoodClient.open(this.#server.url);
     const overNow = new Promise((resolve) => over.addEventListener("abort", resolve));
     try {
       do {
@@ -135,10 +151,20 @@ class Run {
         const pause = new Promise((later) => timer = setTimeout(later, WITNESS_PAUSE_MS));
         await Promise.race([pause, overNow]);
         clearTimeout(timer);
+        this.#judgeWait(client);
       } while (!over.aborted);
       await witness.check();
     } finally {
       await witness.close();
+    }
+  }
+
+  #judgeWait(client: GoodClient): void {
+    const waitMs = client.takeLongestMs();
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, waitMs);
+    if (!client.isOpen) throw new Finding("A good client was cut off");
+    if (waitMs > this.#mostWaitMs) {
+      throw new Finding(`A good client waited ${waitMs.toFixed(0)} ms for its tracks`);
     }
   }
 
@@ -172,7 +198,8 @@ class Run {
   }
 
   report(): void {
-    console.log(`\nSeed ${this.#seed}. Sent:`);
+    console.log(`\nA good client's longest wait: ${this.#longestWaitMs.toFixed(0)} ms`);
+    console.log(`Seed ${this.#seed}. Sent:`);
     for (const kind of KINDS) console.log(`${this.#sent.get(kind) ?? 0}`.padStart(9), kind);
     console.log("Outcomes:");
     for (const [outcome, n] of [...this.#outcomes].sort()) console.log(`${n}`.padStart(9), outcome);
