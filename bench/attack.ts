@@ -67,6 +67,7 @@ async function main(): Promise<void> {
   if (flags.help) return console.log(HELP);
   if (flags.url) {
     console.log("begun");
+    setInterval(() => {}, 60_000); // who waits for a server that does not read has not ended
     return await ATTACKS[flags.only!](flags.url, new AbortController().signal);
   }
   const names = flags.only?.split(",") ?? Object.keys(ATTACKS);
