@@ -1,5 +1,5 @@
 /** Attacks a server that it starts, while a client that behaves is served. `--help` tells the flags. */
-import { parseArgs } from "node:util";
+import { defineCommand, type Flag, readNumber, runProcess } from "../cli/command_line.ts";
 import { GoodClient } from "./attack/good_client.ts";
 import { NESTED, pourNested } from "./attack/nested_text.ts";
 import { pipelineRequests } from "./attack/pipelined_requests.ts";
@@ -16,29 +16,24 @@ const ATTACKS: Record<string, Attack> = {
   ...each("nested", NESTED, pourNested),
 };
 
-const HELP = `Usage: deno run -A bench/attack.ts [flags] [-- flags of the server]
-
-For each attack starts a server, lets a client that behaves send it a frame every 30 ms, and attacks
-it meanwhile. Prints the client's longest wait, before and while it is attacked, and the server's
-memory. Exits with 1 where a wait or the memory passes its bound, or the client is cut off.
-
-  --only A,B,…        of ${Object.keys(ATTACKS).join(", ")}
-  --url URL           only attack this server, until it is stopped
-  --attackers N       at once (default 1)
-  --seconds N         of each attack (default 8)
-  --wait MS           bound of the client's longest wait (default 500)
-  --memory MIB        bound of what the memory may grow by at its peak (default 100)
-  --help              this text`;
-
 const FLAGS = {
-  only: { type: "string" },
-  url: { type: "string" },
-  attackers: { type: "string", default: "1" },
-  seconds: { type: "string", default: "8" },
-  wait: { type: "string", default: "500" },
-  memory: { type: "string", default: "100" },
-  help: { type: "boolean", default: false },
-} as const;
+  only: { type: "string", value: "A,B,…", text: `of ${Object.keys(ATTACKS).join(", ")}` },
+  url: { type: "string", value: "URL", text: "only attack this server, until it is stopped" },
+  attackers: { type: "string", value: "N", default: "1", text: "at once" },
+  seconds: { type: "string", value: "N", default: "8", text: "of each attack" },
+  wait: {
+    type: "string",
+    value: "MS",
+    default: "500",
+    text: "bound of the good client's longest wait",
+  },
+  memory: {
+    type: "string",
+    value: "MIB",
+    default: "100",
+    text: "bound of what the memory may grow by at its peak",
+  },
+} as const satisfies Record<string, Flag>;
 
 const QUIET_MS = 3000;
 /** Of the quiet time, the first frames' compiling is not measured. */
@@ -58,34 +53,38 @@ function each<Kind extends string>(
   );
 }
 
-async function main(): Promise<void> {
-  const { values: flags, positionals } = parseArgs({
-    args: Deno.args,
-    options: FLAGS,
-    allowPositionals: true,
-  });
-  if (flags.help) return console.log(HELP);
-  if (flags.url) {
-    console.log("begun");
-    setInterval(() => {}, 60_000); // who waits for a server that does not read has not ended
-    return await ATTACKS[flags.only!](flags.url, new AbortController().signal);
-  }
-  const names = flags.only?.split(",") ?? Object.keys(ATTACKS);
-  let isWithinBounds = true;
-  for (const name of names) {
-    await onTrial(["--engine", "cpu", ...positionals], async (server) => {
-      const found = await measure(
-        server,
-        name,
-        Number(flags.attackers),
-        1000 * Number(flags.seconds),
-      );
-      print(name, found);
-      isWithinBounds &&= found.isServed && found.waitMs < Number(flags.wait) &&
-        found.peakMiB - found.beforeMiB < Number(flags.memory);
-    });
-  }
-  if (!isWithinBounds) Deno.exit(1);
+export const main = defineCommand({
+  program: "deno run -A bench/attack.ts",
+  usage: "[flags] [-- flags of the server]",
+  about:
+    "For each attack starts a server, lets a client that behaves send it a frame every 30 ms, and\n" +
+    "attacks it meanwhile. Prints the client's longest wait, before and while it is attacked, and the\n" +
+    "server's memory. Fails where a wait or the memory passes its bound, or the client is cut off.",
+  flags: FLAGS,
+  async run({ values, positionals }, { signal }) {
+    const names = values.only?.split(",") ?? Object.keys(ATTACKS);
+    if (values.url) return await attackOnly(values.url, names[0], signal);
+    const number = (flag: "attackers" | "seconds" | "wait" | "memory") =>
+      readNumber(flag, values[flag], 1, 1e6);
+    let isWithinBounds = true;
+    for (const name of names) {
+      await onTrial(["--engine", "cpu", ...positionals], async (server) => {
+        const ms = 1000 * number("seconds");
+        const found = await measure(server, name, number("attackers"), ms);
+        print(name, found);
+        isWithinBounds &&= found.isServed && found.waitMs < number("wait") &&
+          found.peakMiB - found.beforeMiB < number("memory");
+      });
+    }
+    if (!isWithinBounds) throw new Error("A bound was passed");
+  },
+});
+
+async function attackOnly(url: string, name: string, over: AbortSignal): Promise<void> {
+  console.log("begun");
+  const alive = setInterval(() => {}, 60_000); // who waits for a server that does not read lives on
+  await ATTACKS[name](url, over);
+  clearInterval(alive);
 }
 
 interface Found {
@@ -166,4 +165,4 @@ function pause(ms: number): Promise<void> {
   return new Promise((later) => setTimeout(later, ms));
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await runProcess(main);

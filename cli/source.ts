@@ -1,4 +1,5 @@
 import { UsageError } from "./command_line.ts";
+import type { Io } from "./io.ts";
 import { MjpegSplitter } from "./mjpeg.ts";
 
 /** What SOURCE may be, for the help. */
@@ -26,14 +27,17 @@ export interface Source {
 /**
  * Opens a SOURCE of the command line.
  *
- * @param signal ends the frames
+ * @param io whose standard input is -, and whose signal ends the frames
  * @throws {UsageError} where nothing is named, or - among others.
  */
-export async function openSource(names: string[], signal: AbortSignal): Promise<Source> {
+export async function openSource(
+  names: string[],
+  io: Pick<Io, "stdin" | "signal">,
+): Promise<Source> {
   if (names.length === 0) throw new UsageError("Cannot go on without SOURCE: name files, or -");
-  if (!names.includes("-")) return fromFiles(await listFiles(names), signal);
+  if (!names.includes("-")) return fromFiles(await listFiles(names), io.signal);
   if (names.length > 1) throw new UsageError("Cannot read - among files: name it alone");
-  return fromStream(Deno.stdin.readable, signal);
+  return fromStream(io.stdin, io.signal);
 }
 
 /** The JPEGs behind the names: each file, and what a folder holds. */

@@ -37,7 +37,10 @@ export function admit(request: IncomingMessage, access: Access): void {
     throw new Refusal(
       403,
       "origin_not_allowed",
-      `Cannot connect from ${origin}: allowed are the server's own origin and those of --allow-origin`,
+      `Cannot connect from ${
+        shortened(origin)
+      }: allowed are the server's own origin and those of ` +
+        `--allow-origin; to let it in, start the server with --allow-origin ${shortened(origin)}`,
     );
   }
   checkToken(request, access);
@@ -74,7 +77,10 @@ export function checkHost(
   throw new Refusal(
     403,
     "host_not_allowed",
-    `Cannot connect to ${host}: allowed are localhost, addresses and the hosts of --allow-origin`,
+    `Cannot connect to ${
+      shortened(`${host}`)
+    }: allowed are localhost, addresses and the hosts of ` +
+      "--allow-origin",
   );
 }
 
@@ -93,12 +99,20 @@ export function checkOneHost({ rawHeaders }: IncomingMessage): void {
   );
 }
 
-/** Same origin, or one that was named. Clients that are not pages send no Origin. */
+/** Whoever is refused writes what he likes: so much of it is told and logged. */
+function shortened(origin: string): string {
+  return origin.length > 100 ? `${origin.slice(0, 97)}...` : origin;
+}
+
+/**
+ * Same origin, or one that was named, as `null` or `capacitor://localhost` may be, which are no
+ * web origins. Clients that are not pages send no Origin.
+ */
 function isOriginAllowed(origin: string, host: string | undefined, access: Access): boolean {
-  const from = URL.parse(origin), to = URL.parse(`http://${host}`);
-  if (from === null) return false;
   if (isNamed(origin, access.allowOrigins)) return true;
-  return to !== null && (from.host === to.host || areThisMachine(from, to));
+  const from = URL.parse(origin), to = URL.parse(`http://${host}`);
+  if (from === null || to === null || !/^https?:$/.test(from.protocol)) return false;
+  return from.host === to.host || areThisMachine(from, to);
 }
 
 /** Whether `origin` is one of `allowed`, or lies below the `*.` of one. */

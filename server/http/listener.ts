@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { ServerLimits } from "../limits.ts";
+import { listenError } from "./listen_error.ts";
 import { paceRequests } from "./request_pace.ts";
 
 /** Connections for pages, and for requests that are yet to become sessions. */
@@ -30,12 +31,17 @@ export function createListener({ tls, limits }: ListenOptions): Server {
       headers.upgrade?.toLowerCase() === "websocket",
   };
   const server = tls ? createSecureServer(options) : createServer(options);
-  // a process without file descriptors would never accept again
+  // a listener that finds no file descriptor accepts nothing until it listens again
   server.maxConnections = connectionsOf(limits);
   paceRequests(server, tls ? "secureConnection" : "connection", limits);
   server.removeAllListeners("tlsClientError"); // else told as clientError, to be answered in HTTP
   server.on("tlsClientError", (_error, socket: Socket) => socket.destroy());
   return server;
+}
+
+/** Shows further connections another certificate; open ones go on. */
+export function renewCertificate(server: Server, tls: { cert: string; key: string }): void {
+  (server as SecureServer).setSecureContext(tls);
 }
 
 /** How many connections are accepted at once. */
@@ -47,19 +53,39 @@ export function connectionsOf({ maxConnections, maxSessions }: ServerLimits): nu
  * Listens, and resolves once it does with where, such as http://127.0.0.1:8000.
  *
  * @param reusePort lets several event loops listen on one port
+ * @throws {Error} that says why it cannot.
  */
-export function listen(
+export async function listen(
   server: Server,
   { host, port, tls }: ListenOptions,
   reusePort: boolean,
 ): Promise<string> {
+  return urlOf(await listenAt(server, { host, port, reusePort }), tls ? "https" : "http");
+}
+
+/** Resolves once the server listens, with where. */
+export function listenAt(
+  server: NetServer,
+  address: { host: string; port: number; reusePort: boolean },
+): Promise<AddressInfo> {
   return new Promise((listening, failed) => {
-    server.once("error", failed);
-    server.listen({ port, host, reusePort }, () => {
-      server.off("error", failed);
-      listening(urlOf(server.address() as AddressInfo, tls ? "https" : "http"));
+    const fail = (error: Error) => failed(listenError(error, address.host, address.port));
+    server.once("error", fail);
+    server.listen(address, () => {
+      server.off("error", fail);
+      listening(server.address() as AddressInfo);
     });
   });
+}
+
+/** Listens anew where it did, if it does not accept any more; open connections go on. */
+export function listenAgain(
+  server: Server,
+  options: ListenOptions,
+  reusePort: boolean,
+): Promise<string> {
+  NetServer.prototype.close.call(server); // the listener alone: HTTP's own ends connections as well
+  return listen(server, options, reusePort);
 }
 
 function urlOf({ address, port, family }: AddressInfo, scheme: "http" | "https"): string {

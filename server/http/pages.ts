@@ -5,6 +5,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { EngineInfo, Limits } from "../../protocol/mod.ts";
 import { checkOneHost, Refusal } from "./access.ts";
+import type { Room } from "./agent.ts";
 
 /** What the server says of itself. */
 export interface Info {
@@ -21,6 +22,8 @@ export interface Info {
 export interface Ask {
   /** @throws {Refusal} where the request may not have it. */
   info(request: IncomingMessage): Info;
+  /** Whether there is room for a further session. */
+  load(): Room & { sessions: { open: number; max: number } };
   /** Why no session can be opened now; null where it can. */
   notReady(): string | null;
   /** @throws {Refusal} where the request may not have them. */
@@ -84,12 +87,20 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
     "/v1/info",
     (c) => c.json(ask.info(c.env.incoming), 200, { "Access-Control-Allow-Origin": "*" }),
   );
+  app.get("/v1/load", (c) => c.json(ask.load(), 200, { "Cache-Control": "no-store" }));
   app.get(
     "/v1/stream",
     (c) =>
-      fail(c, 426, "upgrade_required", "Cannot answer without a WebSocket upgrade", {
-        Upgrade: "websocket",
-      }),
+      fail(
+        c,
+        426,
+        "upgrade_required",
+        "Cannot answer plain http: this is a WebSocket, to be opened by ws:// or wss://, as " +
+          "new WebSocket(address) does",
+        {
+          Upgrade: "websocket",
+        },
+      ),
   );
   for (const [name, { body, type }] of files) {
     const path = name === "index.html" ? "/" : `/${name}`;

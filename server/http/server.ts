@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
@@ -13,12 +14,22 @@ import {
   chooseResults,
   Refusal,
 } from "./access.ts";
+import type { Credentials } from "../credentials.ts";
 import { Census } from "../threads/census.ts";
 import type { FlowEngine } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import { toldLimits } from "../limits.ts";
-import { createListener, listen, type ListenOptions } from "./listener.ts";
-import type { Log } from "../log.ts";
+import { Load } from "../load.ts";
+import { createAgent, type Room } from "./agent.ts";
+import {
+  createListener,
+  listen,
+  listenAgain,
+  listenAt,
+  type ListenOptions,
+  renewCertificate,
+} from "./listener.ts";
+import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import type { PacedSocket } from "./paced_socket.ts";
 import { type Ask, pages } from "./pages.ts";
@@ -31,6 +42,8 @@ import { Sessions } from "../session/sessions.ts";
 export const SERVER = `lkstream/${config.version}`;
 const PAGE_FOLDER = new URL("../../dist/client/", import.meta.url);
 const PING_MS = 25_000;
+/** Of each event of sessions. */
+const SESSION_LINES_PER_SECOND = 20;
 
 export interface ServeOptions extends Access, ListenOptions {
   engine: FlowEngine;
@@ -40,6 +53,8 @@ export interface ServeOptions extends Access, ListenOptions {
   trustProxy?: boolean;
   /** A client that does not answer a ping before the next one is gone. */
   pingMs?: number;
+  /** Where HAProxy's agent check is answered, on the same host; null: nowhere. */
+  agentPort?: number | null;
   log: Log;
   /** For one of several event loops that share the port. */
   shared?: Shared;
@@ -49,6 +64,8 @@ export interface ServeOptions extends Access, ListenOptions {
 export interface Shared {
   /** Counters of {@linkcode Census.share}. */
   census: SharedArrayBuffer;
+  /** How busy they are: {@linkcode Load.share}. */
+  load: SharedArrayBuffer;
   /** The metrics of all of them. */
   metrics(): Promise<MetricObject[][]>;
 }
@@ -60,8 +77,15 @@ export interface RunningServer {
   readonly engineEvents: EngineEvents;
   /** What this event loop has counted. */
   metrics(): Promise<MetricObject[]>;
-  /** Ends all sessions with 1001 and stops listening; the engine stays open. Idempotent. */
-  close(): Promise<void>;
+  /** Takes another token and certificate for whom connects from now on; sessions go on. */
+  renew(credentials: Credentials): void;
+  /** Listens anew where it did, if it does not accept any more; sessions go on. */
+  listenAgain(): Promise<void>;
+  /**
+   * Takes no new session, tells the others that it goes, and serves them for `drainMs` more; then
+   * ends them with 1001 and stops listening. The engine stays open. Idempotent.
+   */
+  close(drainMs?: number): Promise<void>;
 }
 
 /** Listens, and resolves once it does. */
@@ -79,8 +103,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 class Server implements RunningServer {
   url = "";
   readonly engineEvents: Sessions;
-  readonly #options: ServeOptions;
+  #options: ServeOptions;
   readonly #census: Census;
+  readonly #load: Load;
+  readonly #looking: ReturnType<typeof setInterval>;
+  readonly #agent = createAgent(() => this.#room());
   readonly #metrics: Metrics;
   readonly #refusals: RefusalLog;
   readonly #sessions: Sessions;
@@ -94,14 +121,18 @@ class Server implements RunningServer {
     const { engine, limits, log, pingMs = PING_MS, shared } = options;
     this.#options = options;
     this.#census = new Census(limits, shared?.census);
-    this.#metrics = new Metrics(() => engine.counters?.() ?? null);
+    this.#load = new Load(shared?.load);
+    this.#looking = setInterval(() => this.#load.look(performance.now()), Load.LOOK_MS);
+    this.#metrics = new Metrics(() => engine.counters?.() ?? null, () => this.#room().free);
     this.#metrics.engine(engine.info);
     this.#refusals = new RefusalLog(log);
     this.#sessions = new Sessions({
       ...options,
       server: SERVER,
       pingMs,
+      log: limited(log, SESSION_LINES_PER_SECOND),
       metrics: this.#metrics,
+      load: this.#load,
     });
     this.engineEvents = this.#sessions;
     this.#sockets = new WebSocketServer({
@@ -121,33 +152,64 @@ class Server implements RunningServer {
     const answer = await pages(PAGE_FOLDER, this.#asked());
     const listener = createListener(this.#options);
     listener.on("request", answer);
-    listener.on(
-      "clientError",
-      (error, socket) => this.#turnAway(socket, describeClientError(error)),
-    );
+    listener.on("clientError", (error, socket) => {
+      const refusal = describeClientError(error);
+      this.#refusals.note((socket as Socket).remoteAddress ?? "", refusal);
+      this.#turnAway(socket, refusal);
+    });
+    // nobody can read an answer, but who runs the server may want to know
+    listener.prependListener("tlsClientError", (error: Error, { remoteAddress = "" }: Socket) => {
+      this.#refusals.note(remoteAddress, describeClientError(error));
+    });
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
     this.#listener = listener;
+    const { agentPort = null, host } = this.#options;
+    if (agentPort === null) return;
+    const reusePort = this.#options.shared !== undefined;
+    await listenAt(this.#agent, { host, port: agentPort, reusePort });
   }
 
   metrics(): Promise<MetricObject[]> {
     return this.#metrics.values();
   }
 
-  close(): Promise<void> {
-    return this.#closing ??= this.#shutDown();
+  renew({ token, tls }: Credentials): void {
+    this.#options = { ...this.#options, token };
+    if (tls && this.#listener) renewCertificate(this.#listener, tls);
   }
 
-  async #shutDown(): Promise<void> {
+  async listenAgain(): Promise<void> {
+    if (!this.#listener || this.#closing) return;
+    const port = Number(new URL(this.url).port); // the one that was picked, if 0 was asked for
+    const { shared } = this.#options;
+    await listenAgain(this.#listener, { ...this.#options, port }, shared !== undefined);
+  }
+
+  close(drainMs = 0): Promise<void> {
+    return this.#closing ??= this.#shutDown(drainMs);
+  }
+
+  async #shutDown(drainMs: number): Promise<void> {
+    if (drainMs > 0) await this.#sessions.drain(drainMs);
+    clearInterval(this.#looking);
+    this.#agent.close();
     this.#listener?.close();
     await this.#sessions.close(CloseCode.serverStopping, "server stopping");
     this.#listener?.closeAllConnections();
     this.#metrics[Symbol.dispose]();
   }
 
+  /** For further sessions. */
+  #room(): Room {
+    if (this.#closing) return { state: "drain", free: 0 };
+    const taken = this.#census.open / this.#options.limits.maxSessions;
+    return { state: "ready", free: 1 - Math.max(Math.min(1, taken), this.#load.busy) };
+  }
+
   /** What pages ask. */
   #asked(): Ask {
-    const { engine, isEngineReady = () => true, limits, shared, token } = this.#options;
+    const { engine, isEngineReady = () => true, limits, shared } = this.#options;
     return {
       info: (request) => {
         this.#check(request, checkHost);
@@ -161,9 +223,13 @@ class Server implements RunningServer {
             max: limits.maxSessions,
             full: this.#census.isFull(this.#addressOf(request)),
           },
-          token: token === null ? "none" : "required",
+          token: this.#options.token === null ? "none" : "required",
         };
       },
+      load: () => ({
+        ...this.#room(),
+        sessions: { open: this.#census.open, max: limits.maxSessions },
+      }),
       notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",
       metrics: async (request) => {
         this.#check(request, checkHost);

@@ -4,6 +4,7 @@ import { CloseCode, type ResultForm } from "../../protocol/mod.ts";
 import type { FlowEngine, FlowSequence } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import type { ServerLimits } from "../limits.ts";
+import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { Session } from "./session.ts";
@@ -36,6 +37,7 @@ export interface SessionsOptions {
   pingMs: number;
   log: Log;
   metrics: Metrics;
+  load: Load;
 }
 
 /** An upgraded connection, and who is at its other end. */
@@ -54,6 +56,8 @@ export class Sessions implements EngineEvents {
   readonly #options: SessionsOptions;
   readonly #watch: Watch;
   readonly #open = new Map<Session, WebSocket>();
+  /** Called when the last one has ended. */
+  #emptied: () => void = () => {};
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -108,6 +112,13 @@ export class Sessions implements EngineEvents {
     for (const session of this.#open.keys()) session.engineChanged(info);
   }
 
+  /** Tells all that this server stops, and serves them until they have gone, or for `ms` at most. */
+  async drain(ms: number): Promise<void> {
+    if (this.#open.size === 0) return;
+    for (const session of this.#open.keys()) session.going(ms / 1000);
+    await within(ms, [new Promise<void>((emptied) => this.#emptied = emptied)]);
+  }
+
   /** Ends all sessions, each frame in work being answered, and cuts off who does not go. */
   async close(code: number, reason: string): Promise<void> {
     const sessions = [...this.#open.keys()];
@@ -136,6 +147,7 @@ export class Sessions implements EngineEvents {
     );
     this.#open.delete(session); // not sooner: the engine may still be at work for it
     leave();
+    if (this.#open.size === 0) this.#emptied();
     metrics.sessions.dec();
     metrics.sessionsClosed.inc({ code: COUNTED_CODES.has(code) ? code : "other" });
     const { received, processed, dropped, failed } = session.stats;

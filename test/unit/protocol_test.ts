@@ -10,6 +10,7 @@ import {
   parseControl,
   ProtocolError,
   quote,
+  requestOf,
   type Tracks,
   tracksFromJson,
   tracksToJson,
@@ -240,6 +241,28 @@ Deno.test("control: what is not allowed is refused by its code", () => {
   ) throwsProtocolError(() => parseControl(JSON.stringify(message)), "bad_message");
   const long = JSON.stringify({ type: "remove", ids: new Array(300_000).fill(1) });
   throwsProtocolError(() => parseControl(long), "limit");
+});
+
+Deno.test("control: a request is a short string or a finite number, whatever the message", () => {
+  for (const request of [0, -1.5, "", "a".repeat(64)]) {
+    assert.deepEqual(parseControl(JSON.stringify({ type: "clear", request })), {
+      type: "clear",
+      request,
+    });
+    assert.deepEqual(parseControl(JSON.stringify({ type: "configure", request, flow: {} })), {
+      type: "configure",
+      options: { flow: {} },
+      request,
+    });
+    assert.equal(requestOf(JSON.stringify({ type: "fly", request })), request);
+  }
+  for (const request of ["1e999", "null", "true", "[1]", "{}", `"${"a".repeat(65)}"`]) {
+    const text = `{"type":"stats","request":${request}}`;
+    throwsProtocolError(() => parseControl(text), "bad_message");
+    assert.equal(requestOf(text), undefined);
+  }
+  assert.equal(requestOf("{"), undefined);
+  assert.equal(requestOf(`{"type":"stats"}`), undefined);
 });
 
 Deno.test("control: what is dear to parse is refused before it is parsed", () => {
