@@ -3,7 +3,7 @@ import { encodeFrame } from "../../protocol/mod.ts";
 import { CallError, DeadlineError, EngineError } from "../../tracking/engine.ts";
 import { FailoverEngine } from "../../engines/failover.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
-import { Gate } from "../../engines/gate.ts";
+import { Gate } from "../../tracking/gate.ts";
 import { serve } from "../../server/http/server.ts";
 import { Client } from "../lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
