@@ -269,7 +269,7 @@ inPage("what was done to points is not undone in another session", DESKTOP, asyn
     await own.stop();
     await page.waitForSelector("#state[data-state=reconnecting]");
     own = await start({ port: Number(new URL(own.url).port) });
-    await isLive(page, 20_000);
+    await isLive(page);
     await page.click("#undo");
     await announced(page, /No region any more/);
     assert.equal(await page.isDisabled("#undo"), true);
