@@ -1,16 +1,10 @@
+import type { PlayerState } from "../run/player.ts";
+import type { Problem } from "../run/problems.ts";
 import { hideBanner, keepSaying } from "./banner.ts";
 import { byId, setText } from "./elements.ts";
 
-/** What the page is at; `data-state` of `#state`. */
-export type PageState = "idle" | "connecting" | "live" | "reconnecting" | "error";
-
-/** What can be done about a problem, and where it is explained. */
-export interface Problem {
-  title: string;
-  text: string;
-  /** Whether the sample could be seen nonetheless; it could, if not given. */
-  sampleHelps?: boolean;
-}
+/** What the style sheet knows of a state, as `data-state` of `#state`. */
+type Look = "idle" | "connecting" | "live" | "reconnecting" | "error";
 
 /** The state in words, and the card on the stage that belongs to it. */
 export class Status {
@@ -24,31 +18,24 @@ export class Status {
   readonly #useSample = byId("use-sample", HTMLButtonElement);
   #countdown: ReturnType<typeof setInterval> | undefined;
 
-  get isLive(): boolean {
-    return this.#state.dataset.state === "live";
+  show(state: PlayerState): void {
+    switch (state.name) {
+      case "idle":
+        return this.#enter("idle", "Ready", this.#welcome);
+      case "opening":
+        setText(this.#waitingText, state.what);
+        return this.#enter("connecting", "Connecting", this.#waiting);
+      case "running":
+        return this.#enter("live", state.what);
+      case "reconnecting":
+        return this.#countDown(state.why, state.inMs);
+      case "failed":
+        return this.#explain(state.problem);
+    }
   }
 
-  get isReconnecting(): boolean {
-    return this.#state.dataset.state === "reconnecting";
-  }
-
-  idle(): void {
-    this.#enter("idle", "Ready", this.#welcome);
-  }
-
-  /** Something is awaited; `text` says what. */
-  connecting(text: string): void {
-    setText(this.#waitingText, text);
-    this.#enter("connecting", "Connecting", this.#waiting);
-  }
-
-  /** Results come; `text` says where from. */
-  live(text: "Live" | "Replay"): void {
-    this.#enter("live", text);
-  }
-
-  /** The picture stays; a banner says why nothing moves and counts down. */
-  reconnecting(why: string, inMs: number): void {
+  /** A banner says why nothing moves. */
+  #countDown(why: string, inMs: number): void {
     const until = performance.now() + inMs;
     const tick = () => {
       const seconds = Math.ceil((until - performance.now()) / 1000);
@@ -60,18 +47,18 @@ export class Status {
     this.#countdown = setInterval(tick, 250);
   }
 
-  problem({ title, text, sampleHelps = true }: Problem): void {
+  #explain({ title, text, sampleHelps = true }: Problem): void {
     this.#useSample.hidden = !sampleHelps;
     setText(this.#title, title);
     setText(this.#text, text);
     this.#enter("error", "Stopped", this.#notice);
   }
 
-  #enter(state: PageState, text: string, card?: HTMLElement): void {
+  #enter(look: Look, text: string, card?: HTMLElement): void {
     clearInterval(this.#countdown);
     hideBanner();
     for (const each of [this.#welcome, this.#waiting, this.#notice]) each.hidden = each !== card;
-    this.#state.dataset.state = state;
+    this.#state.dataset.state = look;
     setText(this.#state, text);
   }
 }
