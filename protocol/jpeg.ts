@@ -1,5 +1,6 @@
 import { ProtocolError } from "./errors.ts";
 import { isJpeg } from "./frame.ts";
+import { explainBytes } from "./pictures.ts";
 
 /** Start-of-frame markers of the kinds that decode here: baseline, extended, progressive, and those with arithmetic coding. */
 export const START_OF_FRAME: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
@@ -23,7 +24,7 @@ export interface JpegSegment {
  * @throws {ProtocolError} `bad_frame` where the bytes do not follow that form.
  */
 export function* jpegSegments(jpeg: Uint8Array): Generator<JpegSegment> {
-  if (!isJpeg(jpeg)) throw notAJpeg("it does not start with FF D8");
+  if (!isJpeg(jpeg)) throw notAJpegAtAll(jpeg);
   let start = 2;
   while (start + 4 <= jpeg.length) {
     if (jpeg[start] !== 0xff) throw notAJpeg(`no marker stands at byte ${start}`);
@@ -63,6 +64,13 @@ export function jpegSize(jpeg: Uint8Array): { width: number; height: number } {
     return { width, height };
   }
   throw notAJpeg("it has no frame header before its first scan");
+}
+
+function notAJpegAtAll(bytes: Uint8Array): ProtocolError {
+  const mistake = explainBytes(bytes);
+  return mistake
+    ? new ProtocolError("bad_frame", mistake)
+    : notAJpeg("it does not start with FF D8");
 }
 
 function notAJpeg(why: string): ProtocolError {

@@ -9,7 +9,7 @@ import { byId, setText } from "./ui/elements.ts";
 import { tell } from "./ui/events.ts";
 import { Live } from "./run/live.ts";
 import { Panels } from "./panels/panels.ts";
-import { takeParams } from "./run/params.ts";
+import { takeParams, takeToken } from "./run/params.ts";
 import { Picked } from "./panels/picked.ts";
 import { Player } from "./run/player.ts";
 import { RecordPanel } from "./record/record_panel.ts";
@@ -19,6 +19,7 @@ import { type Mode, Stage } from "./stage/stage.ts";
 import { Status } from "./ui/status.ts";
 
 const params = takeParams();
+addEventListener("hashchange", useToken); // before the panel of options reads the fragment
 const stage = new Stage();
 new Picked(stage);
 new DrawingPanel((drawing) => stage.drawing = drawing);
@@ -51,13 +52,17 @@ const player = new Player({
   state(state) {
     const hadFocus = state.name === "failed" && document.activeElement === stop;
     stop.disabled = !player.isOn;
-    status.show(state);
+    status.show(state, stage.shown !== undefined);
     showHold();
     if (hadFocus) retry.focus();
   },
   held: showHold,
   began(live) {
-    live.connection.on("hello", () => tools.edits.newSession());
+    live.connection.on("resumed", ({ live }) => mention(`Reconnected: ${live} points live on`));
+    live.connection.on("anew", () => {
+      tools.edits.newSession();
+      mention("Reconnected: points begin anew");
+    });
     live.connection.on("configured", () => player.refresh());
     live.connection.on("error", ({ message }) => console.warn(message));
     panels.follow(live);
@@ -119,6 +124,14 @@ choice.acceptDrops(stage.box);
 
 if (params.source === "sample") choice.chooseSample();
 if (params.autostart) player.start();
+
+/** Somebody wrote the token behind the address of a page that is open. */
+function useToken(): void {
+  const token = takeToken();
+  if (token === undefined) return;
+  params.token = token;
+  if (player.live || player.state.name === "failed") player.start();
+}
 
 function showHold(): void {
   const held = player.source;

@@ -83,10 +83,26 @@ class Client:
 
     def __init__(self, socket):
         self.socket = socket
+        self.hello = None  # what the server says first
         self.unanswered = {}  # seq: when it was sent
+        self.requests = 0
+        self.answers = {}  # request: its answer
         self.changed = asyncio.Event()
         self.round_trips = []
         self.closed = False
+
+    async def ask(self, type, **fields):
+        """Sends a control message and returns its answer; raises ValueError where it is refused."""
+        await self.until(lambda: self.hello)
+        if "request" not in self.hello.get("features", []):
+            raise ValueError(f"{self.hello['server']} does not say which message it answers")
+        request = self.requests = self.requests + 1
+        await self.socket.send(json.dumps({"type": type, "request": request, **fields}))
+        await self.until(lambda: request in self.answers)
+        answer = self.answers.pop(request)
+        if answer["type"] == "error":
+            raise ValueError(answer["message"])
+        return answer
 
     async def send_all(self, source):
         loop = asyncio.get_running_loop()
@@ -125,10 +141,13 @@ class Client:
         if message["type"] == "hello":
             engine = message["engine"]
             print(f"{message['server']}, {engine['name']} on {engine['device']}", file=sys.stderr)
+            self.hello = message
+        elif "request" in message:
+            self.answers[message["request"]] = message
         elif message["type"] == "error":
             print(f"{message['code']}: {message['message']}", file=sys.stderr)
             self.unanswered.pop(message.get("seq"), None)
-            self.changed.set()
+        self.changed.set()
 
     def answered(self, seq):
         """Answers come in order, so frames before this one were dropped."""
@@ -146,13 +165,19 @@ def stream_address(url):
     return urlunsplit((scheme, host, "/v1/stream" if path in ("", "/") else path, query, ""))
 
 
-async def run(source, url, token):
+async def track(client, source, options):
+    if options:
+        await client.ask("configure", **options)
+    await client.send_all(source)
+
+
+async def run(source, url, token, options):
     subprotocols = ["lkstream.v1.bin"] + ([f"bearer.{token}"] if token else [])
     async with websockets.connect(
         stream_address(url), subprotocols=subprotocols, max_size=None, compression=None
     ) as socket:
         client = Client(socket)
-        await asyncio.gather(client.send_all(source), client.receive_all())
+        await asyncio.gather(track(client, source, options), client.receive_all())
     trips = sorted(client.round_trips)
     if trips:
         print(f"frames: {len(trips)}, median round trip {trips[len(trips) // 2]:.1f} ms", file=sys.stderr)
@@ -167,9 +192,15 @@ def main():
         help="the server's address (http, https, ws or wss), %(default)s by default",
     )
     parser.add_argument("--token", help="for a server that was started with one")
+    parser.add_argument(
+        "--options",
+        type=json.loads,
+        metavar="JSON",
+        help='tracking options, such as \'{"detect": {"maxCorners": 200}}\'',
+    )
     args = parser.parse_args()
     try:
-        asyncio.run(run(args.source, args.url, args.token))
+        asyncio.run(run(args.source, args.url, args.token, args.options))
     except (OSError, ValueError, websockets.WebSocketException) as error:
         raise SystemExit(f"Cannot track {args.source} by {args.url}: {error}")
 

@@ -193,10 +193,12 @@ inPage("a recording of another video is told", DESKTOP, async (page) => {
 /** A result in the JSON form of the wire. */
 function oneResult(page: Page): Promise<Record<string, unknown>> {
   return page.evaluate(async () => {
-    const { connect, openSample, tracksToJson } = await import(`${location.origin}/lkstream.js`);
+    const { capture, connect, openSample, tracksToJson } = await import(
+      `${location.origin}/lkstream.js`
+    );
     using sample = openSample();
     using connection = connect(location.origin);
-    connection.attach(sample.picture);
+    capture(sample.picture, connection);
     return await new Promise((done) =>
       connection.on("tracks", (tracks: Tracks) => done(tracksToJson(tracks)))
     );

@@ -110,6 +110,18 @@ Deno.test("examples: the Python client takes a server's address in every form", 
     assert.match(err, /^Cannot track - by ftp:\/\/host: allowed are .*http:.*\n$/);
   }));
 
+Deno.test("examples: the Python client sets options first, and says which one is refused", () =>
+  withClient(async (client) => {
+    const options = (json: string) =>
+      client(["-", "--token", "s3cret", "--options", json], new Uint8Array([...JPEG, ...JPEG]));
+    const { out, err } = await options(`{"filter":{"maxError":null}}`);
+    assert.equal(out.split("\n").length, 5, err);
+    const refused = await options(`{"flow":{"maxLevel":99}}`);
+    assert.equal(refused.code, 1);
+    assert.equal(refused.out, "");
+    assert.match(refused.err, /Cannot track - by .*: Cannot set flow\.maxLevel to 99: allowed/);
+  }));
+
 Deno.test("examples: the Python client says in a line why it cannot", () =>
   withClient(async (client) => {
     const { code, err } = await client(["-"]);

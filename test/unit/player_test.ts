@@ -4,7 +4,7 @@ import type { Live } from "../../client/page/run/live.ts";
 import { Player, type PlayerParts, type PlayerState } from "../../client/page/run/player.ts";
 import type { Replay, ReplayEvents } from "../../client/page/run/replay.ts";
 import type { SourceKind } from "../../client/page/run/source_choice.ts";
-import { LkstreamError, type Source, SourceError } from "../../client/sdk/mod.ts";
+import { Camera, LkstreamError, type Source, SourceError } from "../../client/sdk/mod.ts";
 import { emptyTracks } from "../lib/empty_tracks.ts";
 
 // deno-lint-ignore no-explicit-any -- stands in for listeners of any event
@@ -123,6 +123,7 @@ function text(state: PlayerState): string {
     case "reconnecting":
       return `${state.name}: ${state.why}, ${state.inMs}`;
     case "failed":
+    case "troubled":
       return `${state.name}: ${state.problem.title}`;
     default:
       return state.name;
@@ -258,6 +259,60 @@ Deno.test("player: a source that is held is shown again where points were change
   rig.player.toggleHold();
   assert.equal(rig.source.playing, true);
   assert.equal(rig.told.filter((what) => what === "held").length, 2);
+});
+
+/** A camera that comes into trouble when it is told to. */
+class TroubledCamera extends FakeSource {
+  trouble: { message: string; remedy: string } | null = null;
+  #told = () => {};
+  static make(): TroubledCamera & Camera {
+    const camera = new TroubledCamera("a camera");
+    const { prototype } = TroubledCamera;
+    Object.setPrototypeOf(
+      camera,
+      Object.create(Camera.prototype, {
+        ...Object.getOwnPropertyDescriptors(FakeSource.prototype),
+        ...Object.getOwnPropertyDescriptors(prototype),
+      }),
+    );
+    return camera as unknown as TroubledCamera & Camera;
+  }
+  onTrouble(told: () => void): void {
+    this.#told = told;
+  }
+  comeInto(message: string | null): void {
+    this.trouble = message === null ? null : { message, remedy: "Look at it" };
+    this.#told();
+  }
+}
+
+Deno.test("player: a camera in trouble is told until that is over, a lost link before it", async () => {
+  const rig = new Rig();
+  const camera = TroubledCamera.make();
+  rig.choice.open = () => Promise.resolve(camera);
+  await rig.started();
+  rig.live.shown();
+  camera.comeInto("The camera shows nothing");
+  rig.live.shown(); // of a frame before
+  assert.equal(rig.states.at(-1), "troubled: The camera shows nothing");
+  const error = new LkstreamError("disconnected", "The link broke");
+  rig.live.connection.tell("state", { name: "reconnecting", error, inMs: 500, attempt: 1 });
+  camera.comeInto("The camera is covered");
+  assert.equal(rig.states.at(-1), "reconnecting: The link broke, 500");
+  rig.live.connection.tell("state", { name: "open" });
+  assert.equal(rig.states.at(-1), "troubled: The camera is covered");
+  camera.comeInto(null);
+  assert.equal(rig.states.at(-1), "running: Live");
+});
+
+Deno.test("player: a capture whose source gives nothing fails at once, and says what helps", async () => {
+  const rig = await new Rig().started();
+  const error = new SourceError("NotReadableError", {
+    message: "It is in use",
+    remedy: "Free it.",
+  });
+  rig.live.capture!.tell("error", error);
+  assert.equal(rig.states.at(-1), "failed: It is in use");
 });
 
 /** A recording over its video. */

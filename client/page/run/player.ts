@@ -1,9 +1,11 @@
 import {
+  Camera,
   type Capture,
   type Connection,
   type ConnectionState,
   isPlayable,
   type Source,
+  SourceError,
   type Tracks,
 } from "../../sdk/mod.ts";
 import type { Live } from "./live.ts";
@@ -28,6 +30,8 @@ export type PlayerState =
   | { name: "opening"; what: string }
   /** Results come, from a server or from a recording. */
   | { name: "running"; what: "Live" | "Replay" }
+  /** All is open, but the source shows nothing new. */
+  | { name: "troubled"; problem: Problem }
   /** The picture stays; the server is tried again in so many milliseconds. */
   | { name: "reconnecting"; why: string; inMs: number }
   | { name: "failed"; problem: Problem };
@@ -163,6 +167,9 @@ export class Player {
       source.onEnded(() => {
         if (live.source === source) this.#fail(sourceGone(choice.kind, source.label));
       });
+      if (source instanceof Camera) {
+        source.onTrouble(() => live.source === source && this.#lookForTrouble());
+      }
       this.#failures = 0;
       live.capture!.on("error", (error) => this.#captureFailed(live, error));
       this.events.captures(live.capture!, live.connection);
@@ -196,7 +203,7 @@ export class Player {
   #shown(tracks: Tracks, frame: ImageBitmap | null): void {
     this.#failures = 0;
     this.events.shown(tracks, frame);
-    if (this.#state.name === "running") return;
+    if (this.#state.name === "running" || this.#state.name === "troubled") return;
     this.#enter({ name: "running", what: this.#live ? "Live" : "Replay" });
   }
 
@@ -207,14 +214,30 @@ export class Player {
       this.#fail(connectionProblem(state.error));
     } else if (state.name === "open" && this.#state.name === "reconnecting") {
       this.#enter({ name: "running", what: "Live" });
+      this.#lookForTrouble();
     }
   }
 
-  /** One frame that cannot be sent may be the only one. */
-  #captureFailed(live: Live, { message }: Error): void {
-    if (live === this.#live && ++this.#failures >= TOO_MANY_FAILURES) {
-      this.#fail(cannotSend(message));
+  /** What keeps the camera from showing anything, or that it shows something again. */
+  #lookForTrouble(): void {
+    if (this.#state.name === "reconnecting") return; // that comes first
+    const { source } = this;
+    const trouble = source instanceof Camera ? source.trouble : null;
+    if (trouble) {
+      this.#enter({
+        name: "troubled",
+        problem: { title: trouble.message, text: trouble.remedy },
+      });
+    } else if (this.#state.name === "troubled") {
+      this.#enter({ name: "running", what: "Live" });
     }
+  }
+
+  /** One frame that cannot be sent may be the only one; a source that gives none stays so. */
+  #captureFailed(live: Live, error: Error): void {
+    if (live !== this.#live) return;
+    if (error instanceof SourceError) this.#fail(sourceProblem(error));
+    else if (++this.#failures >= TOO_MANY_FAILURES) this.#fail(cannotSend(error.message));
   }
 
   #fail(problem: Problem): void {

@@ -38,7 +38,7 @@ export function connectionProblem({ code, message }: LkstreamError): Problem {
   if (code === "unauthorized") {
     return {
       title: "This server asks for a token",
-      text: "Open the address with ?token=TOKEN at its end: the token the server was started with.",
+      text: "Open the address with #token=TOKEN at its end: the token the server was started with.",
       sampleHelps: false,
     };
   }

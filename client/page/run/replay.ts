@@ -74,8 +74,9 @@ export class Replay implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#frames?.[Symbol.dispose]();
     this.source.close();
+    if (!this.#frames) return; // it never played: the stage shows something else
+    this.#frames[Symbol.dispose]();
     this.stage.clear();
   }
 
