@@ -42,5 +42,8 @@ export function connectionProblem({ code, message }: LkstreamError): Problem {
       sampleHelps: false,
     };
   }
-  return { title: "The server ended the session", text: `${message}.` };
+  const title = code === "forbidden"
+    ? "The server does not let this page in"
+    : "The server ended the session";
+  return { title, text: `${message}.` };
 }

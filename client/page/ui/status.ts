@@ -64,7 +64,7 @@ export class Status {
   #sayReconnecting(): void {
     const tick = () => {
       const { why, until } = this.#reconnecting;
-      const seconds = Math.ceil((until - performance.now()) / 1000);
+      const seconds = Math.round((until - performance.now()) / 1000);
       const text = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
       keepSaying(`${why}. ${text}…`);
     };
