@@ -1,12 +1,9 @@
-import { ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
+import { type EngineChoice, ENGINES } from "../engines/choice.ts";
+import { checkNames, ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
 
 export { ConfigError };
-
-export const ENGINES = ["auto", "cuda", "cpu", "wasm"] as const;
-/** One engine, or the best there is. */
-export type EngineChoice = typeof ENGINES[number];
 
 /** Where the certificate for HTTPS is from; `off` serves plain HTTP. */
 export type Tls = "off" | "self-signed" | { cert: string; key: string };
@@ -28,8 +25,22 @@ export interface Config {
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
   trustProxy: boolean;
+  /** Sessions are served for so long after SIGTERM, so that their clients can go elsewhere. */
+  drainMs: number;
+  /** Where HAProxy's agent check is answered; null: nowhere. */
+  agentPort: number | null;
   limits: ServerLimits;
   log: "text" | "json";
+}
+
+/** Others reach `host`, and nothing keeps them out. */
+export class UnprotectedError extends ConfigError {
+  constructor(readonly host: string) {
+    super(
+      `Cannot listen on ${host} without a token, for others reach it: set LKSTREAM_TOKEN or ` +
+        "--token-file, or let everybody in with --open",
+    );
+  }
 }
 
 /** The native library takes no larger frames. */
@@ -42,7 +53,7 @@ const FLAGS = {
   tls: { value: "self-signed", text: "serve HTTPS by a certificate made at the start, for phones" },
   cert: {
     value: "FILE",
-    text: "serve HTTPS by this certificate (PEM, with its chain), a file in this folder",
+    text: "serve HTTPS by this certificate (PEM, with its chain)",
   },
   key: { value: "FILE", text: "and its private key (PEM)" },
   engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
@@ -54,7 +65,7 @@ const FLAGS = {
   },
   threads: { value: "N", fallback: "1", text: "event loops that share the port" },
   token: { value: "T", text: "clients must present it; LKSTREAM_TOKEN hides it better" },
-  "token-file": { value: "FILE", text: "the token is the first line of this file, in this folder" },
+  "token-file": { value: "FILE", text: "the token is the first line of this file" },
   open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
@@ -111,6 +122,15 @@ const FLAGS = {
     fallback: `${D.idleMs / 1000}`,
     text: "seconds that a session may be silent",
   },
+  drain: {
+    value: "S",
+    fallback: "10",
+    text: "seconds that sessions are served after SIGTERM, while their clients go elsewhere",
+  },
+  "agent-port": {
+    value: "N",
+    text: "port that answers HAProxy's agent-check, on the same address",
+  },
   log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
 type Read = Flags<keyof typeof FLAGS>;
@@ -127,6 +147,28 @@ export function helpText(): string {
     "",
     "Each flag is also a variable: --max-sessions is LKSTREAM_MAX_SESSIONS. A flag wins.",
   ].join("\n");
+}
+
+/** @throws {ConfigError} where one of `names` is a misspelled variable of the server. */
+export function checkVariables(names: readonly string[]): void {
+  checkNames(FLAGS, names);
+}
+
+/**
+ * The files that the server reads because a flag or variable names them.
+ *
+ * @throws {ConfigError} where the command line cannot be read, or the permission for one not be told.
+ */
+export function filesOf(
+  args: string[],
+  env: (name: string) => string | undefined,
+): string[] {
+  const flags: Read = new Flags(FLAGS, args, env);
+  return (["cert", "key", "token-file"] as const).map((name) => {
+    const path = flags.text(name);
+    if (path.includes(",")) throw flags.bad(name, path, "paths without a comma");
+    return path;
+  }).filter(Boolean);
 }
 
 /**
@@ -146,10 +188,7 @@ export function readConfig(
   const host = flags.text("host");
   const token = readToken(flags, readFile);
   if (token === null && !isLoopback(host) && !flags.isOn("open")) {
-    throw new ConfigError(
-      `Cannot listen on ${host} without a token, for others reach it: set LKSTREAM_TOKEN or ` +
-        "--token-file, or let everybody in with --open",
-    );
+    throw new UnprotectedError(host);
   }
   return {
     host,
@@ -162,6 +201,8 @@ export function readConfig(
     token,
     allowOrigins: readOrigins(flags),
     trustProxy: flags.isOn("trust-proxy"),
+    drainMs: 1000 * flags.whole("drain", 0, 3600),
+    agentPort: flags.given("agent-port") === undefined ? null : flags.whole("agent-port", 1, 65535),
     limits: readLimits(flags),
     log: flags.oneOf("log", ["text", "json"] as const),
   };
@@ -207,14 +248,13 @@ function firstLine(flags: Read, file: string, readFile: (path: string) => string
   try {
     return readFile(file).split("\n")[0].trim();
   } catch (error) {
-    throw flags.bad(
-      "token-file",
-      file,
-      `files in this folder, the only one that the server may read (${
-        (error as Error).message.split(",")[0]
-      })`,
-    );
+    throw flags.bad("token-file", file, `files that can be read (${reasonOf(error)})`);
   }
+}
+
+/** Without the advice that Deno adds for those who wrote the program. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message.split(",")[0];
 }
 
 function readTls(flags: Read): Tls {

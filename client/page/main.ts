@@ -20,7 +20,7 @@ import { byId, setText } from "./ui/elements.ts";
 import { tell } from "./ui/events.ts";
 import { Live } from "./run/live.ts";
 import { Panels } from "./panels/panels.ts";
-import { takeParams } from "./run/params.ts";
+import { takeParams, takeToken } from "./run/params.ts";
 import { Picked } from "./panels/picked.ts";
 import { RecordPanel } from "./record/record_panel.ts";
 import { Replay } from "./run/replay.ts";
@@ -31,6 +31,7 @@ import { type Problem, Status } from "./ui/status.ts";
 const TOO_MANY_FAILURES = 10;
 
 const params = takeParams();
+addEventListener("hashchange", useToken); // before the panel of options reads the fragment
 const stage = new Stage();
 new Picked(stage);
 new DrawingPanel((drawing) => stage.drawing = drawing);
@@ -89,6 +90,14 @@ choice.acceptDrops(stage.box);
 if (params.source === "sample") choice.chooseSample();
 if (params.autostart) begin();
 
+/** Somebody wrote the token behind the address of a page that is open. */
+function useToken(): void {
+  const token = takeToken();
+  if (token === undefined) return;
+  params.token = token;
+  if (live || status.hasProblem) begin();
+}
+
 /** Start: connection and source open side by side. */
 function begin(): void {
   end();
@@ -101,7 +110,11 @@ function begin(): void {
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
-  connection.on("hello", () => tools.edits.newSession());
+  connection.on("resumed", ({ live }) => mention(`Reconnected: ${live} points live on`));
+  connection.on("anew", () => {
+    tools.edits.newSession();
+    mention("Reconnected: points begin anew");
+  });
   connection.on("configured", changed);
   connection.on("error", (error) => console.warn(error.message));
   panels.follow(live);
@@ -232,10 +245,7 @@ function showHold(): void {
 function connectionState(state: ConnectionState): void {
   if (state.name === "reconnecting") status.reconnecting(state.error.message, state.inMs);
   else if (state.name === "closed" && state.error) fail(connectionProblem(state.error));
-  else if (state.name === "open" && status.isReconnecting) {
-    status.live("Live");
-    showTrouble();
-  }
+  else if (state.name === "open" && status.reconnected()) showTrouble();
 }
 
 /** What keeps the camera from showing anything, or that it shows something again. */
@@ -284,7 +294,7 @@ function connectionProblem({ code, message }: LkstreamError): Problem {
   if (code === "unauthorized") {
     return {
       title: "This server asks for a token",
-      text: "Open the address with ?token=TOKEN at its end: the token the server was started with.",
+      text: "Open the address with #token=TOKEN at its end: the token the server was started with.",
       sampleHelps: false,
     };
   }

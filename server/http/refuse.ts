@@ -2,6 +2,9 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { Refusal } from "./access.ts";
 
+/** A peer that does not take its refusal within this is cut off. */
+const TAKE_MS = 2000;
+
 /** Answers a request that became neither a WebSocket nor a page: HTTP with a JSON body, then the end. */
 export function refuse(socket: Duplex, { status, code, message, headers }: Refusal): void {
   const body = JSON.stringify({ error: { code, message } });
@@ -12,6 +15,8 @@ export function refuse(socket: Duplex, { status, code, message, headers }: Refus
     Connection: "close",
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on("error", () => {}); // the peer may have gone already
+  const late = setTimeout(() => socket.destroy(), TAKE_MS);
+  socket.once("close", () => clearTimeout(late));
   socket.once("finish", () => socket.destroy()); // without waiting for the peer to end it
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { screenshotPath } from "../lib/browser.ts";
+import { freePort } from "../lib/free_port.ts";
 import {
   browser,
   DESKTOP,
@@ -138,7 +139,7 @@ inPage(
 );
 
 Deno.test("browser: a server that restarts is found again by itself", async () => {
-  let own = await start();
+  let own = await start({ port: freePort() });
   const page = await browser.newPage({ permissions: ["camera"], ...DESKTOP });
   try {
     await page.goto(own.url);
@@ -160,16 +161,37 @@ Deno.test("browser: a server that restarts is found again by itself", async () =
 Deno.test("browser: with a token in its address the page connects, and takes it out of the address", async () => {
   const own = await start({ args: ["--token", "s3cret"] });
   const page = await browser.newPage(DESKTOP);
-  try {
-    await page.goto(`${own.url}/?source=sample&autostart=1`);
+  const isRefused = async () => {
     await page.waitForSelector("#notice:not([hidden])");
-    assert.match((await page.textContent("#notice"))!, /token/i);
-    await page.goto(`${own.url}/?token=wrong&source=sample&autostart=1`);
-    await page.waitForSelector("#notice:not([hidden])");
-    assert.match((await page.textContent("#notice"))!, /\?token=TOKEN/);
-    await page.goto(`${own.url}/?token=s3cret&source=sample&autostart=1`);
+    assert.match((await page.textContent("#notice"))!, /#token=TOKEN/);
+  };
+  const isTaken = async () => {
     await pointsAbove(page, 0, 10_000);
     assert.ok(!page.url().includes("s3cret"));
+  };
+  try {
+    const address = `${own.url}/?source=sample&autostart=1`;
+    await page.goto(address);
+    await isRefused();
+    // the fragment of a page that is open, as somebody types it
+    await page.evaluate(() => location.hash = "#token=s3cret&flow.maxLevel=2");
+    await isTaken();
+    assert.ok(page.url().endsWith("#flow.maxLevel=2"), page.url());
+    await page.evaluate(() => sessionStorage.clear());
+    await page.goto("about:blank");
+    await page.goto(`${address}#token=wrong`);
+    await isRefused();
+    await page.goto("about:blank");
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url().split("#")[0]));
+    page.on("websocket", (socket) => asked.push(socket.url()));
+    await page.goto(`${address}#token=s3%63ret`);
+    await isTaken();
+    assert.ok(asked.some((url) => url.endsWith("/v1/stream")));
+    assert.ok(asked.every((url) => !url.includes("s3")), `${asked}`);
+    await page.evaluate(() => sessionStorage.clear());
+    await page.goto(`${own.url}/?token=s3cret&source=sample&autostart=1`); // an old link
+    await isTaken();
   } finally {
     await page.close();
     await own.stop();

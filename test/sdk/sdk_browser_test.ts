@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
 import type * as sdk from "../../client/sdk/mod.ts";
-import { startBrowser } from "../lib/browser.ts";
-import { type Running, start } from "../lib/running.ts";
+import { openBrowser } from "../lib/browser.ts";
+import { defaultServer } from "../lib/running.ts";
 import { Throttle } from "../lib/throttle.ts";
 
 let browser: Browser;
-let server: Running;
+let server: Awaited<ReturnType<typeof defaultServer>>;
 
 Deno.test.beforeAll(async () => {
-  server = await start();
-  browser = await startBrowser();
+  server = await defaultServer();
+  browser = await openBrowser();
 });
 
 Deno.test.afterAll(async () => {

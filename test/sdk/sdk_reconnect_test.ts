@@ -24,8 +24,8 @@ import {
 sdkTest(
   "after a restart on the same port, options and mask are in force again, told once",
   async (open) => {
-    const first = await startServer();
-    const port = Number(new URL(first.url).port);
+    const port = freePort();
+    const first = await startServer({ port });
     const connection = open(first.url, { options: { detect: { minDistance: 5 } } });
     await track(connection);
     await connection.configure({ flow: { maxLevel: 2 } });
@@ -48,16 +48,18 @@ sdkTest(
       assert.deepEqual([detect.minDistance, flow.maxLevel, filter.crowding], [5, 2, 0.1]);
       const { points } = await track(connection);
       assert.equal(points.id.length, 2);
-      assert.equal((await connection.stats()).frames.processed, 1);
+      // the frame on which the resumed points stand, and this one
+      assert.equal((await connection.stats()).frames.processed, 2);
       const texts = opened.at(-1)!.sent.filter((data) => typeof data === "string");
       const messages = texts.map((text) => {
         const { request: _, ...message } = JSON.parse(text);
-        return message;
+        return message.type === "resume" ? { type: "resume" } : message;
       });
       assert.deepEqual(messages, [
         { type: "configure", detect: { minDistance: 5 }, flow: { maxLevel: 2 }, filter: {} },
         { type: "mask", polygons: MASK },
         { type: "configure", filter: { crowding: 0.1 } },
+        { type: "resume" },
         { type: "stats" },
       ]);
     } finally {

@@ -2,6 +2,9 @@ import { announce } from "./announce.ts";
 import { hideBanner, keepSaying } from "./banner.ts";
 import { byId, setText } from "./elements.ts";
 
+/** A gap that is over sooner is not worth a word. */
+const UNNOTICED_MS = 500;
+
 /** What the page is at; `data-state` of `#state`. */
 export type PageState = "idle" | "connecting" | "live" | "troubled" | "reconnecting" | "error";
 
@@ -24,6 +27,8 @@ export class Status {
   readonly #text = byId("notice-text", HTMLElement);
   readonly #useSample = byId("use-sample", HTMLButtonElement);
   #countdown: ReturnType<typeof setInterval> | undefined;
+  #reconnecting = { why: "", until: 0 };
+  #unnoticed: ReturnType<typeof setTimeout> | undefined;
 
   get isLive(): boolean {
     return this.#state.dataset.state === "live";
@@ -64,10 +69,25 @@ export class Status {
     announce(told);
   }
 
-  /** The picture stays; a banner says why nothing moves and counts down. */
+  /** The picture stays; where it takes longer, a banner says why nothing moves and counts down. */
   reconnecting(why: string, inMs: number): void {
     const until = performance.now() + inMs;
+    this.#reconnecting = { why, until };
+    if (this.isLive) this.#unnoticed ??= setTimeout(() => this.#sayReconnecting(), UNNOTICED_MS);
+    else this.#sayReconnecting();
+  }
+
+  /** The server is there again. @returns whether the gap had been noticed */
+  reconnected(): boolean {
+    this.#endUnnoticed();
+    const wasNoticed = this.isReconnecting;
+    if (wasNoticed) this.live("Live");
+    return wasNoticed;
+  }
+
+  #sayReconnecting(): void {
     const tick = () => {
+      const { why, until } = this.#reconnecting;
       const seconds = Math.round((until - performance.now()) / 1000);
       const text = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
       keepSaying(`${why}. ${text}…`);
@@ -84,8 +104,19 @@ export class Status {
     this.#enter("error", "Stopped", this.#notice);
   }
 
+  /** Whether it shows a problem, and offers to try again. */
+  get hasProblem(): boolean {
+    return !this.#notice.hidden;
+  }
+
+  #endUnnoticed(): void {
+    clearTimeout(this.#unnoticed);
+    this.#unnoticed = undefined;
+  }
+
   #enter(state: PageState, text: string, card?: HTMLElement): void {
     clearInterval(this.#countdown);
+    this.#endUnnoticed();
     hideBanner();
     for (const each of [this.#welcome, this.#waiting, this.#notice]) each.hidden = each !== card;
     this.#state.dataset.state = state;

@@ -180,7 +180,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   };
 
   #offer(timestamp: number): void {
-    if (this.#isNoise || this.#connection.state.name !== "open") return;
+    if (this.#isNoise) return;
     if (this.#busy || this.#connection.free <= 0) {
       this.#skipped++;
       return;

@@ -8,11 +8,13 @@ import {
   type PartialOptions,
   ProtocolError,
   type ResultForm,
+  resumeMessage,
   type Stats,
   type Tracks,
 } from "../../../protocol/mod.ts";
 import { type Address, streamAddress } from "./address.ts";
 import { Emitter } from "../emitter.ts";
+import { Handover } from "./handover.ts";
 import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
 import type { FrameTimes, Spent } from "./frame_times.ts";
@@ -21,8 +23,17 @@ import { type JpegData, jpegData } from "./jpeg_data.ts";
 import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
 import { type Answers, outlasts, type RequestMessage, Requests } from "./requests.ts";
+import { type Resumed, Resuming } from "./resuming.ts";
+import type { SentFrame } from "./memory.ts";
 import { afterwards, BEGINNING, type Happening, type Past } from "./retry.ts";
-import { type Said, type SocketClass, Stream, type StreamEnd, type StreamTimes } from "./stream.ts";
+import {
+  type Said,
+  type SocketClass,
+  Stream,
+  type StreamEnd,
+  type StreamEvents,
+  type StreamTimes,
+} from "./stream.ts";
 
 export type { JpegData, SocketClass };
 
@@ -38,6 +49,11 @@ export interface ConnectOptions {
   silentMs?: number;
   /** A server that does not begin a session for so long is not there; 5 s by default. */
   connectMs?: number;
+  /**
+   * Go on with the same points after a gap, at whichever server is there; true by default. Frames
+   * of the gap are kept for that, 2 s and 8 MiB at most.
+   */
+  resume?: boolean;
   /** How long to wait before the n-th try to reconnect, from 1; at most 0.1 s, then 0.5 to 10 s by default. */
   pauseMs?: (attempt: number) => number;
   /** A class like the platform's `WebSocket`, where there is none: that of the package `ws`. */
@@ -55,7 +71,7 @@ export type ConnectionState =
 export interface ConnectionEvents {
   state: ConnectionState;
   hello: Hello;
-  /** Another engine goes on in the server; its `reason` says why. All points begin anew. */
+  /** Another engine goes on in the server; its `reason` says why. Points live on, unless tracks say reset. */
   engine: EngineInfo;
   tracks: Tracks;
   /** Where the time of the frame went whose tracks came just before. */
@@ -65,7 +81,16 @@ export interface ConnectionEvents {
   /** Share of the frame that is allowed; null before the first frame. */
   masked: number | null;
   stats: Stats;
+  /** After a gap the points live on, under their ids. */
+  resumed: Resumed;
+  /** After a gap the points begin anew; no id that was given out before comes again. */
+  anew: Anew;
   error: LkstreamError;
+}
+
+/** Why a stream could not go on: more was missed than is kept, or the server cannot or would not. */
+export interface Anew {
+  reason: "gap" | "server";
 }
 
 /** A frame's number and time, and whether tracking begins anew with it. */
@@ -94,7 +119,10 @@ const CONNECT_MS = 5000;
  * connection.send(jpeg);
  * ```
  */
-export function connect(url: string | URL, options: ConnectOptions = {}): Connection {
+export function connect(
+  url: string | URL | readonly (string | URL)[],
+  options: ConnectOptions = {},
+): Connection {
   return new Connection(url, options);
 }
 
@@ -104,13 +132,16 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Connec
  * ({@linkcode afterwards}).
  */
 export class Connection extends Emitter<ConnectionEvents> implements Disposable {
-  readonly #address: Address;
+  /** The one in use, or to be tried next, comes first; the one that failed last is the last. */
+  readonly #addresses: Address[];
   readonly #Socket: SocketClass;
   readonly #hasToken: boolean;
   readonly #times: StreamTimes;
   readonly #pauseMs: (attempt: number) => number;
   readonly #requests = new Requests();
   readonly #flight = new Flight();
+  readonly #resuming: Resuming;
+  #handover: Handover | undefined;
   #state: ConnectionState = { name: "connecting" };
   #stream: Stream | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -120,12 +151,13 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   #nextSeq = 0;
   #hello: Hello | undefined;
 
-  constructor(url: string | URL, {
+  constructor(url: string | URL | readonly (string | URL)[], {
     token,
     options,
     results = "bin",
     silentMs = SILENT_MS,
     connectMs = CONNECT_MS,
+    resume = true,
     pauseMs = growingPauseMs,
     WebSocket = globalThis.WebSocket,
   }: ConnectOptions = {}) {
@@ -137,10 +169,14 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       );
     }
     this.#Socket = WebSocket;
-    this.#address = streamAddress(url, results, token);
+    this.#addresses = [url].flat().map((url) => streamAddress(url as string | URL, results, token));
+    if (this.#addresses.length === 0) {
+      throw new TypeError("Cannot connect to an empty list of addresses: allowed are one or more");
+    }
     this.#hasToken = Boolean(token);
     this.#times = { connectMs, silentMs };
     this.#pauseMs = pauseMs;
+    this.#resuming = new Resuming(resume);
     if (options) this.#requests.ask({ type: "configure", ...options });
     globalThis.addEventListener?.("online", this.#online);
     this.#open();
@@ -155,8 +191,13 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return this.#hello;
   }
 
-  /** How many frames {@linkcode send} takes now: 0 to 2, and 0 unless open. */
+  /**
+   * How many frames {@linkcode send} takes now: 0 to 2. In a gap it is 1 from time to time: the frame
+   * is kept, and sent once there is a server.
+   */
   get free(): number {
+    if (this.#isClosed()) return 0;
+    if (!this.#resuming.isLive) return this.#resuming.wants(performance.now()) ? 1 : 0;
     return this.#state.name === "open" ? MAX_UNANSWERED - this.#flight.unanswered : 0;
   }
 
@@ -166,7 +207,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   /**
-   * Sends a frame and returns its number, or null where it was not taken: not
+   * Sends a frame and returns its number, or null where it was not taken: never yet
    * open, or two frames are still unanswered. Skip the frame then, do not queue it.
    * A Blob is read first; what is sent meanwhile comes after it.
    *
@@ -179,7 +220,8 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     if (this.free <= 0) return null;
     const number = seq ?? this.#nextSeq;
     const now = performance.now();
-    const header = { seq: number, timestamp: timestamp ?? now, reset };
+    const isAnew = this.#resuming.isLive && this.#resuming.takeReset();
+    const header = { seq: number, timestamp: timestamp ?? now, reset: reset || isAnew };
     const bytes = FRAME_HEADER_BYTES + (data instanceof Uint8Array ? data.length : data.size);
     const limit = this.#hello?.limits.maxFrameBytes ?? Infinity;
     if (bytes > limit) {
@@ -189,13 +231,30 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       );
     }
     this.#nextSeq = (number + 1) >>> 0;
-    this.#flight.sent(number, now, bytes, spent);
-    this.#stream!.send(
-      data instanceof Uint8Array
-        ? encodeFrame({ ...header, jpeg: data })
-        : this.#read(data, header),
-    );
+    const message = data instanceof Uint8Array
+      ? encodeFrame({ ...header, jpeg: data })
+      : this.#read(data, header);
+    if (message instanceof Promise) message.catch(() => {}); // told when it is its turn
+    const frame = { seq: number, at: now, message, bytes, spent };
+    if (this.#resuming.isLive) this.#sendFrame(frame);
+    else this.#resuming.keep(frame);
     return number;
+  }
+
+  #sendFrame(frame: SentFrame): void {
+    this.#resuming.memory.sent(frame);
+    this.#give(frame);
+  }
+
+  #give({ seq, message, bytes, spent }: SentFrame): void {
+    this.#flight.sent(seq, performance.now(), bytes, spent);
+    if (message instanceof Promise) {
+      message.catch((error: LkstreamError) => {
+        this.#failed(seq);
+        this.emit("error", error);
+      });
+    }
+    this.#stream!.send(message);
   }
 
   /** Changes options from the next frame on; they outlast a reconnect. */
@@ -205,17 +264,23 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   /** Tracks these points of the last processed frame; their ids come in the same order. */
   add(points: [x: number, y: number][]): Promise<number[]> {
-    return this.#ask({ type: "add", points });
+    const answer = this.#ask({ type: "add", points });
+    answer.then((ids) => this.#resuming.memory.added(ids, points), () => {});
+    return answer;
   }
 
   /** Ends these points; resolves when the server did, or has been told where it does not say so. */
   remove(ids: number[]): Promise<void> {
-    return this.#ask({ type: "remove", ids });
+    const answer = this.#ask({ type: "remove", ids });
+    answer.then(() => this.#resuming.memory.removed(ids), () => {});
+    return answer;
   }
 
   /** Ends all points and finds new ones; resolves as {@linkcode Connection.remove}. */
   clear(): Promise<void> {
-    return this.#ask({ type: "clear" });
+    const answer = this.#ask({ type: "clear" });
+    answer.then(() => this.#resuming.memory.cleared(), () => {});
+    return answer;
   }
 
   /** Keeps points inside these polygons, in pixels; none lifts the mask. Outlasts a reconnect. */
@@ -238,13 +303,33 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   #open(): void {
-    this.#stream = new Stream(this.#address, this.#Socket, this.#times, {
-      hello: (hello) => this.#begin(hello),
-      said: (said, bytes) => this.#hear(said, bytes),
+    this.#stream = this.#streamAt({ hello: (hello) => this.#begin(hello) });
+  }
+
+  #streamAt(
+    events: Pick<StreamEvents, "hello"> & Partial<Pick<StreamEvents, "ended">>,
+  ): Stream {
+    const stream: Stream = new Stream(this.#addresses[0], this.#Socket, this.#times, {
+      said: (said, bytes) => {
+        this.#hear(said, bytes);
+        this.#moveOnOnceQuiet();
+      },
       malformed: (error) => void this.#complain(error),
-      ended: (end) => void this.#streamEnded(end),
       isOwed: () => this.#flight.unanswered > 0,
+      hello: events.hello,
+      ended: (end) => {
+        if (stream === this.#stream) void this.#streamEnded(end);
+        else events.ended?.(end);
+      },
     });
+    return stream;
+  }
+
+  /** The address in use is not there, or goes: the next one is tried first. */
+  #turnAway(): Address {
+    const [address] = this.#addresses.splice(0, 1);
+    this.#addresses.push(address);
+    return address;
   }
 
   #begin(hello: Hello): void {
@@ -257,28 +342,106 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     }
     this.#enter({ name: "open" });
     if (!this.#isClosed()) this.emit("hello", hello); // a listener may have had enough
+    if (!this.#isClosed()) void this.#resume(hello);
+  }
+
+  /** Asks the stream that begins to go on with what the one before it had. */
+  async #resume({ features }: Hello): Promise<void> {
+    const stream = this.#stream;
+    const proposals = this.#resuming.proposals();
+    const reason = this.#resuming.isBroken ? "gap" : "server";
+    if (proposals.length === 0) return;
+    for (const state of features?.includes("resume") ? proposals : []) {
+      try {
+        await this.#ask(resumeMessage(state));
+      } catch {
+        if (this.#stream !== stream) return; // it ended; the next one is asked
+        continue;
+      }
+      if (this.#stream !== stream) return;
+      const standing = this.#resuming.agreed(state);
+      if (standing) return this.#give(standing);
+      return this.emit("anew", { reason });
+    }
+    this.#resuming.anew();
+    this.emit("anew", { reason });
+  }
+
+  /** Gives the server what waits for its turn after a gap. */
+  #catchUp(): void {
+    while (this.#flight.unanswered < MAX_UNANSWERED) {
+      const frame = this.#resuming.next();
+      if (!frame) break;
+      this.#sendFrame(frame);
+    }
+    const resumed = this.#resuming.caughtUp(performance.now());
+    if (resumed) this.emit("resumed", resumed);
   }
 
   async #streamEnded(end: StreamEnd): Promise<void> {
     const wasOpen = this.#state.name === "open";
     this.#stream = undefined;
+    if (this.#handover?.hasArrived) return this.#moveOn();
+    this.#stay();
+    const { url } = this.#turnAway();
     if (end.how === "refused") {
-      const { error, isFinal } = await explainRefusal(this.#address.url, this.#hasToken);
+      const { error, isFinal } = await explainRefusal(url, this.#hasToken);
       if (this.#isClosed()) return; // while it was being explained
       return this.#goOn({ what: "refused", error, isFinal }, error);
     }
     const lastedMs = wasOpen ? performance.now() - this.#begunAt : 0;
-    const error = ended(end, new URL(this.#address.url).host);
+    const error = ended(end, new URL(url).host);
     this.#goOn({ what: "ended", isFinal: isFinal(end), lastedMs }, error);
+  }
+
+  /** The server goes: the next stream is opened before this one is left. */
+  #going(): void {
+    if (this.#handover || !this.#resuming.isOn) return;
+    this.#handover = new Handover(
+      (events) => {
+        this.#turnAway();
+        return this.#streamAt(events);
+      },
+      this.#pauseMs,
+      () => this.#moveOnOnceQuiet(),
+    );
+  }
+
+  /** Everything that the stream owes is waited for, so nothing is lost. */
+  #moveOnOnceQuiet(): void {
+    if (!this.#handover?.hasArrived) return;
+    this.#resuming.leave(performance.now()); // frames wait for the next stream from now on
+    if (this.#flight.unanswered > 0 || this.#requests.isWaiting) return;
+    this.#stream?.close();
+    this.#moveOn();
+  }
+
+  #moveOn(): void {
+    const { stream, hello } = this.#handover!.take()!;
+    this.#handover = undefined;
+    this.#interrupt(new LkstreamError("disconnected", "The server is stopping"));
+    this.#stream = stream;
+    this.#begin(hello);
+  }
+
+  /** There is no other stream to go to. */
+  #stay(): void {
+    this.#handover?.close();
+    this.#handover = undefined;
+  }
+
+  #interrupt(error: LkstreamError): void {
+    this.#resuming.ended(performance.now());
+    this.#flight.clear();
+    this.#requests.interrupt(error);
   }
 
   /** Without a stream: tries again after a pause, unless that makes no sense. */
   #goOn(happening: Happening, error: LkstreamError): void {
     if (this.#note(happening)) return this.#end(error);
-    this.#flight.clear();
-    this.#requests.interrupt(error);
+    this.#interrupt(error);
     const { attempt } = this.#past;
-    const inMs = this.#pauseMs(attempt);
+    const inMs = this.#pauseMs(Math.ceil(attempt / this.#addresses.length));
     this.#retry = setTimeout(() => this.#again(), inMs);
     this.#enter({ name: "reconnecting", attempt, inMs, error });
   }
@@ -306,6 +469,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     clearTimeout(this.#retry);
     this.#retry = undefined;
     globalThis.removeEventListener?.("online", this.#online);
+    this.#stay();
     this.#stream?.close();
     this.#stream = undefined;
     this.#flight.clear();
@@ -326,11 +490,9 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     try {
       return encodeFrame({ ...header, jpeg: new Uint8Array(await blob.arrayBuffer()) });
     } catch (error) { // a file that is gone
-      this.#flight.failed(header.seq);
       const why = error instanceof Error ? error.message : error;
       const message = `Cannot read the Blob of frame ${header.seq}: ${why}`;
-      this.emit("error", new LkstreamError("rejected", message, header.seq));
-      throw error;
+      throw new LkstreamError("rejected", message, header.seq);
     }
   }
 
@@ -391,12 +553,15 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       case "stats":
         this.#requests.answered(said);
         return this.emit("stats", said);
+      case "going":
+        return this.#going();
       case "done":
+      case "resumed":
         return this.#requests.answered(said);
       case "error": {
         const error = new LkstreamError(said.code, said.message, said.seq);
         if (said.seq === undefined) this.#requests.failed(error, said.request);
-        else this.#flight.failed(said.seq);
+        else this.#failed(said.seq);
         return this.emit("error", error);
       }
     }
@@ -405,7 +570,15 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   #answered(tracks: Tracks, bytes: number): void {
     this.#note({ what: "tracks" });
     const times = this.#flight.answered(tracks, performance.now(), bytes);
-    this.emit("tracks", tracks);
-    if (times) this.emit("frame", times);
+    const heard = this.#resuming.answered(tracks);
+    this.#catchUp();
+    if (heard) this.emit("tracks", heard);
+    if (heard && times) this.emit("frame", times);
+  }
+
+  #failed(seq: number): void {
+    this.#flight.failed(seq);
+    this.#resuming.failed(seq);
+    this.#catchUp();
   }
 }

@@ -16,6 +16,7 @@ export interface Answers {
   clear: void;
   mask: number | null;
   stats: Stats;
+  resume: number;
 }
 type Name = keyof Answers;
 export type RequestMessage<N extends Name = Name> = Extract<ClientMessage, { type: N }>;
@@ -35,6 +36,7 @@ const ASKED_BY: Record<Answer["type"], Name | undefined> = {
   added: "add",
   masked: "mask",
   stats: "stats",
+  resumed: "resume",
   done: undefined,
 };
 
@@ -62,6 +64,11 @@ export class Requests {
     if (this.#isMarked || !isUnanswered(message)) this.#waiting.push(request);
     else request.resolve();
     return { sent: this.#marked(request), answer: promise };
+  }
+
+  /** Whether the server still has to answer something. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
   }
 
   answered(answer: Answer): void {
@@ -145,6 +152,8 @@ function valueOf(answer: Answer): Answers[Name] {
       return answer.share;
     case "stats":
       return answer;
+    case "resumed":
+      return answer.live;
     case "done":
       return undefined;
   }
