@@ -1,5 +1,5 @@
 /** Attacks a server that it starts, while a client that behaves is served. `--help` tells the flags. */
-import { parseArgs } from "node:util";
+import { defineCommand, type Flag, readNumber, runProcess } from "../cli/command_line.ts";
 import { GoodClient } from "./attack/good_client.ts";
 import { NESTED, pourNested } from "./attack/nested_text.ts";
 import { pipelineRequests } from "./attack/pipelined_requests.ts";
@@ -16,27 +16,24 @@ const ATTACKS: Record<string, Attack> = {
   ...each("nested", NESTED, pourNested),
 };
 
-const HELP = `Usage: deno run -A bench/attack.ts [flags] [-- flags of the server]
-
-For each attack starts a server, lets a client that behaves send it a frame every 30 ms, and attacks
-it meanwhile. Prints the client's longest wait, before and while it is attacked, and the server's
-memory. Exits with 1 where a wait or the memory passes its bound, or the client is cut off.
-
-  --only A,B,…        of ${Object.keys(ATTACKS).join(", ")}
-  --attackers N       at once (default 1)
-  --seconds N         of each attack (default 8)
-  --wait MS           bound of the client's longest wait (default 500)
-  --memory MIB        bound of what the memory may grow by at its peak (default 100)
-  --help              this text`;
-
 const FLAGS = {
-  only: { type: "string" },
-  attackers: { type: "string", default: "1" },
-  seconds: { type: "string", default: "8" },
-  wait: { type: "string", default: "500" },
-  memory: { type: "string", default: "100" },
-  help: { type: "boolean", default: false },
-} as const;
+  only: { type: "string", value: "A,B,…", text: `of ${Object.keys(ATTACKS).join(", ")}` },
+  url: { type: "string", value: "URL", text: "only attack this server, until it is stopped" },
+  attackers: { type: "string", value: "N", default: "1", text: "at once" },
+  seconds: { type: "string", value: "N", default: "8", text: "of each attack" },
+  wait: {
+    type: "string",
+    value: "MS",
+    default: "500",
+    text: "bound of the good client's longest wait",
+  },
+  memory: {
+    type: "string",
+    value: "MIB",
+    default: "100",
+    text: "bound of what the memory may grow by at its peak",
+  },
+} as const satisfies Record<string, Flag>;
 
 const QUIET_MS = 3000;
 /** Of the quiet time, the first frames' compiling is not measured. */
@@ -56,29 +53,38 @@ function each<Kind extends string>(
   );
 }
 
-async function main(): Promise<void> {
-  const { values: flags, positionals } = parseArgs({
-    args: Deno.args,
-    options: FLAGS,
-    allowPositionals: true,
-  });
-  if (flags.help) return console.log(HELP);
-  const names = flags.only?.split(",") ?? Object.keys(ATTACKS);
-  let isWithinBounds = true;
-  for (const name of names) {
-    await onTrial(["--engine", "cpu", ...positionals], async (server) => {
-      const found = await measure(
-        server,
-        name,
-        Number(flags.attackers),
-        1000 * Number(flags.seconds),
-      );
-      print(name, found);
-      isWithinBounds &&= found.isServed && found.waitMs < Number(flags.wait) &&
-        found.peakMiB - found.beforeMiB < Number(flags.memory);
-    });
-  }
-  if (!isWithinBounds) Deno.exit(1);
+export const main = defineCommand({
+  program: "deno run -A bench/attack.ts",
+  usage: "[flags] [-- flags of the server]",
+  about:
+    "For each attack starts a server, lets a client that behaves send it a frame every 30 ms, and\n" +
+    "attacks it meanwhile. Prints the client's longest wait, before and while it is attacked, and the\n" +
+    "server's memory. Fails where a wait or the memory passes its bound, or the client is cut off.",
+  flags: FLAGS,
+  async run({ values, positionals }, { signal }) {
+    const names = values.only?.split(",") ?? Object.keys(ATTACKS);
+    if (values.url) return await attackOnly(values.url, names[0], signal);
+    const number = (flag: "attackers" | "seconds" | "wait" | "memory") =>
+      readNumber(flag, values[flag], 1, 1e6);
+    let isWithinBounds = true;
+    for (const name of names) {
+      await onTrial(["--engine", "cpu", ...positionals], async (server) => {
+        const ms = 1000 * number("seconds");
+        const found = await measure(server, name, number("attackers"), ms);
+        print(name, found);
+        isWithinBounds &&= found.isServed && found.waitMs < number("wait") &&
+          found.peakMiB - found.beforeMiB < number("memory");
+      });
+    }
+    if (!isWithinBounds) throw new Error("A bound was passed");
+  },
+});
+
+async function attackOnly(url: string, name: string, over: AbortSignal): Promise<void> {
+  console.log("begun");
+  const alive = setInterval(() => {}, 60_000); // who waits for a server that does not read lives on
+  await ATTACKS[name](url, over);
+  clearInterval(alive);
 }
 
 interface Found {
@@ -101,9 +107,8 @@ async function measure(
   await pause(QUIET_MS);
   const quietMs = client.takeLongestMs();
   const beforeMiB = server.state().rssMiB;
-  const workers = await Promise.all(
-    Array.from({ length: attackers }, () => attackInAThread(server.url, name)),
-  );
+  await using attack = new AsyncDisposableStack();
+  for (let i = 0; i < attackers; i++) attack.use(await Attacker.start(server.url, name));
   let peakMiB = beforeMiB;
   for (const until = performance.now() + ms; performance.now() < until;) {
     await pause(LOOK_MS);
@@ -111,15 +116,41 @@ async function measure(
   }
   const waitMs = client.takeLongestMs();
   const isServed = client.isOpen;
-  for (const worker of workers) worker.terminate();
   return { quietMs, waitMs, beforeMiB, peakMiB, isServed };
 }
 
-/** In a thread of its own, so that the client's clock is not the attacker's. */
-function attackInAThread(url: string, name: string): Promise<Worker> {
-  const worker = new Worker(import.meta.url, { type: "module" });
-  worker.postMessage({ url, name });
-  return new Promise((begun) => worker.onmessage = () => begun(worker));
+/** A process of its own, so that the client's clock is not the attacker's; ends it when disposed. */
+class Attacker implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Resolves once it has begun. */
+  static async start(url: string, name: string): Promise<Attacker> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        new URL(import.meta.url).pathname,
+        "--url",
+        url,
+        "--only",
+        name,
+      ],
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    for await (const _begun of child.stdout) break;
+    return new Attacker(child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+  }
 }
 
 function print(name: string, { quietMs, waitMs, beforeMiB, peakMiB, isServed }: Found): void {
@@ -134,11 +165,4 @@ function pause(ms: number): Promise<void> {
   return new Promise((later) => setTimeout(later, ms));
 }
 
-if ("WorkerGlobalScope" in globalThis) {
-  self.onmessage = ({ data: { url, name } }) => {
-    (self as unknown as Worker).postMessage("begun");
-    void ATTACKS[name](url, new AbortController().signal);
-  };
-} else if (import.meta.main) {
-  await main();
-}
+if (import.meta.main) await runProcess(main);

@@ -1,5 +1,6 @@
 /** Sends mutated messages and JPEGs to a server that it starts. `--help` tells the flags. */
 import { defineCommand, type Flag, readNumber, runProcess } from "../cli/command_line.ts";
+import { GoodClient } from "./attack/good_client.ts";
 import { Finding } from "./fuzz/connection.ts";
 import { Fuzzer, type Kind, KINDS, MESSAGES_A_JOB } from "./fuzz/jobs.ts";
 import { Pick } from "./pick.ts";
@@ -17,6 +18,18 @@ const FLAGS = {
   },
   jpegs: { type: "string", value: "N", default: "100000", text: "mutated JPEGs" },
   wire: { type: "string", value: "N", default: "10000", text: "connections mutated as bytes" },
+  floods: {
+    type: "string",
+    value: "N",
+    default: "1000",
+    text: "of each kind: pipelined requests, tiny messages, nested texts",
+  },
+  wait: {
+    type: "string",
+    value: "MS",
+    default: "2000",
+    text: "bound of a good client's longest wait for tracks",
+  },
   clients: { type: "string", value: "N", default: "6", text: "at once" },
   jobs: {
     type: "string",
@@ -40,28 +53,34 @@ export const main = defineCommand({
   usage: "[flags] [-- flags of the server]",
   about:
     "Starts a server and sends it mutated text messages, frame headers, JPEGs and raw connections,\n" +
-    "from many clients at once. Fails where the server ends, hangs, answers what the protocol does\n" +
-    "not know, refuses a good frame, tracks a good client wrong, or keeps memory.",
+    "and floods of what is small or nested, from many clients at once. Fails where the server ends,\n" +
+    "hangs, answers what the protocol does not know, refuses a good frame, tracks a good client\n" +
+    "wrong or lets it wait, or keeps memory.",
   flags: FLAGS,
   async run({ values, positionals }) {
-    const count = (flag: "messages" | "jpegs" | "wire" | "seed") =>
+    const count = (flag: "messages" | "jpegs" | "wire" | "floods" | "wait" | "seed") =>
       readNumber(flag, values[flag], 0, 1e9);
     const seed = count("seed");
-    const kinds = plan(count("messages"), count("jpegs"), count("wire"), seed);
+    const messages = count("messages"), floods = count("floods");
+    const numbers = [0.9 * messages, 0.1 * messages, count("jpegs"), count("wire")];
+    const kinds = plan([...numbers, floods, floods, floods], seed);
     const jobs = values.jobs?.split(",").map(Number) ?? kinds.keys();
     const clients = values.jobs ? 1 : readNumber("clients", values.clients, 1, 1000);
 
     const serverFlags = ["--engine", values.engine, ...SERVER_FLAGS, ...positionals];
     await onTrial(serverFlags, async (server, ended) => {
-      const run = new Run(server, kinds, seed);
+      const run = new Run(server, kinds, seed, count("wait"));
       await run.all(jobs, clients, ended).finally(() => run.report());
     });
   },
 });
 
-/** What each job is, in an order that the seed shuffles. */
-function plan(messages: number, jpegs: number, wire: number, seed: number): Kind[] {
-  const numbers = [0.9 * messages, 0.1 * messages, jpegs, wire];
+/**
+ * What each job is, in an order that the seed shuffles.
+ *
+ * @param numbers of messages or connections, one a kind
+ */
+function plan(numbers: readonly number[], seed: number): Kind[] {
   const kinds = numbers.flatMap((n, i) =>
     Array.from({ length: Math.ceil(n / MESSAGES_A_JOB) }, () => KINDS[i])
   );
@@ -77,15 +96,19 @@ class Run {
   readonly #server: ServerProcess;
   readonly #kinds: Kind[];
   readonly #seed: number;
+  readonly #mostWaitMs: number;
+  #longestWaitMs = 0;
   readonly #outcomes = new Map<string, number>();
   readonly #sent = new Map<Kind, number>();
   #done = 0;
   readonly #rssMiB: number[] = [];
 
-  constructor(server: ServerProcess, kinds: Kind[], seed: number) {
+  /** @param mostWaitMs bound of a good client's wait */
+  constructor(server: ServerProcess, kinds: Kind[], seed: number, mostWaitMs: number) {
     this.#server = server;
     this.#kinds = kinds;
     this.#seed = seed;
+    this.#mostWaitMs = mostWaitMs;
   }
 
   /** @throws what was found, or where the server ended. */
@@ -123,6 +146,7 @@ class Run {
 
   async #watch(over: AbortSignal): Promise<void> {
     const witness = await Witness.open(this.#server.url);
+    await using client = await GoodClient.open(this.#server.url);
     const overNow = new Promise((resolve) => over.addEventListener("abort", resolve));
     try {
       do {
@@ -132,10 +156,20 @@ class Run {
         const pause = new Promise((later) => timer = setTimeout(later, WITNESS_PAUSE_MS));
         await Promise.race([pause, overNow]);
         clearTimeout(timer);
+        this.#judgeWait(client);
       } while (!over.aborted);
       await witness.check();
     } finally {
       await witness.close();
+    }
+  }
+
+  #judgeWait(client: GoodClient): void {
+    const waitMs = client.takeLongestMs();
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, waitMs);
+    if (!client.isOpen) throw new Finding("A good client was cut off");
+    if (waitMs > this.#mostWaitMs) {
+      throw new Finding(`A good client waited ${waitMs.toFixed(0)} ms for its tracks`);
     }
   }
 
@@ -169,7 +203,8 @@ class Run {
   }
 
   report(): void {
-    console.log(`\nSeed ${this.#seed}. Sent:`);
+    console.log(`\nA good client's longest wait: ${this.#longestWaitMs.toFixed(0)} ms`);
+    console.log(`Seed ${this.#seed}. Sent:`);
     for (const kind of KINDS) console.log(`${this.#sent.get(kind) ?? 0}`.padStart(9), kind);
     console.log("Outcomes:");
     for (const [outcome, n] of [...this.#outcomes].sort()) console.log(`${n}`.padStart(9), outcome);

@@ -45,6 +45,8 @@ export function paceRequests(
       (socket as unknown as PacedSocket).goOn();
     });
   });
+  // its parser may serve another connection by now: not a byte more must come to it from this one
+  server.prependListener("clientError", (_error, socket) => paces.get(socket)?.shut());
   server.prependListener("upgrade", ({ socket }: IncomingMessage) => paces.get(socket)!.end());
 }
 
@@ -54,6 +56,7 @@ class RequestPace implements Pace {
   readonly #times: Times;
   readonly #late: () => void;
   #isAnswering = false;
+  #isShut = false;
   /** Ends the wait for a header, or for an answer to be taken. */
   #endWait: (() => void) | null;
 
@@ -65,7 +68,7 @@ class RequestPace implements Pace {
   }
 
   next(received: Uint8Array): { bytes: number } | { waitMs: number } {
-    if (this.#isAnswering) return { waitMs: Infinity };
+    if (this.#isAnswering || this.#isShut) return { waitMs: Infinity };
     this.#endWait ??= this.#looks.wait(this.#times.handshakeMs, this.#late);
     return { bytes: endOfHeader(received) };
   }
@@ -80,6 +83,12 @@ class RequestPace implements Pace {
   answered(): void {
     this.end();
     this.#isAnswering = false;
+  }
+
+  /** Gives on nothing any more. */
+  shut(): void {
+    this.end();
+    this.#isShut = true;
   }
 
   /** Waits no longer. Idempotent. */

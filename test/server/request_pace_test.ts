@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { createListener, listen } from "../../server/http/listener.ts";
 import { selfSigned } from "../../server/http/tls.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "../../server/limits.ts";
@@ -10,6 +11,10 @@ import { inTime } from "../lib/in_time.ts";
 const PAIR = await selfSigned(["localhost"]);
 const REQUEST = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
+function cut(_error: Error, socket: Duplex): void {
+  socket.destroy();
+}
+
 async function withListener(
   tls: typeof PAIR | undefined,
   limits: Partial<ServerLimits>,
@@ -17,7 +22,7 @@ async function withListener(
 ): Promise<void> {
   const options = { host: "127.0.0.1", port: 0, tls, limits: { ...DEFAULT_LIMITS, ...limits } };
   const server = createListener(options);
-  server.on("clientError", (_error, socket) => socket.destroy());
+  server.on("clientError", cut);
   const url = await listen(server, options, false);
   try {
     await use(url, server);
@@ -25,7 +30,7 @@ async function withListener(
     const closed = once(server, "close");
     server.close();
     server.closeAllConnections();
-    await closed;
+    await inTime(closed, 10_000);
   }
 }
 
@@ -33,7 +38,7 @@ async function withListener(
 async function afterOthers(url: string): Promise<void> {
   const socket = await dial(url, false);
   socket.write(REQUEST);
-  await once(socket, "data");
+  await inTime(once(socket, "data"), 10_000);
   socket.destroy();
 }
 
@@ -99,4 +104,24 @@ Deno.test("pace: requests one after the other keep their connection", () =>
       assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
     }
     socket.destroy();
+  }));
+
+Deno.test("pace: what follows bytes that are no HTTP is read by nobody, nor by another connection", () =>
+  withListener(undefined, {}, async (url, server) => {
+    server.on("request", (_request, response) => response.end("answer"));
+    server.off("clientError", cut); // or what came is thrown away with the connection
+    server.on("clientError", () => {});
+    const bad = await dial(url);
+    let answers = "";
+    const half = REQUEST.subarray(0, 20);
+    const good = await dial(url, false);
+    good.on("data", (data) => answers += data);
+    bad.write(repeated(new TextEncoder().encode("\x01\r\n\r\n"), 100));
+    good.write(half);
+    await afterOthers(url); // another one has the parser of the bad one, or will
+    good.write(REQUEST.subarray(20));
+    await inTime(Promise.race([once(good, "data"), once(good, "close")]), 10_000);
+    assert.match(answers, /^HTTP\/1\.1 200 /);
+    bad.destroy();
+    good.destroy();
   }));
