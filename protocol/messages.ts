@@ -12,7 +12,9 @@ export const SUBPROTOCOLS = { bin: "lkstream.v1.bin", json: "lkstream.v1.json" }
 /** How tracks arrive: binary columns, or JSON text. */
 export type ResultForm = keyof typeof SUBPROTOCOLS;
 
-const xy = v.strictTuple([v.number(), v.number()]);
+/** JSON has no word for what is not finite, but 1e999 reads as that. */
+const coordinate = v.pipe(v.number(), v.finite());
+const xy = v.strictTuple([coordinate, coordinate]);
 const polygon = v.pipe(v.array(xy), v.minLength(3));
 const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff));
 

@@ -118,7 +118,8 @@ const DETECT = {
     "Live points aimed for; more than these live on until they are lost.",
   ),
   qualityLevel: option(
-    v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
+    // engines keep it in single precision, where the smallest numbers are 0
+    v.pipe(v.number(), v.gtValue(0), v.maxValue(1), v.check((share) => Math.fround(share) > 0)),
     {
       kind: "number",
       default: 0.01,

@@ -164,7 +164,8 @@ export class Tracker {
       throw new ProtocolError("bad_message", "Cannot add points before a frame was processed");
     }
     const { width, height } = this.#size;
-    const outside = xy.find(([x, y]) => !isInside(x, y, width, height));
+    // as they are kept: rounding may put one beside the frame, and it would be lost at once
+    const outside = xy.find(([x, y]) => !isInside(Math.fround(x), Math.fround(y), width, height));
     if (outside) {
       throw new ProtocolError(
         "bad_message",

@@ -27,24 +27,84 @@ HEADER = struct.Struct("<BBHIdHHIIIfffffff4x")  # of a tracks message, 64 bytes
 FRAME_HEADER = struct.Struct("<BBHId")  # of a frame message, 16 bytes
 MAX_UNANSWERED = 2  # the server works on one frame and keeps one waiting
 MAX_FAILURES, PAUSE_S = 8, 0.5  # connections in a row that come to nothing, and between them
-START, END = b"\xff\xd8", b"\xff\xd9"  # of a JPEG
+MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)  # in a JPEG; FF 00 is a byte of data
+START, END = 0xD8, 0xD9
 
 
 def jpegs(source):
     """The JPEGs of a folder, or of MJPEG on standard input."""
     if source != "-":
-        names = [p for p in Path(source).iterdir() if p.suffix.lower() in (".jpg", ".jpeg")]
+        names = [
+            path for path in Path(source).iterdir()
+            if path.suffix.lower() in (".jpg", ".jpeg") and not path.name.startswith(".")
+        ]
         if not names:
             raise ValueError("it holds no .jpg or .jpeg")
         for name in sorted(names, key=by_number):
             yield name.read_bytes()
         return
-    rest = b""
-    while chunk := sys.stdin.buffer.read1(1 << 16):
+    parts = set()  # pictures that belong to the last frame
+    for start, jpeg in split(iter(lambda: sys.stdin.buffer.read1(1 << 16), b"")):
+        if (start, len(jpeg)) not in parts:
+            parts = {(start + at, size) for at, size in appended(jpeg)}
+            yield jpeg
+
+
+def split(chunks):
+    """Where each JPEG begins in a stream of them, and its bytes.
+
+    Goes from segment to segment, so that a thumbnail inside of one is no frame. One without an end
+    marker ends where the next one begins: the server says whether pixels are missing.
+    """
+    rest, offset, at, has_scan = b"", 0, 0, False
+    for chunk in chunks:
         rest += chunk
-        while (start := rest.find(START)) >= 0 and (end := rest.find(END, start)) >= 0:
-            yield rest[start : end + 2]
-            rest = rest[end + 2 :]
+        while True:
+            if at == 0:  # between frames
+                start = rest.find(b"\xff\xd8\xff")
+                skipped = start if start >= 0 else max(0, len(rest) - 2)
+                rest, offset = rest[skipped:], offset + skipped
+                if start < 0:
+                    break
+                at, has_scan = 2, False
+            marker = MARKER.search(rest, at)
+            if not marker:
+                at = max(at, len(rest) - 1)
+                break
+            code, end = marker[1][0], marker.end()
+            if code in (START, END):
+                end = end if code == END else marker.start()
+                if code == END or has_scan:
+                    yield offset, rest[:end]
+                rest, offset, at = rest[end:], offset + end, 0
+                continue
+            if code != 0x01 and not 0xD0 <= code <= 0xD7:  # those stand alone
+                end += max(2, int.from_bytes(rest[end : end + 2], "big"))
+                if end > len(rest):
+                    at = marker.start()
+                    break
+                has_scan = has_scan or code == 0xDA
+            at = end
+    if at and has_scan:
+        yield offset, rest
+
+
+def appended(jpeg):
+    """Start and size of what a JPEG says is appended to it, as a gain map (CIPA DC-007)."""
+    at = jpeg.find(b"MPF\0") + 4
+    order = "<" if jpeg[at : at + 2] == b"II" else ">"
+    try:
+        (index,) = struct.unpack_from(order + "I", jpeg, at + 4)
+        (fields,) = struct.unpack_from(order + "H", jpeg, at + index)
+        for i in range(fields if at >= 4 else 0):
+            tag, _, size, first = struct.unpack_from(order + "HHII", jpeg, at + index + 2 + 12 * i)
+            if tag == 0xB002:  # the list of pictures, this one first
+                entries = range(at + first + 16, at + first + size, 16)
+                pictures = [struct.unpack_from(order + "4xII", jpeg, entry) for entry in entries]
+                return [(at + start, size) for size, start in pictures]
+    except struct.error:
+        pass  # it points outside
+    return []
 
 
 def by_number(path):

@@ -4,6 +4,7 @@ import { emptyTracks } from "../lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { type Script, ScriptedEngine } from "../lib/scripted.ts";
 import { startServer } from "../lib/sdk.ts";
+import { readInput } from "../lib/inputs.ts";
 import { withServer } from "../lib/serving.ts";
 
 const FOLDER = new URL("../../examples/python/", import.meta.url).pathname;
@@ -56,7 +57,7 @@ async function withClient(
   const python = await findPython("websockets");
   if (!python) return;
   await withServer(
-    { token: "s3cret" },
+    { token: "s3cret", limits: { maxFramePixels: 320 * 240 } },
     (server) =>
       body(
         (args, input) => run(python, ["lkstream_client.py", "--url", server, ...args], input),
@@ -84,6 +85,7 @@ Deno.test("examples: the Python client prints the points of a folder's JPEGs", (
       for (const name of ["b.jpg", "a.JPEG", "c.jpg"]) {
         await Deno.writeFile(`${folder}/${name}`, JPEG);
       }
+      await Deno.writeFile(`${folder}/._a.jpg`, Uint8Array.of(0, 5, 22, 7));
       const { code, out, err } = await client([folder, "--token", "s3cret"]);
       assert.equal(out, POINTS);
       assert.equal(code, 0);
@@ -98,6 +100,18 @@ Deno.test("examples: the Python client takes MJPEG from a pipe", () =>
     const mjpeg = Uint8Array.from([1, 2, 3].flatMap((junk) => [junk, ...JPEG]));
     const { out, err } = await client(["-", "--token", "s3cret"], mjpeg);
     assert.equal(out, POINTS, err);
+  }));
+
+Deno.test("examples: the Python client takes a picture as one frame, whatever it brings with it", () =>
+  withClient(async (client) => {
+    const [plain, thumbnail, photo, noEnd] = await Promise.all(
+      ["base-a", "exif-thumbnail", "gainmap-mpf", "no-eoi"].map((name) => readInput(`${name}.jpg`)),
+    );
+    for (const picture of [thumbnail, photo, noEnd, plain]) {
+      const mjpeg = Uint8Array.from([...picture, ...picture, ...picture]);
+      const { out, err } = await client(["-", "--token", "s3cret"], mjpeg);
+      assert.equal(out, POINTS, err);
+    }
   }));
 
 Deno.test("examples: the Python client takes a server's address in every form", () =>

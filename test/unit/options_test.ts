@@ -29,7 +29,7 @@ const DEFAULTS = {
 const EDGES: Record<string, { allowed: unknown[]; refused: unknown[] }> = {
   "detect.enabled": { allowed: [true, false], refused: [1, "true", null] },
   "detect.maxCorners": { allowed: [1, 10000], refused: [0, 10001, 1.5, "500", null] },
-  "detect.qualityLevel": { allowed: [1e-9, 1], refused: [0, 1.01, -1] },
+  "detect.qualityLevel": { allowed: [1e-9, 1], refused: [0, 1e-50, 1.01, -1] },
   "detect.minDistance": { allowed: [0, 500, 7.5], refused: [-0.1, 501] },
   "detect.blockSize": { allowed: [1, 31], refused: [0, 32, 2.5] },
   "detect.gradientSize": { allowed: [3, 5, 7], refused: [1, 4, 9, "3"] },

@@ -192,11 +192,43 @@ Deno.test("jpegSize: reads the frame header behind other segments, and refuses t
   for (
     const bad of [
       [0xff, 0xd8, 0x12, 0xe0, 0, 4, 1, 2],
+      [0xff, 0xd8, ...app, 0xff, 0xd8, ...header],
+      [0xff, 0xd8, ...app, 0xff, 0x02, ...header],
+      [0xff, 0xd8, ...app, 0xff, 0xd9, ...header],
       [0xff, 0xd8, 0xff, 0xe0, 0, 1, 0, 0],
       [0xff, 0xd8, ...app, 0xff, 0xda, 0, 4, 1, 2],
       [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 0, 2, 128, 3, 1, 34, 0],
     ]
   ) throwsProtocolError(() => jpegSize(Uint8Array.from(bad)), "bad_frame");
+});
+
+Deno.test("jpegSize: stray bytes between segments are passed over, as by libjpeg", () => {
+  const app = [0xff, 0xe0, 0, 4, 1, 2];
+  const header = [0xff, 0xc0, 0, 11, 8, 0x01, 0xe0, 0x02, 0x80, 1, 1, 0x11, 0];
+  for (const stray of [[0], [1, 2, 3], [0xff], [0xff, 0, 9], [0xff, 0xff, 0], [0xff, 0x01]]) {
+    const jpeg = Uint8Array.of(0xff, 0xd8, ...stray, ...app, ...stray, ...header);
+    assert.deepEqual(jpegSize(jpeg), { width: 640, height: 480 }, `${stray}`);
+  }
+  // a length that does not count itself is none
+  const short = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 0, ...header);
+  assert.deepEqual(jpegSize(short), { width: 640, height: 480 });
+});
+
+Deno.test("jpegSize: what does not decode is refused by the name of its kind", () => {
+  const refused = (marker: number, precision: number, components: number, why: RegExp) => {
+    const header = [0xff, marker, 0, 11, precision, 0, 48, 0, 64, components, 1, 0x11, 0];
+    assert.throws(() => jpegSize(Uint8Array.of(0xff, 0xd8, ...header)), (error) => {
+      assert.ok(error instanceof ProtocolError && error.code === "bad_frame");
+      assert.match(error.message, why);
+      return true;
+    });
+  };
+  refused(0xc3, 8, 1, /it is lossless \(SOF3\), allowed are baseline and progressive/);
+  refused(0xc6, 8, 1, /it is hierarchical \(SOF6\)/);
+  refused(0xcb, 8, 1, /it is lossless, with arithmetic coding \(SOF11\)/);
+  refused(0xc1, 12, 1, /it has 12 bits a sample, allowed are 8/);
+  refused(0xc0, 8, 4, /it is CMYK \(4 components\), allowed are grey and colour/);
+  refused(0xc0, 8, 2, /it has 2 components, allowed are 1 and 3/);
 });
 
 Deno.test("control: each message is read", () => {
@@ -239,6 +271,18 @@ Deno.test("control: what is not allowed is refused by its code", () => {
       { type: "mask", polygons: [[[0, 0], [1, 1]]] },
     ]
   ) throwsProtocolError(() => parseControl(JSON.stringify(message)), "bad_message");
+  for (
+    const text of [
+      '{"type":"mask","polygons":[[[0,0],[1e999,0],[9,9]]]}',
+      '{"type":"mask","polygons":[[[0,0],[5,0],[9,-1e999]]]}',
+      '{"type":"add","points":[[1,1e999]]}',
+    ]
+  ) throwsProtocolError(() => parseControl(text), "bad_message");
+  const large = [[[-1e308, 0], [1e308, 0], [9, 1e308]]];
+  assert.deepEqual(parseControl(JSON.stringify({ type: "mask", polygons: large })), {
+    type: "mask",
+    polygons: large,
+  });
   const long = JSON.stringify({ type: "remove", ids: new Array(300_000).fill(1) });
   throwsProtocolError(() => parseControl(long), "limit");
 });
