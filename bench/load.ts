@@ -27,6 +27,7 @@ Sends N camera streams to a running server and tells what became of the frames.
   --pid N             the server's process, if it is not found by its port (Linux)
   --find              find the most sessions of which p99 stays under the bound
   --bound MS          (default 33)
+  --per-thread        print the cores of the server's threads too, by their names (Linux)
   --json              one line of JSON a run
   --help              this text
 
@@ -47,6 +48,7 @@ const FLAGS = {
   pid: { type: "string" },
   find: { type: "boolean", default: false },
   bound: { type: "string", default: "33" },
+  "per-thread": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -71,7 +73,11 @@ async function main(): Promise<void> {
     workers: whole("workers", flags.workers),
     pid: flags.pid === undefined ? null : whole("pid", flags.pid),
   };
-  const print = flags.json ? printJson : printRow;
+  const print = (report: Report) => {
+    if (flags.json) return console.log(JSON.stringify(report));
+    printRow(report);
+    if (flags["per-thread"]) printThreads(report);
+  };
   if (!flags.json) printHead(frames, load);
   if (!flags.find) return print(await runLoad(load, import.meta.url));
   const found = await find(load, positive("bound", flags.bound), print);
@@ -163,8 +169,10 @@ function printRow(report: Report): void {
   }
 }
 
-function printJson(report: Report): void {
-  console.log(JSON.stringify(report));
+/** Threads that took less than a hundredth of a core are left out. */
+function printThreads({ server }: Report): void {
+  const busy = Object.entries(server?.threads ?? {}).filter(([, cores]) => cores >= 0.01);
+  console.log(`  cores: ${busy.map(([name, cores]) => `${name} ${cores.toFixed(2)}`).join(", ")}`);
 }
 
 if ("WorkerGlobalScope" in globalThis) {

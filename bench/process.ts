@@ -18,18 +18,37 @@ export interface ProcessState {
 
 /** @throws {Deno.errors.NotFound} where the process has ended, or this is not Linux. */
 export function readProcess(pid: number): ProcessState {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // the second field, the name, may hold blanks; utime and stime are fields 14 and 15
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const { seconds } = readStat(`/proc/${pid}/stat`);
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const number = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(status)?.[1]);
   return {
     at: performance.now(),
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S,
+    cpuSeconds: seconds,
     rssMiB: number("VmRSS") / 1024,
     peakMiB: number("VmHWM") / 1024,
     threads: number("Threads"),
     handles: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
+  };
+}
+
+/** Processor time in seconds of the threads that run now, those of one name together. */
+export function readThreads(pid: number): Map<string, number> {
+  const threads = new Map<string, number>();
+  for (const { name: task } of Deno.readDirSync(`/proc/${pid}/task`)) {
+    const { name, seconds } = readStat(`/proc/${pid}/task/${task}/stat`);
+    threads.set(name, (threads.get(name) ?? 0) + seconds);
+  }
+  return threads;
+}
+
+/** The second field, the name, may hold blanks; user and system time are fields 14 and 15. */
+function readStat(file: string): { name: string; seconds: number } {
+  const stat = Deno.readTextFileSync(file);
+  const end = stat.lastIndexOf(")");
+  const fields = stat.slice(end + 2).split(" ");
+  return {
+    name: stat.slice(stat.indexOf("(") + 1, end),
+    seconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S,
   };
 }
 

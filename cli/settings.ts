@@ -1,8 +1,9 @@
 import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../protocol/mod.ts";
-import { ENGINES } from "../server/config.ts";
+import { ENGINES } from "../engines/choice.ts";
 import type { FlowEngine } from "../tracking/engine.ts";
 import { selectEngine } from "../engines/select.ts";
 import { type Flag, readChoice, UsageError } from "./command_line.ts";
+import type { Io } from "./io.ts";
 
 /** Photographs are larger than what a server takes. */
 const MAX_FRAME_PIXELS = 100_000_000;
@@ -91,10 +92,13 @@ const DEADLINE_MS = 120_000;
  *
  * @throws {EngineError} where it cannot run.
  */
-export function openEngine({ engine }: { engine?: string }): Promise<FlowEngine> {
-  const name = engine ?? Deno.env.get("LKSTREAM_ENGINE") ?? "auto";
+export function openEngine(
+  { engine }: { engine?: string },
+  { env }: Pick<Io, "env">,
+): Promise<FlowEngine> {
+  const name = engine ?? env("LKSTREAM_ENGINE") ?? "auto";
   return selectEngine(readChoice("engine", name, ENGINES), {
-    library: Deno.env.get("LKSTREAM_LIBRARY") || null,
+    library: env("LKSTREAM_LIBRARY") || null,
     maxFramePixels: MAX_FRAME_PIXELS,
     deadlineMs: DEADLINE_MS,
   });

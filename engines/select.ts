@@ -1,6 +1,6 @@
 import { createWasmEngine } from "../wasm/mod.ts";
-import type { EngineChoice } from "../server/config.ts";
 import { EngineError } from "../tracking/engine.ts";
+import { ENGINE_NAMES, type EngineChoice, type EngineName } from "./choice.ts";
 import { type Candidate, FailoverEngine } from "./failover.ts";
 import { createNativeEngine } from "./native.ts";
 
@@ -18,10 +18,6 @@ export interface SelectOptions {
   workers?: number;
 }
 
-/** From the fastest on; the last one runs everywhere. */
-const ENGINES = ["cuda", "cpu", "wasm"] as const;
-type EngineName = typeof ENGINES[number];
-
 /**
  * Opens the engine that was asked for, or the best one there is. Where it
  * fails later, the next one takes over; one that was asked for is tried again.
@@ -32,7 +28,7 @@ export function selectEngine(
   choice: EngineChoice,
   options: SelectOptions,
 ): Promise<FailoverEngine> {
-  const names = choice === "auto" ? ENGINES : [choice];
+  const names = choice === "auto" ? ENGINE_NAMES : [choice];
   return FailoverEngine.start({
     candidates: names.map((name) => candidate(name, options)),
     reason: choice === "auto"

@@ -84,12 +84,16 @@ export function encodeTracks(tracks: Tracks): Uint8Array<ArrayBuffer> {
   const n = points.id.length, m = lost.id.length;
   const bytes = new Uint8Array(HEADER_BYTES + POINT_BYTES * n + LOST_BYTES * m);
   writeHeader(new DataView(bytes.buffer), tracks, n, m);
-  let at = HEADER_BYTES;
-  const { id, xy, dxy, error, fb, age } = points;
-  for (const column of [id, xy, dxy, error, fb, age, lost.id, lost.reason]) {
-    bytes.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
-    at += column.byteLength;
-  }
+  const floats = new Float32Array(bytes.buffer, HEADER_BYTES, 8 * n);
+  const wholes = new Uint32Array(bytes.buffer, HEADER_BYTES, 8 * n + m);
+  wholes.set(points.id);
+  floats.set(points.xy, n);
+  floats.set(points.dxy, 3 * n);
+  floats.set(points.error, 5 * n);
+  floats.set(points.fb, 6 * n);
+  wholes.set(points.age, 7 * n);
+  wholes.set(lost.id, 8 * n);
+  bytes.set(lost.reason, HEADER_BYTES + POINT_BYTES * n + 4 * m);
   return bytes;
 }
 

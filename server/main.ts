@@ -98,18 +98,22 @@ async function main(): Promise<void> {
   const hadTerminal = hasTerminal();
 
   let stoppingSince: number | null = null;
-  const stop = async () => {
+  const stop = async (drainMs: number) => {
     const now = performance.now();
     if (stoppingSince !== null && now - stoppingSince < ONCE_MS) return;
     if (stoppingSince !== null) Deno.exit(1); // asked again: at once, whatever is still at work
     stoppingSince = now;
-    await server.close();
+    await server.close(drainMs);
     await output.flush(FLUSH_MS);
     Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  Deno.addSignalListener("SIGTERM", () => stop(wanted.drainMs));
+  Deno.addSignalListener("SIGINT", () => stop(0)); // somebody waits at the terminal
   // two things by one name: a terminal that was closed, and an operator who asks to read files anew
-  Deno.addSignalListener("SIGHUP", () => hadTerminal && !hasTerminal() ? stop() : renewal.reload());
+  Deno.addSignalListener(
+    "SIGHUP",
+    () => hadTerminal && !hasTerminal() ? stop(0) : renewal.reload(),
+  );
 }
 
 try {

@@ -1,14 +1,8 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import {
-  AggregatorRegistry,
-  Counter,
-  Gauge,
-  Histogram,
-  type MetricObject,
-  Registry,
-} from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, type MetricObject, Registry } from "prom-client";
 import { type EngineInfo, LOST_REASONS, type Tracks } from "../protocol/mod.ts";
 import type { EngineCounters } from "../tracking/engine.ts";
+import { Durations, Tally } from "./counting.ts";
 
 /** Why a frame was dropped: a newer one came, while the engine, the reader or the rate held it up; or the session ended. */
 export type DropReason = "newer" | "slow_reader" | "rate" | "closed";
@@ -60,17 +54,17 @@ export class Metrics implements Disposable {
     labelNames: ["code"],
     ...this.#register,
   });
-  readonly framesReceived = new Counter({
+  readonly framesReceived = new Tally({
     name: "lkstream_frames_received_total",
     help: "Frames received",
     ...this.#register,
   });
-  readonly bytesReceived = new Counter({
+  readonly bytesReceived = new Tally({
     name: "lkstream_frame_bytes_received_total",
     help: "Bytes of the frames received",
     ...this.#register,
   });
-  readonly framesProcessed = new Counter({
+  readonly framesProcessed = new Tally({
     name: "lkstream_frames_processed_total",
     help: "Frames answered with tracks",
     ...this.#register,
@@ -97,7 +91,7 @@ export class Metrics implements Disposable {
     help: "Points that live, in all sessions",
     ...this.#register,
   });
-  readonly pointsTracked = new Counter({
+  readonly pointsTracked = new Tally({
     name: "lkstream_points_tracked_total",
     help: "Points told with frames, new ones included",
     ...this.#register,
@@ -114,13 +108,13 @@ export class Metrics implements Disposable {
     labelNames: ["engine"],
     ...this.#register,
   });
-  readonly #latency = new Histogram({
-    name: "lkstream_latency_seconds",
-    help: "Time a frame spent, by stage; server is from receipt to the tracks message",
-    labelNames: ["stage"],
-    buckets: SECONDS,
-    ...this.#register,
-  });
+  readonly #latency = new Durations(
+    "lkstream_latency_seconds",
+    "Time a frame spent, by stage; server is from receipt to the tracks message",
+    STAGES,
+    SECONDS,
+    this.#registry,
+  );
   readonly #engine = new Gauge({
     name: "lkstream_engine",
     help: "1 for the engine in use",
@@ -129,8 +123,14 @@ export class Metrics implements Disposable {
     ...this.#register,
   });
 
-  /** @param counters what the engine has counted, asked whenever the metrics are */
-  constructor(counters: () => EngineCounters | null = () => null) {
+  /**
+   * @param counters what the engine has counted, asked whenever the metrics are
+   * @param free how much room there is for further sessions, from 0 to 1
+   */
+  constructor(
+    counters: () => EngineCounters | null = () => null,
+    free: () => number = () => 1,
+  ) {
     this.#loop.enable();
     for (const code of ["session_limit", "address_limit", "unauthorized"]) {
       this.refused.inc({ code }, 0);
@@ -175,6 +175,14 @@ export class Metrics implements Disposable {
       ...this.#register,
     });
     new Gauge({
+      name: "lkstream_free",
+      help:
+        "How much room there is for further sessions, from 0 to 1, as /v1/load says; 0 while stopping",
+      aggregator: "min",
+      collect: collectInto((gauge) => gauge.set(free())),
+      ...this.#register,
+    });
+    new Gauge({
       name: "lkstream_memory_bytes",
       help: "Memory of the process: resident, and the largest JavaScript heap of its event loops",
       labelNames: ["kind"],
@@ -199,8 +207,9 @@ export class Metrics implements Disposable {
     this.framesProcessed.inc();
     this.pointsTracked.inc(points.id.length);
     for (const code of lost.reason) this.pointsLost.inc({ reason: LOST_REASONS[code - 1] });
-    for (const stage of STAGES) {
-      if (stage !== "detect" || detected) this.#latency.observe({ stage }, timing[stage] / 1000);
+    for (let i = 0; i < STAGES.length; i++) {
+      const stage = STAGES[i];
+      if (stage !== "detect" || detected) this.#latency.add(i, timing[stage] / 1000);
     }
   }
 

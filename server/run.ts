@@ -37,8 +37,8 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
       engine: engine.info,
       metrics: () => server.metrics(),
       renew: (credentials) => server.renew(credentials),
-      async close() {
-        await server.close();
+      async close(drainMs) {
+        await server.close(drainMs);
         await flush(FLUSH_MS);
       },
     };

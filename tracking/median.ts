@@ -1,34 +1,63 @@
-/** Median of some numbers; the mean of the middle two where their count is even, null where there are none. */
-export function median(values: Float32Array): number | null {
-  const n = values.length, middle = n >> 1;
-  if (n === 0) return null;
-  const parted = values.slice();
-  const upper = select(parted, middle);
-  return n % 2 ? upper : (largest(parted.subarray(0, middle)) + upper) / 2;
+/** What is being parted. Every frame of every session comes by here, one after the other. */
+let parted = new Float32Array(0);
+
+/**
+ * Median of some numbers; the mean of the middle two where their count is even, null where there are none.
+ *
+ * @param values of which those at `first`, `first + step` and so on count; all, by default
+ */
+export function median(values: Float32Array, first = 0, step = 1): number | null {
+  const n = Math.ceil((values.length - first) / step), middle = n >> 1;
+  if (n <= 0) return null;
+  if (n > parted.length) parted = new Float32Array(2 * n);
+  for (let i = 0, from = first; i < n; i++, from += step) parted[i] = values[from];
+  const upper = select(parted, n, middle);
+  return n % 2 ? upper : (largest(parted, middle) + upper) / 2;
 }
 
-function largest(values: Float32Array): number {
+/** Of the first `n`. */
+function largest(values: Float32Array, n: number): number {
   let most = values[0];
-  for (const value of values) if (value > most) most = value;
+  for (let i = 1; i < n; i++) if (values[i] > most) most = values[i];
   return most;
 }
 
-/** Moves what sorting would bring to place k there, all smaller before it (Hoare 1961), and returns it. */
-function select(values: Float32Array, k: number): number {
-  let from = 0, to = values.length - 1;
-  while (from < to) {
+/**
+ * Moves what sorting the first `n` would bring to place k there, all smaller before it (Hoare 1961),
+ * and returns it.
+ */
+function select(values: Float32Array, n: number, k: number): number {
+  for (let from = 0, to = n;;) {
     const pivot = values[(from + to) >> 1];
-    let i = from, j = to;
-    while (i <= j) {
-      while (values[i] < pivot) i++;
-      while (values[j] > pivot) j--;
-      if (i > j) break;
-      [values[i], values[j]] = [values[j], values[i]];
-      i++, j--;
+    const less = toFront(values, from, to, pivot, 0);
+    if (k < less) {
+      to = less;
+      continue;
     }
-    if (k <= j) to = j;
-    else if (k >= i) from = i;
-    else break;
+    from = toFront(values, less, to, pivot, 1);
+    if (k < from || Number.isNaN(pivot)) return pivot;
   }
-  return values[k];
+}
+
+/**
+ * Brings what is less than the pivot, with `equal` 1 also what equals it, to the front of a part
+ * (Lomuto). Without a branch, which would be mispredicted every second time.
+ *
+ * @returns the end of that front
+ */
+function toFront(
+  values: Float32Array,
+  from: number,
+  to: number,
+  pivot: number,
+  equal: 0 | 1,
+): number {
+  let end = from;
+  for (let i = from; i < to; i++) {
+    const value = values[i];
+    values[i] = values[end];
+    values[end] = value;
+    end += Number(value < pivot) | (Number(value === pivot) & equal);
+  }
+  return end;
 }

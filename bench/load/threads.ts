@@ -1,5 +1,5 @@
 import process from "node:process";
-import { findListener, readProcess } from "../process.ts";
+import { findListener, readProcess, readThreads } from "../process.ts";
 import { percentile } from "../timings.ts";
 import { Generator, type Outcome, type Share, STAGES } from "./generator.ts";
 
@@ -37,7 +37,14 @@ export interface Report {
     latenessMax: number;
     loopDelayP99: number;
   };
-  server: { pid: number; cores: number; rssMiB: number; peakMiB: number } | null;
+  server: {
+    pid: number;
+    cores: number;
+    /** The same by the names of its threads, the busiest first. */
+    threads: Record<string, number>;
+    rssMiB: number;
+    peakMiB: number;
+  } | null;
 }
 
 type FromThread = { opened: true } | { failed: string } | { outcome: Outcome };
@@ -138,12 +145,18 @@ async function watch(
   const server = pid ?? (isHere ? findListener(Number(port)) : null);
   if (server === null) return null;
   await new Promise((later) => setTimeout(later, warmUpSeconds * 1000));
-  const before = readProcess(server);
+  const before = readProcess(server), threads = readThreads(server);
   await Promise.race([new Promise((later) => setTimeout(later, seconds * 1000)), outcomes]);
   const after = readProcess(server);
+  const cores = (seconds: number) => seconds / (after.at - before.at) * 1000;
   return {
     pid: server,
-    cores: (after.cpuSeconds - before.cpuSeconds) / (after.at - before.at) * 1000,
+    cores: cores(after.cpuSeconds - before.cpuSeconds),
+    threads: Object.fromEntries(
+      [...readThreads(server)]
+        .map(([name, seconds]) => [name, cores(seconds - (threads.get(name) ?? 0))] as const)
+        .toSorted(([, a], [, b]) => b - a),
+    ),
     rssMiB: after.rssMiB,
     peakMiB: after.peakMiB,
   };

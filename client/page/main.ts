@@ -2,6 +2,7 @@ import "./page.css";
 import "./panels.css";
 import "./stage.css";
 import {
+  Camera,
   connect,
   type ConnectionState,
   Images,
@@ -109,7 +110,11 @@ function begin(): void {
   live.mode = mode.value as Mode;
   stop.disabled = false;
   connection.on("state", connectionState);
-  connection.on("hello", () => tools.edits.newSession());
+  connection.on("resumed", ({ live }) => mention(`Reconnected: ${live} points live on`));
+  connection.on("anew", () => {
+    tools.edits.newSession();
+    mention("Reconnected: points begin anew");
+  });
   connection.on("configured", changed);
   connection.on("error", (error) => console.warn(error.message));
   panels.follow(live);
@@ -166,6 +171,7 @@ async function useSource(): Promise<void> {
     source.onEnded(() => {
       if (run.source === source) fail(sourceGone(source.label));
     });
+    if (source instanceof Camera) source.onTrouble(() => run.source === source && showTrouble());
     panels.govern(run.capture!, run.connection);
     failures = 0;
     run.capture?.on("error", (error) => captureFailed(run, error));
@@ -177,8 +183,10 @@ async function useSource(): Promise<void> {
 }
 
 /** One frame that cannot be sent may be the only one; after many, waiting does not help. */
-function captureFailed(run: Live, { message }: Error): void {
+function captureFailed(run: Live, error: Error): void {
+  const { message } = error;
   console.warn(message);
+  if (run === live && error instanceof SourceError) return fail(sourceProblem(error));
   if (run !== live || ++failures < TOO_MANY_FAILURES) return;
   fail({ title: "The picture cannot be sent", text: `${message}.` });
 }
@@ -188,7 +196,7 @@ function shown(tracks: Tracks, frame: ImageBitmap | null): void {
   failures = 0;
   panels.take(tracks, frame);
   recorder.result(tracks, frame);
-  if (!status.isLive) status.live(live ? "Live" : "Replay");
+  if (!status.isLive && !status.isTroubled) status.live(live ? "Live" : "Replay");
   tell("lkstream:tracks", tracks);
 }
 
@@ -237,7 +245,17 @@ function showHold(): void {
 function connectionState(state: ConnectionState): void {
   if (state.name === "reconnecting") status.reconnecting(state.error.message, state.inMs);
   else if (state.name === "closed" && state.error) fail(connectionProblem(state.error));
-  else if (state.name === "open" && status.isReconnecting) status.live("Live");
+  else if (state.name === "open" && status.reconnected()) showTrouble();
+}
+
+/** What keeps the camera from showing anything, or that it shows something again. */
+function showTrouble(): void {
+  if (status.isReconnecting) return; // that comes first
+  const trouble = live?.source instanceof Camera ? live.source.trouble : null;
+  if (trouble) {
+    const { message: title, remedy: text } = trouble;
+    status.troubled({ title, text }, stage.shown !== undefined);
+  } else if (status.isTroubled) status.live("Live");
 }
 
 function fail(problem: Problem): void {

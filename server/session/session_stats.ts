@@ -7,6 +7,8 @@ import {
 } from "../../protocol/mod.ts";
 import { Latency } from "./latency.ts";
 
+const STAGES = ["queue", "decode", "track", "detect", "server"] as const;
+
 /** A session's counters since it began. */
 export class SessionStats {
   received = 0;
@@ -30,10 +32,8 @@ export class SessionStats {
   count(tracks: Tracks): void {
     this.processed++;
     for (const code of tracks.lost.reason) this.#lost[LOST_REASONS[code - 1]]++;
-    const { detect, ...others } = tracks.timing;
-    if (tracks.detected) this.#latency.detect.add(detect);
-    for (const [stage, ms] of Object.entries(others)) {
-      this.#latency[stage as keyof typeof others].add(ms);
+    for (const stage of STAGES) {
+      if (stage !== "detect" || tracks.detected) this.#latency[stage].add(tracks.timing[stage]);
     }
   }
 

@@ -4,19 +4,23 @@ import { Calls } from "./calls.ts";
 import { Census } from "./census.ts";
 import type { Config } from "../config.ts";
 import type { Credentials } from "../credentials.ts";
-import type { ServeOptions } from "../http/server.ts";
+import type { ServeOptions, Shared } from "../http/server.ts";
+import { Load } from "../load.ts";
 import { connectionsOf } from "../http/listener.ts";
 import type { Running } from "../run.ts";
 
 /** To a thread. */
 export type ToThread =
-  | { type: "start"; config: Config; tls: ServeOptions["tls"]; census: SharedArrayBuffer }
+  | { type: "start"; config: Config; tls: ServeOptions["tls"]; shared: SharedBuffers }
   /** Asks for what this thread has counted. */
   | { type: "count"; call: number }
   /** Answers its `metrics`. */
   | { type: "metrics"; call: number; values: MetricObject[][] }
   | { type: "renew"; credentials: Credentials }
-  | { type: "close" };
+  | { type: "close"; drainMs: number };
+
+/** What all event loops count in. */
+type SharedBuffers = Pick<Shared, "census" | "load">;
 
 /** From a thread. */
 export type FromThread =
@@ -34,7 +38,7 @@ export type FromThread =
  * shared out.
  */
 export async function runThreads(config: Config, tls: ServeOptions["tls"]): Promise<Running> {
-  const census = Census.share();
+  const shared = { census: Census.share(), load: Load.share() };
   const maxConnections = Math.ceil(connectionsOf(config.limits) / config.threads);
   const limits = { ...config.limits, maxConnections };
   const all: Thread[] = [];
@@ -42,7 +46,7 @@ export async function runThreads(config: Config, tls: ServeOptions["tls"]): Prom
   const start = (port: number): Promise<Thread> => {
     const thread = new Thread(metrics);
     all.push(thread);
-    return thread.start({ ...config, port, limits }, tls, census);
+    return thread.start({ ...config, port, limits }, tls, shared);
   };
   try {
     const first = await start(config.port);
@@ -53,8 +57,8 @@ export async function runThreads(config: Config, tls: ServeOptions["tls"]): Prom
       engine: first.engine,
       metrics: async () => (await metrics()).flat(),
       renew: (credentials) => all.forEach((thread) => thread.renew(credentials)),
-      close: async () => {
-        await Promise.all(all.map((thread) => thread.close()));
+      close: async (drainMs) => {
+        await Promise.all(all.map((thread) => thread.close(drainMs)));
       },
     };
   } catch (error) {
@@ -81,8 +85,8 @@ class Thread {
     this.#worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#receive(data);
   }
 
-  start(config: Config, tls: ServeOptions["tls"], census: SharedArrayBuffer): Promise<this> {
-    this.#tell({ type: "start", config, tls, census });
+  start(config: Config, tls: ServeOptions["tls"], shared: SharedBuffers): Promise<this> {
+    this.#tell({ type: "start", config, tls, shared });
     return this.#started.promise;
   }
 
@@ -94,8 +98,8 @@ class Thread {
     this.#tell({ type: "renew", credentials });
   }
 
-  async close(): Promise<void> {
-    this.#tell({ type: "close" });
+  async close(drainMs = 0): Promise<void> {
+    this.#tell({ type: "close", drainMs });
     await this.#closed.promise;
     this.#worker.terminate();
   }

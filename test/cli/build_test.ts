@@ -1,46 +1,8 @@
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url);
-const CLIENT = new URL("dist/client/", ROOT);
 
-async function buildPage(): Promise<void> {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "build:page"],
-    cwd: ROOT,
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-}
-
-/** How many bytes each file of the built page has. */
-function sizes(): Map<string, number> {
-  return new Map(
-    Array.from(Deno.readDirSync(CLIENT), ({ name }) => name).toSorted()
-      .map((name) => [name, Deno.statSync(new URL(name, CLIENT)).size]),
-  );
-}
-
-Deno.test("build: the page is whole at every moment while two builds replace it", async () => {
-  await buildPage();
-  const whole = sizes();
-  await Deno.writeTextFile(new URL("left-over.js", CLIENT), "");
-  let isOver = false;
-  const builds = Promise.all([buildPage(), buildPage()]).finally(() => isOver = true);
-  while (!isOver) {
-    for (const [name, size] of whole) {
-      assert.equal(Deno.statSync(new URL(name, CLIENT)).size, size, name);
-    }
-    await new Promise((later) => setTimeout(later, 1));
-  }
-  await builds;
-  assert.deepEqual(sizes(), whole);
-  const others = Array.from(Deno.readDirSync(new URL("dist/", ROOT)), ({ name }) => name)
-    .filter((name) => name.startsWith("client-"));
-  assert.deepEqual(others, []);
-});
-
-/** The sources of the page alone, elsewhere, with the packages of this checkout. */
+/** The sources of the page alone, elsewhere: this checkout's own page is served to other tests meanwhile. */
 class PageProject implements AsyncDisposable {
   private constructor(readonly folder: string) {}
 
@@ -65,6 +27,13 @@ class PageProject implements AsyncDisposable {
     return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   }
 
+  /** How many bytes each file of the built page has. */
+  sizes(): Map<string, number> {
+    const client = `${this.folder}/dist/client`;
+    const names = Array.from(Deno.readDirSync(client), ({ name }) => name).toSorted();
+    return new Map(names.map((name) => [name, Deno.statSync(`${client}/${name}`).size]));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
   }
@@ -77,6 +46,30 @@ async function copy(from: URL, to: string): Promise<void> {
     await copy(new URL(`${from.href}/${name}`), `${to}/${name}`);
   }
 }
+
+Deno.test("build: the page is whole at every moment while two builds replace it", async () => {
+  await using project = await PageProject.make();
+  const client = `${project.folder}/dist/client`;
+  await project.build("-A");
+  const whole = project.sizes();
+  assert.ok(whole.has("index.html") && whole.has("lkstream.js"));
+  await Deno.writeTextFile(`${client}/left-over.js`, "");
+  let isOver = false;
+  const builds = Promise.all([project.build("-A"), project.build("-A")]).finally(() =>
+    isOver = true
+  );
+  while (!isOver) {
+    for (const [name, size] of whole) {
+      assert.equal(Deno.statSync(`${client}/${name}`).size, size, name);
+    }
+    await new Promise((later) => setTimeout(later, 1));
+  }
+  await builds;
+  assert.deepEqual(project.sizes(), whole);
+  const others = Array.from(Deno.readDirSync(`${project.folder}/dist`), ({ name }) => name)
+    .filter((name) => name.startsWith("client-"));
+  assert.deepEqual(others, []);
+});
 
 Deno.test("build: a page that is built is not built again, nor is anything written", async () => {
   await using project = await PageProject.make();

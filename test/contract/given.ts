@@ -8,7 +8,7 @@ import type {
 } from "../../tracking/engine.ts";
 import { gridPoints, Texture } from "../lib/images.ts";
 
-/** Registers a test on an engine of its own, which it closes. */
+/** Registers a test on an engine that is open. */
 export type Check = (title: string, body: (engine: FlowEngine) => Promise<void>) => void;
 
 /** What the engines under test must be made with. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { startBrowser } from "./browser.ts";
-import { type Running, start } from "./running.ts";
+import { openBrowser } from "./browser.ts";
+import { defaultServer } from "./running.ts";
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 export const PHONE = {
@@ -13,9 +13,9 @@ export const PHONE = {
 /** The page's address where nothing is to change the size of the frames behind a test's back. */
 export const GOVERNOR_OFF = "/?governor=off";
 
-/** One of each for all tests of a file that imports this. */
+/** One of each for all tests of a file that imports this, or for all files. */
 export let browser: Browser;
-export let server: Running;
+export let server: Awaited<ReturnType<typeof defaultServer>>;
 
 /** What waits in a page for longer than this fails; the longest test takes a tenth of it. */
 const DEADLINE_MS = 120_000;
@@ -45,8 +45,8 @@ export function inPage(
 }
 
 Deno.test.beforeAll(async () => {
-  server = await start();
-  browser = await startBrowser();
+  server = await defaultServer();
+  browser = await openBrowser();
 });
 
 Deno.test.afterAll(async () => {

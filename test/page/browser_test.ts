@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { screenshotPath } from "../lib/browser.ts";
+import { freePort } from "../lib/free_port.ts";
 import {
   browser,
   DESKTOP,
@@ -138,7 +139,7 @@ inPage(
 );
 
 Deno.test("browser: a server that restarts is found again by itself", async () => {
-  let own = await start();
+  let own = await start({ port: freePort() });
   const page = await browser.newPage({ permissions: ["camera"], ...DESKTOP });
   try {
     await page.goto(own.url);

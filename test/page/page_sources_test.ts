@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePort } from "../lib/free_port.ts";
 import {
   browser,
   DESKTOP,
@@ -87,7 +88,7 @@ inPage("a picture that cannot be sent is told", DESKTOP, async (page) => {
 });
 
 Deno.test("browser: a server that comes back is told also while the source is held", async () => {
-  let own = await start();
+  let own = await start({ port: freePort() });
   const page = await browser.newPage(DESKTOP);
   try {
     await page.goto(own.url + GOVERNOR_OFF);

@@ -8,7 +8,7 @@ import { Client } from "../lib/client.ts";
 import { start } from "../lib/running.ts";
 
 Deno.test("main: deno task start says where it listens, with which engine and why", async () => {
-  const server = await start();
+  const server = await start({ byTask: true });
   try {
     assert.match(
       server.line,

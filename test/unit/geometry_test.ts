@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { crowded } from "../../tracking/crowding.ts";
+import { crowd } from "../../tracking/crowding.ts";
 import { maskShare, paintMask } from "../../tracking/mask.ts";
 import { median } from "../../tracking/median.ts";
 import { random } from "../lib/random.ts";
@@ -66,6 +66,12 @@ function isInside(x: number, y: number, polygons: (readonly [number, number])[][
   return inside;
 }
 
+/** Which points are crowded, and whether those with a reason of their own kept it. */
+function crowded(xy: Float32Array, distance: number, reasons = new Uint8Array(xy.length / 2)) {
+  crowd(xy, distance, reasons, 9);
+  return [...reasons].map((reason) => reason === 9);
+}
+
 Deno.test("crowding: agrees with comparing every pair", () => {
   const next = random(5);
   for (const distance of [0.5, 3, 7.3, 40]) {
@@ -81,6 +87,15 @@ Deno.test("crowding: agrees with comparing every pair", () => {
     assert.deepEqual(crowded(xy, distance), expected);
     assert.ok(expected.includes(true) && expected.includes(false));
   }
+});
+
+Deno.test("crowding: a point that ends anyway crowds nobody, and keeps its reason", () => {
+  const reasons = Uint8Array.of(2, 0, 0, 3);
+  assert.deepEqual(
+    crowded(Float32Array.of(10, 10, 11, 10, 12, 10, 12, 10), 5, reasons),
+    [false, false, true, false],
+  );
+  assert.deepEqual([...reasons], [2, 0, 9, 3]);
 });
 
 Deno.test("crowding: distance 0 crowds nobody, not even twins", () => {
