@@ -1,7 +1,8 @@
 import { isLoopback } from "./address.ts";
 import { type Config, helpText, readConfig, UnprotectedError } from "./config.ts";
 import { type Credentials, Renewal } from "./credentials.ts";
-import { Descriptors, fitConnections } from "./descriptors.ts";
+import { fitConnections } from "./descriptors.ts";
+import { LibC } from "./libc.ts";
 import { refuseStart } from "./flags.ts";
 import { checkHost } from "./http/listen_error.ts";
 import { Lines } from "./lines.ts";
@@ -32,8 +33,8 @@ async function config(): Promise<Config> {
 
 /** To the file descriptors that there are. */
 function fit(wanted: Config): Config {
-  using descriptors = Descriptors.open();
-  const { config, lowered } = fitConnections(wanted, descriptors?.limit ?? Infinity);
+  using library = LibC.open();
+  const { config, lowered } = fitConnections(wanted, library?.descriptorLimit ?? Infinity);
   if (lowered) errors.put(lowered);
   return config;
 }

@@ -2,7 +2,6 @@ import type { EngineInfo } from "../protocol/mod.ts";
 import type { Config } from "./config.ts";
 import { selectEngine } from "../engines/select.ts";
 import { type RunningServer, serve, type ServeOptions, type Shared } from "./http/server.ts";
-import { Descriptors, DescriptorWatch } from "./descriptors.ts";
 import { openLog } from "./log.ts";
 
 /** A log that nobody reads keeps nobody from stopping. */
@@ -14,7 +13,7 @@ export interface RunOptions {
   shared?: Shared;
 }
 
-export interface Running extends Omit<RunningServer, "engineEvents" | "listenAgain"> {
+export interface Running extends Omit<RunningServer, "engineEvents"> {
   readonly engine: EngineInfo;
 }
 
@@ -33,18 +32,12 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
     const isEngineReady = () => engine.isReady;
     const server = await serve({ ...config, tls, engine, isEngineReady, shared, log });
     engine.events = server.engineEvents;
-    const descriptors = Descriptors.open();
-    const watch = descriptors && new DescriptorWatch(descriptors, async () => {
-      await server.listenAgain();
-      log("listens_again", { reason: "there were too few file descriptors" });
-    });
     return {
       url: server.url,
       engine: engine.info,
       metrics: () => server.metrics(),
       renew: (credentials) => server.renew(credentials),
       async close(drainMs) {
-        watch?.[Symbol.dispose]();
         await server.close(drainMs);
         await flush(FLUSH_MS);
       },

@@ -41,6 +41,7 @@ export {
   type About,
   defaultOptions,
   type EngineInfo,
+  type Feature,
   type Hello,
   type Limits,
   LOST_REASONS,

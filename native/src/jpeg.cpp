@@ -78,21 +78,21 @@ struct JpegDecoder::State {
     }
   }
 
-  // False where a scan is missing that pixels need. Where the file ends early,
-  // all bits of their coefficients must have come; else the file may leave out
-  // the finer scans of a progressive picture, as its end marker says.
+  // False where a scan is missing that pixels need. Where the file ends early, or
+  // does not tell what is damaged, all bits of their coefficients must have come;
+  // else it may leave out the finer scans of a progressive picture.
   bool is_whole() const {
     for (int i = 0; i < jpeg.num_components; ++i) {
       if (!jpeg.comp_info[i].component_needed) continue;
       if (!jpeg.comp_info[i].quant_table) return false;
-      if (!ends_early || !jpeg.progressive_mode) continue;
+      if (!jpeg.progressive_mode || !(ends_early || jpeg.arith_code)) continue;
       for (int k = 0; k < DCTSIZE2; ++k)
         if (jpeg.coef_bits[i][k] != 0) return false;
     }
     return true;
   }
 
-  static void on_error(j_common_ptr info) {
+  [[noreturn]] static void on_error(j_common_ptr info) {
     auto* state = static_cast<State*>(info->client_data);
     const int first = info->err->msg_parm.i[0];
     switch (info->err->msg_code) {
@@ -116,10 +116,12 @@ struct JpegDecoder::State {
     if (level >= 0) return;
     auto* state = static_cast<State*>(info->client_data);
     switch (info->err->msg_code) {
-      case JWRN_EXTRANEOUS_DATA:  // stray bytes between segments, skipped
       case JWRN_ADOBE_XFORM:
       case JWRN_JFIF_MAJOR:
         return;
+      case JWRN_EXTRANEOUS_DATA:  // stray bytes between segments, skipped
+        if (!state->is_arithmetic_scan()) return;
+        on_error(info);
       case JWRN_JPEG_EOF:  // the scan that lacks data for this says so itself
         if (state->may_end()) {
           state->ends_early = true;
@@ -131,8 +133,11 @@ struct JpegDecoder::State {
     }
   }
 
+  // Arithmetic coding does not tell a scan that is cut short from a whole one:
+  // from its first scan on, nothing may be odd about such a file.
+  bool is_arithmetic_scan() const { return jpeg.arith_code && jpeg.input_scan_number > 0; }
+
   // Whether the file may end here: in a scan or behind one, not in a segment.
-  // Arithmetic coding does not tell a scan that is cut short from a whole one.
   bool may_end() const {
     return jpeg.input_scan_number > 0 && jpeg.unread_marker == 0 && !jpeg.arith_code;
   }
@@ -179,6 +184,7 @@ void JpegDecoder::decode(uint8_t* pixels, size_t stride) {
   State& s = *state_;
   if (!s.run([&] {
         s.jpeg.out_color_space = JCS_GRAYSCALE;
+        s.jpeg.do_block_smoothing = FALSE;  // as it stands: each version would smooth otherwise
         jpeg_start_decompress(&s.jpeg);
       }))
     s.refuse();
@@ -193,7 +199,8 @@ void JpegDecoder::decode(uint8_t* pixels, size_t stride) {
             rows[i] = pixels + (s.jpeg.output_scanline + i) * stride;
           jpeg_read_scanlines(&s.jpeg, rows, n);
         }
-        // Not jpeg_finish_decompress: what comes after the last pixel matters to no one.
+        // What comes after the last pixel matters to no one, unless it tells of damage.
+        if (s.jpeg.arith_code) jpeg_finish_decompress(&s.jpeg);
         jpeg_abort_decompress(&s.jpeg);
       }))
     s.refuse();

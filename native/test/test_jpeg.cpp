@@ -99,6 +99,7 @@ void the_end_marker_may_be_missing() {
   const Bytes jpeg = of(Jpeg::kColour, [](Encoder& e) { e.arith_code = TRUE; });
   CHECK(!decode(jpeg).pixels.empty());
   CHECK(is_refused(cut(jpeg, jpeg.size() - 2)));
+  CHECK(is_refused(with(jpeg, jpeg.size() - 2, {0, 0, 0, 0, 0, 0, 0, 0})));
 }
 
 void scans_may_not_be_missing() {

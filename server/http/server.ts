@@ -5,6 +5,7 @@ import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
 import config from "../../deno.json" with { type: "json" };
 import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
+import { AcceptWatch } from "./accept_watch.ts";
 import {
   type Access,
   admit,
@@ -79,8 +80,6 @@ export interface RunningServer {
   metrics(): Promise<MetricObject[]>;
   /** Takes another token and certificate for whom connects from now on; sessions go on. */
   renew(credentials: Credentials): void;
-  /** Listens anew where it did, if it does not accept any more; sessions go on. */
-  listenAgain(): Promise<void>;
   /**
    * Takes no new session, tells the others that it goes, and serves them for `drainMs` more; then
    * ends them with 1001 and stops listening. The engine stays open. Idempotent.
@@ -113,6 +112,7 @@ class Server implements RunningServer {
   readonly #sessions: Sessions;
   readonly #sockets: WebSocketServer;
   #listener: ReturnType<typeof createListener> | undefined;
+  #acceptWatch: AcceptWatch | undefined;
   #closing: Promise<void> | null = null;
   /** Of a proxy whose word on addresses does not count. */
   #hasWarned = false;
@@ -164,6 +164,7 @@ class Server implements RunningServer {
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
     this.#listener = listener;
+    this.#acceptWatch = new AcceptWatch(listener, () => this.#listenAgain());
     const { agentPort = null, host } = this.#options;
     if (agentPort === null) return;
     const reusePort = this.#options.shared !== undefined;
@@ -179,8 +180,9 @@ class Server implements RunningServer {
     if (tls && this.#listener) renewCertificate(this.#listener, tls);
   }
 
-  async listenAgain(): Promise<void> {
+  async #listenAgain(): Promise<void> {
     if (!this.#listener || this.#closing) return;
+    this.#options.log("listens_again", { reason: "it did not accept the connections that wait" });
     const port = Number(new URL(this.url).port); // the one that was picked, if 0 was asked for
     const { shared } = this.#options;
     await listenAgain(this.#listener, { ...this.#options, port }, shared !== undefined);
@@ -194,6 +196,7 @@ class Server implements RunningServer {
     if (drainMs > 0) await this.#sessions.drain(drainMs);
     clearInterval(this.#looking);
     this.#agent.close();
+    this.#acceptWatch?.[Symbol.dispose]();
     this.#listener?.close();
     await this.#sessions.close(CloseCode.serverStopping, "server stopping");
     this.#listener?.closeAllConnections();

@@ -47,6 +47,16 @@ Deno.test("track: MJPEG on standard input, with garbage and a cut end, gives the
   assert.match(ran.stderr, /; 1 damaged one was passed over/);
 });
 
+Deno.test("track: a file of MJPEG gives all its frames, as the pipe does", async () => {
+  await using folder = await folderOf(FRAMES);
+  const fromFolder = tracksOf(await run(track, [folder.path]));
+  const clip = `${folder.path}/clip.mjpeg`;
+  await Deno.writeFile(clip, concat([...FRAMES, FRAMES[0].subarray(0, 900)]));
+  const ran = await run(track, [clip]);
+  assert.deepEqual(untimed(tracksOf(ran)), untimed(fromFolder));
+  assert.match(ran.stderr, /; 1 damaged one was passed over/);
+});
+
 Deno.test("track: files in the order given, options from the command line", async () => {
   await using folder = await folderOf(FRAMES);
   const files = [3, 2, 1].map((n) => `${folder.path}/${n}.jpg`);

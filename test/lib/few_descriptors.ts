@@ -1,5 +1,4 @@
-/** A server whose process holds all its descriptors. It answers a line on standard input, and at its end lets them go. */
-import { Descriptors, DescriptorWatch } from "../../server/descriptors.ts";
+/** A server whose process holds almost all its descriptors. It answers a line on standard input, and at its end lets them go. */
 import { serve } from "../../server/http/server.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import { ScriptedEngine } from "./scripted.ts";
@@ -13,11 +12,11 @@ const server = await serve({
   allowOrigins: [],
   log: () => {},
 });
-new DescriptorWatch(Descriptors.open()!, () => server.listenAgain(), 20);
 const held: Deno.FsFile[] = [];
 try {
   for (;;) held.push(Deno.openSync("/dev/null"));
 } catch {
+  for (let few = 0; few < 4; few++) held.pop()!.close(); // else Deno itself ends in a panic
   console.log(server.url);
 }
 while (await Deno.stdin.read(new Uint8Array(1)) !== null) console.log("turned");

@@ -270,7 +270,7 @@ inPage("what was done to points is not undone in another session", DESKTOP, asyn
     await page.waitForSelector("#state[data-state=reconnecting]");
     // one that cannot take the points: with others they would live on, and so would what undoes them
     own = await start({ port: Number(new URL(own.url).port), args: ["--max-points", "1"] });
-    await isLive(page, 20_000);
+    await isLive(page);
     await page.click("#undo");
     await announced(page, /No region any more/);
     assert.equal(await page.isDisabled("#undo"), true);

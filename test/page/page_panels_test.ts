@@ -18,7 +18,7 @@ const LIVE = "/?source=sample&autostart=1";
 async function openLive(page: Page, fragment = ""): Promise<void> {
   await page.goto(`${server.url}${LIVE}&governor=off${fragment}`);
   await isLive(page);
-  await pointsAbove(page, 20, 10_000);
+  await pointsAbove(page, 20);
 }
 
 /** Waits for the next results of which `test` holds. */

@@ -70,7 +70,7 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   await keepPoints(page);
   await makeVideo(page, 2);
   await choose(page, "video", { "clip.webm": null });
-  await pointsAbove(page, 10, 10_000);
+  await pointsAbove(page, 10);
   await page.getByRole("heading", { name: "Record" }).click();
   const before = await seenSoFar(page);
   await page.click("#record");

@@ -76,7 +76,7 @@ inPage(
     await shot("no-picture");
     await page.evaluate(() => camera.shows = "scene");
     await isLive(page);
-    await pointsAbove(page, 20, 10_000);
+    await pointsAbove(page, 20);
     assert.equal(await page.isHidden("#banner"), true);
 
     await page.evaluate(() => camera.hold(true));
@@ -96,7 +96,7 @@ inPage(
     await shot("black");
     await page.evaluate(() => camera.shows = "scene");
     await isLive(page);
-    await pointsAbove(page, 20, 10_000);
+    await pointsAbove(page, 20);
     assert.equal(await page.isHidden("#banner"), true);
   },
 );
@@ -169,6 +169,6 @@ for (const [name, view] of Object.entries({ 1280: DESKTOP, 390: PHONE })) {
     assert.ok(isWhole, "the notice is cut off");
     await page.evaluate(() => Object.assign(globalThis, { isAllowed: true }));
     await page.click("#retry"); // on the page's own thread, where only workers get noise
-    await pointsAbove(page, 20, 10_000);
+    await pointsAbove(page, 20);
   });
 }

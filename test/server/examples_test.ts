@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { tracksToJson } from "../../protocol/mod.ts";
 import { emptyTracks } from "../lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
+import { type Script, ScriptedEngine } from "../lib/scripted.ts";
+import { startServer } from "../lib/sdk.ts";
 import { withServer } from "../lib/serving.ts";
 
 const FOLDER = new URL("../../examples/python/", import.meta.url).pathname;
@@ -167,4 +169,42 @@ Deno.test("examples: the publisher makes a message of every frame", async () => 
   const bad = await run(python, ["ros_style_publisher.py"], new TextEncoder().encode("nonsense"));
   assert.equal(bad.code, 1);
   assert.match(bad.err, /^Cannot read line 1 as JSON: /);
+});
+
+Deno.test("examples: the Python client goes on with the same points where its session ends", async () => {
+  const python = await findPython("websockets");
+  if (!python) return;
+  const move = (x: number, y: number): [number, number] => [x + 1.5, y];
+  const sessions: Script[][] = [
+    [{ corners: [[10, 10], [30, 40]] }, { move }, { fails: "deadline" }],
+    [{ corners: [[5, 5]] }, { move }],
+  ];
+  const server = await startServer({ engine: new ScriptedEngine(() => sessions.shift()!) });
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const name of ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]) {
+      await Deno.writeFile(`${folder}/${name}`, JPEG);
+    }
+    const { code, out, err } = await run(python, [
+      "lkstream_client.py",
+      "--url",
+      server.url,
+      folder,
+    ]);
+    assert.equal(code, 0, err);
+    assert.match(err, /1013.*going on elsewhere/);
+    // frame 2 was answered, by an error
+    const places = out.trim().split("\n").map((line) => line.split(" ").slice(0, 3).join(" "));
+    assert.deepEqual(places, [
+      "0 1 10.00",
+      "0 2 30.00",
+      "1 1 11.50",
+      "1 2 31.50",
+      "3 1 13.00",
+      "3 2 33.00",
+    ]);
+  } finally {
+    await server.close();
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -80,3 +80,24 @@ Deno.test("packages: a package that is not locked is refused, and the lock left 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("packages: a task installs nothing that it does not ask for", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(new URL(all.lock.path, ROOT), `${folder}/${all.lock.path}`);
+    const config = { ...all, tasks: { nothing: "true" } };
+    await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config));
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "nothing"],
+      cwd: folder,
+      stderr: "inherit",
+    }).output();
+    assert.equal(code, 0);
+    assert.deepEqual(
+      Array.from(Deno.readDirSync(folder), ({ name }) => name).toSorted(),
+      ["deno.json", all.lock.path],
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -350,11 +350,19 @@ Deno.test("tracker: a mask on a tall frame is that of the frame on its side, and
     assert.ok(wide.includes(255));
     assert.deepEqual(tall, wide.map((_, i) => wide[i % 30 * 40 + Math.floor(i / 30)]));
   }
+  const high = 65_500;
   const zigzag = Array.from({ length: 1000 }, (_, i) => [i % 3 / 2, i % 2 ? 70_000 : -1] as const);
-  const started = performance.now();
-  for (let i = 0; i < 5; i++) paintMask([zigzag], 1, 65_500);
-  const ms = performance.now() - started;
-  assert.ok(ms < 300, `${ms} ms`); // 800 where each edge goes through all rows
+  const onItsSide = zigzag.map(([x, y]) => [y, x] as const);
+  /** The least of several times: what else the machine does only adds to it. */
+  const least = (paint: () => void) =>
+    Math.min(...Array.from({ length: 5 }, () => {
+      const started = performance.now();
+      paint();
+      return performance.now() - started;
+    }));
+  const tall = least(() => paintMask([zigzag], 1, high));
+  const wide = least(() => paintMask([onItsSide], high, 1));
+  assert.ok(tall < 30 * wide, `${tall} ms, ${wide} on its side`); // 1000, if edges go through rows
 });
 
 Deno.test("tracker: a bad frame leaves the tracks as they were", async () => {

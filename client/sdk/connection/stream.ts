@@ -62,8 +62,9 @@ export class Stream {
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #hasEnded = false;
-  /** What is sent waits behind bytes that are still being read. */
-  #reading: Promise<void> | undefined;
+  /** Messages that wait for bytes that are still read, their own or those before them. */
+  #waiting = 0;
+  #turn = Promise.resolve();
 
   constructor(
     { url, protocols }: Address,
@@ -73,19 +74,19 @@ export class Stream {
   ) {
     this.#times = times;
     this.#events = events;
-    const { connectMs: ms } = times;
-    this.#deadline = setTimeout(() => this.#end({ how: "unanswered", ms }), ms);
     try {
       this.#socket = this.#listenTo(new Socket(url, protocols) as WebSocket);
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
       queueMicrotask(() => this.#end({ how: "refused" })); // a page that came by https may not ask for ws
     }
+    const { connectMs: ms } = times;
+    this.#deadline = setTimeout(() => this.#end({ how: "unanswered", ms }), ms);
   }
 
   /** Sends messages in the order of these calls; bytes that cannot be read are passed over. */
   send(data: string | Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>): void {
-    if (this.#reading || data instanceof Promise) this.#sendLater(data);
+    if (this.#waiting > 0 || data instanceof Promise) this.#sendLater(data);
     else this.#sendNow(data);
   }
 
@@ -125,12 +126,13 @@ export class Stream {
   }
 
   #sendLater(data: Parameters<Stream["send"]>[0]): void {
-    const turn = Promise.all([data, this.#reading])
-      .then(([data]) => this.#sendNow(data), () => {})
-      .finally(() => {
-        if (this.#reading === turn) this.#reading = undefined;
-      });
-    this.#reading = turn;
+    const ready = Promise.resolve(data).catch(() => null);
+    this.#waiting++;
+    this.#turn = this.#turn.then(async () => {
+      const bytes = await ready;
+      this.#waiting--;
+      if (bytes !== null) this.#sendNow(bytes);
+    });
   }
 
   /** While an answer is due, something must come in time. */
