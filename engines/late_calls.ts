@@ -1,4 +1,4 @@
-import { Gate } from "./gate.ts";
+import { Gate } from "../tracking/gate.ts";
 
 /** So many go on beside those in turn: each holds a thread, and so would those of all who come back. */
 const MOST = 2;

@@ -23,7 +23,7 @@ import {
   type Symbols,
   unwrap,
 } from "./ffi.ts";
-import { Gate } from "./gate.ts";
+import { Gate } from "../tracking/gate.ts";
 
 /** The library takes no less: smaller ones, which clients may ask for, are 0 in single precision. */
 export const LEAST_QUALITY = 1e-30;

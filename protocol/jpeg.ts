@@ -1,5 +1,6 @@
 import { ProtocolError } from "./errors.ts";
 import { isJpeg } from "./frame.ts";
+import { explainBytes } from "./pictures.ts";
 
 const SOF0 = 0xc0, SOF2 = 0xc2, SOF9 = 0xc9, SOF10 = 0xca;
 /** Start-of-frame markers of the kinds that decode here: baseline, extended, progressive, and those with arithmetic coding. */
@@ -85,7 +86,7 @@ export interface JpegSegment {
  * @throws {ProtocolError} `bad_frame` where the bytes do not follow that form.
  */
 export function* jpegSegments(jpeg: Uint8Array): Generator<JpegSegment> {
-  if (!isJpeg(jpeg)) throw notAJpeg("it does not start with FF D8");
+  if (!isJpeg(jpeg)) throw notAJpegAtAll(jpeg);
   for (let from = 2;;) {
     const found = findMarker(jpeg, from);
     if (!found) throw notAJpeg("it ends before its first scan");
@@ -145,6 +146,13 @@ export function jpegSize(jpeg: Uint8Array): { width: number; height: number } {
     if (size) return size;
   }
   throw notAJpeg("it has no frame header before its first scan");
+}
+
+function notAJpegAtAll(bytes: Uint8Array): ProtocolError {
+  const mistake = explainBytes(bytes);
+  return mistake
+    ? new ProtocolError("bad_frame", mistake)
+    : notAJpeg("it does not start with FF D8");
 }
 
 function readSize(

@@ -21,10 +21,14 @@ export interface Config {
   /** Event loops that share the port. */
   threads: number;
   token: string | null;
-  /** Exact, such as https://example.org, or with a wildcard, such as https://*.example.org. */
+  /** Exact, such as https://example.org or null, or with a wildcard, such as https://*.example.org. */
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
   trustProxy: boolean;
+  /** Sessions are served for so long after SIGTERM, so that their clients can go elsewhere. */
+  drainMs: number;
+  /** Where HAProxy's agent check is answered; null: nowhere. */
+  agentPort: number | null;
   limits: ServerLimits;
   log: "text" | "json";
 }
@@ -65,8 +69,9 @@ const FLAGS = {
   open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
-    text: "a further web origin that may connect, such as https://example.org or " +
-      "https://*.example.org; may be repeated (in the variable: commas)",
+    text: "a further origin whose pages may connect, such as https://example.org, " +
+      "https://*.example.org, capacitor://localhost, or null for pages from files; may be " +
+      "repeated (in the variable: commas)",
   },
   "trust-proxy": { text: "take clients' addresses from X-Forwarded-For" },
   "max-sessions": { value: "N", fallback: `${D.maxSessions}`, text: "sessions at once" },
@@ -116,6 +121,15 @@ const FLAGS = {
     value: "S",
     fallback: `${D.idleMs / 1000}`,
     text: "seconds that a session may be silent",
+  },
+  drain: {
+    value: "S",
+    fallback: "10",
+    text: "seconds that sessions are served after SIGTERM, while their clients go elsewhere",
+  },
+  "agent-port": {
+    value: "N",
+    text: "port that answers HAProxy's agent-check, on the same address",
   },
   log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
@@ -187,6 +201,8 @@ export function readConfig(
     token,
     allowOrigins: readOrigins(flags),
     trustProxy: flags.isOn("trust-proxy"),
+    drainMs: 1000 * flags.whole("drain", 0, 3600),
+    agentPort: flags.given("agent-port") === undefined ? null : flags.whole("agent-port", 1, 65535),
     limits: readLimits(flags),
     log: flags.oneOf("log", ["text", "json"] as const),
   };
@@ -253,9 +269,17 @@ function readTls(flags: Read): Tls {
   throw flags.bad("tls", tls, "self-signed and off; --cert and --key take a certificate of yours");
 }
 
-/** An origin, whose host may begin with `*.` for any name below it. */
+/** As apps and extensions have them, whose schemes no web origin has: capacitor://localhost, file://. */
+const APP_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#*@]*$/;
+
+/**
+ * An origin as browsers write it: a web origin, whose host may begin with `*.` for any name below
+ * it; `null`, which all pages from files and in sandboxes have; that of an app or an extension.
+ */
 function readOrigins(flags: Read): string[] {
   return flags.list("allow-origin").map((origin) => {
+    if (origin === "null") return origin;
+    if (!/^https?:/i.test(origin) && APP_ORIGIN.test(origin)) return origin;
     const plain = origin.replace(/\/$/, "");
     const below = plain.replace("://*.", "://any.");
     const url = URL.parse(below);
@@ -263,7 +287,8 @@ function readOrigins(flags: Read): string[] {
     throw flags.bad(
       "allow-origin",
       origin,
-      "origins such as https://example.org or https://*.example.org",
+      "null and origins such as https://example.org, https://*.example.org, capacitor://localhost " +
+        "or chrome-extension://ID",
     );
   });
 }

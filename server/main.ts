@@ -1,11 +1,15 @@
 import { isLoopback } from "./address.ts";
 import { type Config, helpText, readConfig, UnprotectedError } from "./config.ts";
+import { type Credentials, Renewal } from "./credentials.ts";
+import { fitConnections } from "./descriptors.ts";
+import { LibC } from "./libc.ts";
 import { refuseStart } from "./flags.ts";
 import { checkHost } from "./http/listen_error.ts";
 import { Lines } from "./lines.ts";
+import { openLog } from "./log.ts";
 import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads/threads.ts";
-import { addresses, type KeyPair, qrText, selfSigned } from "./http/tls.ts";
+import { addresses, type KeyPair, qrText, readKeyPair, selfSigned } from "./http/tls.ts";
 
 /** Whoever reads them, or does not, keeps nobody waiting. */
 const output = new Lines(Deno.stdout);
@@ -17,7 +21,7 @@ const ONCE_MS = 1000;
 async function config(): Promise<Config> {
   try {
     const config = readConfig(Deno.args, (name) => Deno.env.get(name));
-    if (config) return config;
+    if (config) return fit(config);
   } catch (error) {
     // a host that does not exist is not to be protected
     if (error instanceof UnprotectedError) await checkHost(error.host);
@@ -27,22 +31,23 @@ async function config(): Promise<Config> {
   Deno.exit(0);
 }
 
-function certificate({ tls, host }: Config): Promise<KeyPair> | KeyPair | undefined {
-  if (tls === "off") return undefined;
-  if (tls === "self-signed") return selfSigned(["localhost", "127.0.0.1", "::1", ...namesOf(host)]);
-  return { cert: readPem("cert", tls.cert), key: readPem("key", tls.key) };
+/** To the file descriptors that there are. */
+function fit(wanted: Config): Config {
+  using library = LibC.open();
+  const { config, lowered } = fitConnections(wanted, library?.descriptorLimit ?? Infinity);
+  if (lowered) errors.put(lowered);
+  return config;
 }
 
-function readPem(flag: string, file: string): string {
-  try {
-    return Deno.readTextFileSync(file);
-  } catch (error) {
-    const why = (error as Error).message.split(",")[0];
-    throw new Error(
-      `Cannot read --${flag} ${file} (${why}): allowed are files in this folder, the only one that ` +
-        "the server may read",
-    );
-  }
+async function certificate({ tls, host }: Config): Promise<KeyPair | undefined> {
+  if (tls !== "self-signed") return tls === "off" ? undefined : readKeyPair(tls);
+  return await selfSigned(["localhost", "127.0.0.1", "::1", ...namesOf(host)]);
+}
+
+/** What flags, variables and the files that they name say now; a certificate made at the start stays. */
+function readAgain(made: KeyPair | undefined): Credentials {
+  const { tls, token } = readConfig(Deno.args, (name) => Deno.env.get(name))!;
+  return { token, tls: typeof tls === "object" ? readKeyPair(tls) : made };
 }
 
 /** By what others reach a server that listens on `host`. */
@@ -72,6 +77,10 @@ function invite({ host, token }: Config, { url }: Running, isSecure: boolean): v
   }
 }
 
+function hasTerminal(): boolean {
+  return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+}
+
 async function main(): Promise<void> {
   const wanted = await config();
   const tls = await certificate(wanted);
@@ -80,17 +89,31 @@ async function main(): Promise<void> {
   output.put(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
   invite(wanted, server, tls !== undefined);
 
+  const { log } = openLog(wanted.log);
+  const renewal = new Renewal({ token: wanted.token, tls }, {
+    read: () => readAgain(tls),
+    apply: (credentials) => server.renew(credentials),
+    log,
+  });
+  const hadTerminal = hasTerminal();
+
   let stoppingSince: number | null = null;
-  const stop = async () => {
+  const stop = async (drainMs: number) => {
     const now = performance.now();
     if (stoppingSince !== null && now - stoppingSince < ONCE_MS) return;
     if (stoppingSince !== null) Deno.exit(1); // asked again: at once, whatever is still at work
     stoppingSince = now;
-    await server.close();
+    await server.close(drainMs);
     await output.flush(FLUSH_MS);
     Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  Deno.addSignalListener("SIGTERM", () => stop(wanted.drainMs));
+  Deno.addSignalListener("SIGINT", () => stop(0)); // somebody waits at the terminal
+  // two things by one name: a terminal that was closed, and an operator who asks to read files anew
+  Deno.addSignalListener(
+    "SIGHUP",
+    () => hadTerminal && !hasTerminal() ? stop(0) : renewal.reload(),
+  );
 }
 
 try {

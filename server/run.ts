@@ -36,8 +36,9 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
       url: server.url,
       engine: engine.info,
       metrics: () => server.metrics(),
-      async close() {
-        await server.close();
+      renew: (credentials) => server.renew(credentials),
+      async close(drainMs) {
+        await server.close(drainMs);
         await flush(FLUSH_MS);
       },
     };

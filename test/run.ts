@@ -6,13 +6,21 @@ import { serveBrowser, SHARED_BROWSER } from "./lib/browser.ts";
 import { SHARED_SERVER, start } from "./lib/running.ts";
 
 const named = Deno.args.length > 0 ? Deno.args : ["test/"];
+/** Files wait much of their time: one more than there are cores keeps those busy. */
+const jobs = Deno.env.get("DENO_JOBS") ?? `${navigator.hardwareConcurrency + 1}`;
+/** Types are checked by `deno task check`. */
+const flags = ["-A", "--no-check", "--parallel", "--sanitize-ops", "--sanitize-resources"];
 
 const server = await start();
 const browser = await serveBrowser();
 try {
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--parallel", "--sanitize-ops", "--sanitize-resources", ...named],
-    env: { [SHARED_SERVER]: server.url, [SHARED_BROWSER]: browser.wsEndpoint() },
+    args: ["test", ...flags, ...named],
+    env: {
+      DENO_JOBS: jobs,
+      [SHARED_SERVER]: server.url,
+      [SHARED_BROWSER]: browser.wsEndpoint(),
+    },
   }).spawn().status;
   Deno.exitCode = code;
 } finally {

@@ -1,5 +1,5 @@
 import type { EngineInfo } from "../protocol/mod.ts";
-import type { Gate } from "../engines/gate.ts";
+import type { Gate } from "./gate.ts";
 
 /**
  * What tracks points. One engine a process, one sequence a session. All engines

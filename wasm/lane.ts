@@ -1,5 +1,5 @@
 import { CallError, DeadlineError, EngineError, FrameError } from "../tracking/engine.ts";
-import { Gate } from "../engines/gate.ts";
+import { Gate } from "../tracking/gate.ts";
 import type { Answer, Failure, Ready, Request, Results, Start } from "./messages.ts";
 
 /** Makes a worker that runs `worker.ts`. */

@@ -15,7 +15,7 @@ import {
   type Frame,
   type Mask,
 } from "../tracking/engine.ts";
-import type { Gate } from "../engines/gate.ts";
+import type { Gate } from "../tracking/gate.ts";
 import { Lane, type Spawn } from "./lane.ts";
 
 export interface WasmEngineOptions {

@@ -108,8 +108,8 @@ Deno.test("send: --loop goes on until nobody reads", async () => {
 
 Deno.test("send: a server that goes away is told and waited for", async () => {
   await using folder = await folderOf(FRAMES);
-  const first = await start();
-  const port = Number(new URL(first.url).port);
+  const port = freePort();
+  const first = await start({ port });
   let second: Promise<Running> | undefined;
   const resets = (stdout: string) => stdout.split('"reset":true').length - 1;
   const enough = (stdout: string) => {

@@ -98,13 +98,13 @@ Deno.test("pack: every link of its README leads somewhere", async () => {
 Deno.test("pack: the types are complete, and wrong use is an error", async () => {
   await write(
     "use.ts",
-    `import { connect, type FrameTimes, govern, type Options, type Tracks } from "lkstream";
+    `import { capture, connect, type FrameTimes, govern, type Options, type Tracks } from "lkstream";
 const connection = connect("http://h", { options: { flow: { maxLevel: 2 } } });
 connection.on("tracks", (tracks: Tracks) => { const xy: Float32Array = tracks.points.xy; void xy; });
 connection.on("frame", ({ uplink }: FrameTimes) => uplink.toFixed());
 const configured: Promise<Options> = connection.configure({ detect: { maxCorners: 5 } });
 configured.then(({ filter }) => { const error: number | null = filter.maxError; void error; });
-govern(connection.attach(new OffscreenCanvas(1, 1)), connection).targetMs = 50;
+govern(capture(new OffscreenCanvas(1, 1), connection), connection).targetMs = 50;
 // @ts-expect-error an option that is none
 connect("http://h", { options: { flow: { maxlevel: 2 } } });
 // @ts-expect-error an event that is none

@@ -9,6 +9,7 @@ import { checkFrames } from "./frames.ts";
 import type { Check } from "./given.ts";
 import { checkEnd, checkLife } from "./life.ts";
 import { checkColumns, checkMotion } from "./motion.ts";
+import { checkResume } from "./resume.ts";
 
 export { DETECT, detect, FLOW, follow, MAX_FRAME_PIXELS } from "./given.ts";
 
@@ -38,5 +39,6 @@ export function contract(name: string, makeEngine: () => Promise<FlowEngine>): v
   checkCorners(check);
   checkFrames(check);
   checkLife(check);
+  checkResume(check);
   checkEnd(checkAlone);
 }

@@ -2,9 +2,11 @@
 const FIRST = 20_000, LAST = 32_000;
 
 /**
- * A port of this machine at which nobody listens now. Nobody gets it by asking
- * for any port, so it stays free while other tests run; ask for port 0 where the
- * number need not be known before.
+ * A port of this machine at which nobody listens now, for a server that comes
+ * later or again. Nobody gets it by asking for any port, neither another test's
+ * server nor the near end of a connection, not even of one to this port, which
+ * would then be connected to itself. Where the number need not be known before,
+ * ask for port 0.
  */
 export function freePort(): number {
   for (;;) {

@@ -17,7 +17,8 @@ export const GOVERNOR_OFF = "/?governor=off";
 export let browser: Browser;
 export let server: Awaited<ReturnType<typeof defaultServer>>;
 
-/** What waits in a page for longer than this fails; the longest test takes a tenth of it. */
+/** What waits in a page for longer than this fails; the longest test takes a tenth of it. How long
+ * something takes is for bench/page.ts to say. */
 const DEADLINE_MS = 120_000;
 
 /** A test in a page of its own, which must not have logged an error at its end. */
@@ -28,6 +29,7 @@ export function inPage(
 ): void {
   Deno.test(`browser: ${name}`, async () => {
     const page = await browser.newPage({ permissions: ["camera"], ...context });
+    page.setDefaultTimeout(DEADLINE_MS);
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error}`));
     page.on("console", (message) => {
@@ -55,16 +57,15 @@ Deno.test.afterAll(async () => {
 });
 
 /** Waits until the page shows a number of live points above `least`. */
-export async function pointsAbove(page: Page, least: number, timeout: number): Promise<void> {
+export async function pointsAbove(page: Page, least: number): Promise<void> {
   await page.waitForFunction(
     (least) => Number(document.querySelector("#points")!.textContent) > least,
     least,
-    { timeout },
   );
 }
 
-export async function isLive(page: Page, timeout = 10_000): Promise<void> {
-  await page.waitForSelector("#state[data-state=live]", { timeout });
+export async function isLive(page: Page): Promise<void> {
+  await page.waitForSelector("#state[data-state=live]");
 }
 
 /** What is collected of each tracks message. */

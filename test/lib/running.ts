@@ -5,6 +5,8 @@ export interface Running {
   readonly url: string;
   /** The line it prints when it listens. */
   readonly line: string;
+  /** Sends SIGHUP: certificate and token are read anew. */
+  hangUp(): void;
   /** Sends SIGTERM, unless it has ended; resolves with the exit code. */
   stop(): Promise<number>;
 }
@@ -31,7 +33,7 @@ export async function start(
   const child = new Deno.Command(Deno.execPath(), {
     args: [...command.args, "--port", `${port}`, ...args],
     cwd: ROOT,
-    env: { ...command.env, ...env },
+    env: { LKSTREAM_DRAIN: "0", ...command.env, ...env }, // a test that stops a server has no other one
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -52,6 +54,7 @@ export async function start(
   return {
     url: /listens on (\S+),/.exec(line)![1],
     line,
+    hangUp: () => child.kill("SIGHUP"),
     stop: () => stopped ??= stop(child, rest, stderr),
   };
 }

@@ -6,7 +6,7 @@ import {
   type FlowSequence,
 } from "../../tracking/engine.ts";
 import { type Candidate, FailoverEngine } from "../../engines/failover.ts";
-import type { Gate } from "../../engines/gate.ts";
+import type { Gate } from "../../tracking/gate.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./header_only_jpeg.ts";
 import { ScriptedSequence } from "./scripted.ts";
 

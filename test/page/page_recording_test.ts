@@ -70,7 +70,7 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   await keepPoints(page);
   await makeVideo(page, 2);
   await choose(page, "video", { "clip.webm": null });
-  await pointsAbove(page, 10, 10_000);
+  await pointsAbove(page, 10);
   await page.getByRole("heading", { name: "Record" }).click();
   const before = await seenSoFar(page);
   await page.click("#record");
@@ -193,10 +193,12 @@ inPage("a recording of another video is told", DESKTOP, async (page) => {
 /** A result in the JSON form of the wire. */
 function oneResult(page: Page): Promise<Record<string, unknown>> {
   return page.evaluate(async () => {
-    const { connect, openSample, tracksToJson } = await import(`${location.origin}/lkstream.js`);
+    const { capture, connect, openSample, tracksToJson } = await import(
+      `${location.origin}/lkstream.js`
+    );
     using sample = openSample();
     using connection = connect(location.origin);
-    connection.attach(sample.picture);
+    capture(sample.picture, connection);
     return await new Promise((done) =>
       connection.on("tracks", (tracks: Tracks) => done(tracksToJson(tracks)))
     );

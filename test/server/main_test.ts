@@ -59,6 +59,33 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "main: it ends with its terminal, whose SIGHUP is no wish for new credentials",
+  ignore: !hasScript,
+  async fn() {
+    const command = `${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
+    const child = new Deno.Command("script", {
+      args: ["-qec", command, "/dev/null"],
+      cwd: new URL("../../", import.meta.url),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let output = "";
+    while (!/ listens on \S+,/.test(output)) output += (await reader.read()).value;
+    const url = / listens on (\S+),/.exec(output)![1];
+    child.kill("SIGKILL");
+    await child.status;
+    await child.stdin.close();
+    await reader.cancel();
+    const end = performance.now() + 20_000;
+    while (await fetch(url).then((response) => response.text(), () => null) !== null) {
+      assert.ok(performance.now() < end, "it is still there");
+    }
+  },
+});
+
 Deno.test("main: variables count as flags do", async () => {
   const server = await start({ env: { LKSTREAM_TOKEN: "t", LKSTREAM_ENGINE: "wasm" } });
   try {

@@ -7,7 +7,9 @@ import { checkVariables, readConfig } from "../../server/config.ts";
 import { Client } from "../lib/client.ts";
 import { shift, Texture } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
+import { freePort } from "../lib/free_port.ts";
 import { findProgram, startProxy } from "../lib/proxy.ts";
+import { withServer } from "../lib/serving.ts";
 import { start } from "../lib/running.ts";
 
 const DOCS = new URL("../../docs/operations/", import.meta.url);
@@ -130,7 +132,7 @@ for (const program of ["nginx", "haproxy"] as const) {
       const server = await start({
         args: ["--trust-proxy", "--token", "secret", "--max-sessions-per-address", "1"],
       });
-      const proxy = await startProxy(program, server.url);
+      const proxy = await startProxy(program, [{ url: server.url }]);
       let logged = "";
       try {
         const { ca, url } = proxy;
@@ -166,6 +168,31 @@ for (const program of ["nginx", "haproxy"] as const) {
       assert.match(logged, /GET \/v1\/stream\b.* 101/);
       assert.match(logged, /GET \/"? 50[23]\b/);
       assert.doesNotMatch(logged, /secret/);
+    },
+  });
+
+  Deno.test({
+    name: `operations: where a server is gone, ${program} takes each session to another at once`,
+    ignore: isMissing,
+    async fn() {
+      const options = { trustProxy: true, agentPort: freePort() };
+      await withServer(options, async (first) => {
+        await withServer({ trustProxy: true }, async (second) => {
+          const gone = `http://127.0.0.1:${freePort()}`;
+          const backends = [{ url: gone }, { url: first, agentPort: options.agentPort }];
+          const proxy = await startProxy(program, [...backends, { url: second }]);
+          try {
+            const { ca, url } = proxy;
+            for (let i = 0; i < 6; i++) {
+              const client = await Client.connect(url, { ca, headers: { Origin: url } });
+              assert.ok(await client.nextOf("hello"));
+              await client.close();
+            }
+          } finally {
+            await proxy.close();
+          }
+        });
+      });
     },
   });
 }

@@ -18,6 +18,8 @@ Deno.test("config: defaults", () => {
     token: null,
     allowOrigins: [],
     trustProxy: false,
+    drainMs: 10_000,
+    agentPort: null,
     limits: DEFAULT_LIMITS,
     log: "text",
   });
@@ -94,6 +96,25 @@ Deno.test("config: a flag wins over its variable, a variable over the default", 
   assert.deepEqual(config.allowOrigins, ["https://a.org", "http://b.org:81"]);
   const flags = ["--allow-origin", "https://c.org", "--allow-origin", "https://*.d.org/"];
   assert.deepEqual(read(flags, env)!.allowOrigins, ["https://c.org", "https://*.d.org"]);
+});
+
+Deno.test("config: origins of files, apps and extensions are taken as browsers write them", () => {
+  const origins = [
+    "null",
+    "file://",
+    "capacitor://localhost",
+    "tauri://localhost",
+    "chrome-extension://abcdefghijklmnop",
+    "moz-extension://0f3c-1",
+    "http://localhost:8100",
+  ];
+  assert.deepEqual(
+    read(origins.flatMap((origin) => ["--allow-origin", origin]))!.allowOrigins,
+    origins,
+  );
+  for (const wrong of ["none", "localhost", "app://a/b", "app://*", "app:a", "*"]) {
+    assert.throws(() => read(["--allow-origin", wrong]), /null and origins such as/);
+  }
 });
 
 Deno.test("config: what is wrong is named with its value and what is allowed", () => {

@@ -37,7 +37,10 @@ const EDGES: Record<string, { allowed: unknown[]; refused: unknown[] }> = {
   "detect.k": { allowed: [0, 0.25], refused: [-0.01, 0.26] },
   "detect.refill": { allowed: [0, 1], refused: [-0.1, 1.1] },
   "detect.interval": { allowed: [1, 1000], refused: [0, 1001, 2.2] },
-  "flow.winSize": { allowed: [[3, 63]], refused: [[2, 3], [4, 5], [65, 3], [3], [3, 3, 3], 21] },
+  "flow.winSize": {
+    allowed: [[3, 63], [4, 62], [22, 15]],
+    refused: [[2, 3], [64, 3], [4.5, 4], [3], [3, 3, 3], 21],
+  },
   "flow.maxLevel": { allowed: [0, 8], refused: [-1, 9, 0.5] },
   "flow.maxCount": { allowed: [1, 100], refused: [0, 101] },
   "flow.epsilon": { allowed: [0, 1], refused: [-1, 1.5] },

@@ -10,6 +10,7 @@ import {
   parseControl,
   ProtocolError,
   quote,
+  requestOf,
   type Tracks,
   tracksFromJson,
   tracksToJson,
@@ -286,20 +287,85 @@ Deno.test("control: what is not allowed is refused by its code", () => {
   throwsProtocolError(() => parseControl(long), "limit");
 });
 
-Deno.test("control: what is nested deeper than can be written is refused as anything else", () => {
-  const deep = "[".repeat(100_000) + "]".repeat(100_000);
-  const shown = `${"[".repeat(57)}...`;
-  const refused = (read: () => unknown, code: string) =>
-    assert.throws(read, (error) => {
-      assert.ok(error instanceof ProtocolError && error.code === code, `${error}`);
-      return error.message.includes(shown);
+Deno.test("control: a request is a short string or a finite number, whatever the message", () => {
+  for (const request of [0, -1.5, "", "a".repeat(64)]) {
+    assert.deepEqual(parseControl(JSON.stringify({ type: "clear", request })), {
+      type: "clear",
+      request,
     });
-  refused(() => parseControl(deep), "bad_message");
-  refused(() => parseControl(`{"type":${deep}}`), "bad_message");
-  refused(() => parseControl(`{"type":"add","points":[${deep}]}`), "bad_message");
-  const configure = parseControl(`{"type":"configure","flow":{"maxLevel":${deep}}}`);
-  assert.ok(configure.type === "configure");
-  refused(() => mergeOptions(defaultOptions(), configure.options), "bad_option");
+    assert.deepEqual(parseControl(JSON.stringify({ type: "configure", request, flow: {} })), {
+      type: "configure",
+      options: { flow: {} },
+      request,
+    });
+    assert.equal(requestOf(JSON.stringify({ type: "fly", request })), request);
+  }
+  for (const request of ["1e999", "null", "true", "[1]", "{}", `"${"a".repeat(65)}"`]) {
+    const text = `{"type":"stats","request":${request}}`;
+    throwsProtocolError(() => parseControl(text), "bad_message");
+    assert.equal(requestOf(text), undefined);
+  }
+  assert.equal(requestOf("{"), undefined);
+  assert.equal(requestOf(`{"type":"stats"}`), undefined);
+});
+
+Deno.test("control: what is dear to parse is refused before it is parsed", () => {
+  const parse = JSON.parse;
+  const nested = (n: number) => "[".repeat(n) + "]".repeat(n);
+  const members = (n: number) => Array.from({ length: n }, (_, i) => `"k${i}":1`).join(",");
+  JSON.parse = () => assert.fail("it is parsed");
+  try {
+    for (
+      const text of [
+        "[".repeat(500_000),
+        nested(100_000),
+        '{"a":'.repeat(100_000),
+        `{"type":${nested(17)}}`,
+        `{"type":"add","points":[${nested(100_000)}]}`,
+        `{"type":"configure",${members(1001)}}`,
+      ]
+    ) throwsProtocolError(() => parseControl(text), "limit");
+  } finally {
+    JSON.parse = parse;
+  }
+  const inText = JSON.stringify({ type: '[{"\\"'.repeat(100) });
+  throwsProtocolError(() => parseControl(inText), "bad_message");
+  throwsProtocolError(() => parseControl(`{"type":${nested(15)}}`), "bad_message");
+});
+
+Deno.test("control: how many values a text has is told before it is parsed", () => {
+  const measured: number[] = [];
+  const measure = (values: number) => measured.push(values);
+  parseControl('{"type":"remove","ids":[1,2,3]}', measure);
+  assert.throws(() => parseControl(`[${"[],".repeat(100_000)}[]]`, measure), ProtocolError);
+  assert.deepEqual(measured, [6, 200_003]);
+  assert.throws(
+    () =>
+      parseControl("{", () => {
+        throw new ProtocolError("limit", "too many");
+      }),
+    /too many/,
+  );
+});
+
+Deno.test("quote: what is nested deeper than can be written is quoted by its beginning", () => {
+  let deep: unknown = [];
+  for (let i = 0; i < 100_000; i++) deep = [deep];
+  const shown = `${"[".repeat(57)}...`;
+  assert.equal(quote(deep), shown);
+  const options = { flow: { maxLevel: deep } } as unknown as Parameters<typeof mergeOptions>[1];
+  assert.throws(() => mergeOptions(defaultOptions(), options), (error) => {
+    assert.ok(error instanceof ProtocolError && error.code === "bad_option");
+    return error.message.includes(shown);
+  });
+});
+
+Deno.test("quote: of what is long, no more is read than is shown", () => {
+  let read = 0;
+  const list = Array.from({ length: 1000 }, (_, i) => ({ toJSON: () => (read++, i) }));
+  assert.equal(quote(list), quote(Array.from({ length: 1000 }, (_, i) => i)));
+  assert.ok(read <= 60, `${read} were read`);
+  assert.equal(quote("x".repeat(1e6)), `"${"x".repeat(56)}...`);
 });
 
 Deno.test("quote: short, on one line, and infinite numbers told apart from null", () => {
