@@ -13,20 +13,18 @@ import {
   type Mask,
 } from "../tracking/engine.ts";
 import {
+  addressOf,
   CALLS_AT_ONCE,
   cString,
   newHandle,
   openLibrary,
   readCounters,
   readCString,
-  STRUCT_BYTES,
   type Symbols,
   unwrap,
 } from "./ffi.ts";
 import { Gate } from "./gate.ts";
-
-/** The library takes no less: smaller ones, which clients may ask for, are 0 in single precision. */
-export const LEAST_QUALITY = 1e-30;
+import { CompletionStruct, type ImageSize, JobStruct, type ListAddresses } from "./layout.ts";
 
 export interface NativeEngineOptions {
   /** The library's file. */
@@ -62,8 +60,6 @@ class NativeEngine implements FlowEngine {
   readonly info: EngineInfo;
   /** Where the calls of its sequences wait. */
   readonly gate = new Gate(CALLS_AT_ONCE);
-  /** Sequences end one by one: on a GPU each waits for the work of all, and holds a thread. */
-  readonly #ends = new Gate(1);
   readonly #library: ReturnType<typeof openLibrary>;
   readonly #maxFramePixels: number;
   readonly #open = new Set<NativeSequence>();
@@ -98,9 +94,8 @@ class NativeEngine implements FlowEngine {
     return newHandle((...out) => lk_sequence_create(this.#handle, this.#maxFramePixels, ...out));
   }
 
-  async destroy(sequence: NativeSequence, handle: Deno.PointerObject | null): Promise<void> {
-    const { lk_sequence_destroy } = this.#library.symbols;
-    if (handle) await this.#ends.pass(() => lk_sequence_destroy(handle));
+  destroy(sequence: NativeSequence, handle: Deno.PointerObject | null): void {
+    this.#library.symbols.lk_sequence_destroy(handle);
     this.#open.delete(sequence);
   }
 
@@ -123,51 +118,40 @@ class NativeEngine implements FlowEngine {
 
 /** Buffers of one sequence, used again for every frame; grown, never shrunk. */
 class Buffers {
-  readonly flowOptions = new DataView(new ArrayBuffer(STRUCT_BYTES.flow_options));
-  readonly detectOptions = new DataView(new ArrayBuffer(STRUCT_BYTES.detect_options));
-  readonly frame = new DataView(new ArrayBuffer(STRUCT_BYTES.frame));
-  readonly count = new Uint32Array(1);
-  readonly detectMs = new Float32Array(1);
-  points = new Float32Array();
-  guesses = new Float32Array();
-  next = new Float32Array();
-  status = new Uint8Array();
-  errors = new Float32Array();
-  fb = new Float32Array();
+  readonly job = new JobStruct();
+  readonly completion = new CompletionStruct();
+  points!: Float32Array<ArrayBuffer>;
+  guesses!: Float32Array<ArrayBuffer>;
+  next!: Float32Array<ArrayBuffer>;
+  status!: Uint8Array<ArrayBuffer>;
+  errors!: Float32Array<ArrayBuffer>;
+  fb!: Float32Array<ArrayBuffer>;
+  addresses!: ListAddresses;
+
+  constructor() {
+    this.#allocate(512);
+  }
 
   /** Makes room for `n` points. */
   reserve(n: number): void {
-    if (n <= this.status.length) return;
-    const capacity = Math.max(512, 2 ** Math.ceil(Math.log2(n)));
+    if (n > this.status.length) this.#allocate(2 ** Math.ceil(Math.log2(n)));
+  }
+
+  #allocate(capacity: number): void {
     this.points = new Float32Array(2 * capacity);
     this.guesses = new Float32Array(2 * capacity);
     this.next = new Float32Array(2 * capacity);
     this.status = new Uint8Array(capacity);
     this.errors = new Float32Array(capacity);
     this.fb = new Float32Array(capacity);
-  }
-
-  /** lk_flow_options, at the offsets the header gives. */
-  writeFlowOptions(options: FlowOptions): void {
-    const view = this.flowOptions;
-    view.setUint32(0, options.winSize[0], true);
-    view.setUint32(4, options.winSize[1], true);
-    view.setUint32(8, options.maxLevel, true);
-    view.setUint32(12, options.maxCount, true);
-    view.setFloat32(16, options.epsilon, true);
-    view.setFloat32(20, options.minEigThreshold, true);
-  }
-
-  /** lk_detect_options, at the offsets the header gives. */
-  writeDetectOptions(options: DetectOptions): void {
-    const view = this.detectOptions;
-    view.setUint32(0, options.maxCorners, true);
-    view.setFloat32(4, Math.max(LEAST_QUALITY, options.qualityLevel), true);
-    view.setFloat32(8, options.minDistance, true);
-    view.setUint32(12, options.blockSize, true);
-    view.setUint32(16, options.gradientSize, true);
-    view.setUint32(20, options.useHarrisDetector ? 1 : 0, true);
-    view.setFloat32(24, options.k, true);
+    this.addresses = {
+      points: addressOf(this.points),
+      guesses: addressOf(this.guesses),
+      next: addressOf(this.next),
+      status: addressOf(this.status),
+      errors: addressOf(this.errors),
+      fb: addressOf(this.fb),
+    };
   }
 }
 
@@ -202,102 +186,64 @@ class NativeSequence implements FlowSequence {
     buffers.reserve(n);
     buffers.points.set(points);
     if (guess) buffers.guesses.set(guess);
-    buffers.writeFlowOptions(options);
-    this.#lent = frame;
-    await this.#run((handle) => {
-      const lists = [
-        buffers.flowOptions,
-        buffers.points,
-        n,
-        guess ? buffers.guesses : null,
-        buffers.next,
-        buffers.status,
-        buffers.errors,
-        options.back ? buffers.fb : null,
-        buffers.frame,
-      ] as const;
-      if (frame instanceof Uint8Array) {
-        return this.#symbols.lk_sequence_advance_jpeg(
-          handle,
-          frame as BufferSource,
-          frame.length,
-          ...lists,
-        );
-      }
-      const { width, height, data } = frame;
-      return this.#symbols.lk_sequence_advance_grey(
-        handle,
-        data as BufferSource,
-        width,
-        height,
-        width,
-        ...lists,
-      );
-    });
+    const grey = frame instanceof Uint8Array ? null : frame;
+    const data = grey ? grey.data : frame as Uint8Array;
+    const image: ImageSize = grey ? { bytes: data.length, size: grey } : { bytes: data.length };
+    buffers.job.advance(image, options, n, buffers.addresses, guess !== undefined);
+    await this.#run(data);
     return this.#advanced(n, options.back);
   }
 
   #advanced(n: number, back: boolean): Advanced {
-    const { frame, next, status, errors, fb } = this.#buffers;
-    const continues = frame.getUint32(8, true) === 0;
-    const count = continues ? n : 0;
-    this.#size = { width: frame.getUint32(0, true), height: frame.getUint32(4, true) };
+    const { completion, next, status, errors, fb } = this.#buffers;
+    const { width, height, reset, decodeMs, trackMs } = completion.frame();
+    const count = reset ? 0 : n;
+    this.#size = { width, height };
     return {
       ...this.#size,
-      continues,
+      continues: !reset,
       xy: next.slice(0, 2 * count),
       status: status.slice(0, count),
       error: errors.slice(0, count),
       fb: back ? fb.slice(0, count) : new Float32Array(count).fill(NaN),
-      decodeMs: frame.getFloat32(12, true),
-      trackMs: frame.getFloat32(16, true),
+      decodeMs,
+      trackMs,
     };
   }
 
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
     const buffers = this.#buffers;
-    const { width, height } = mask ? this.#size : { width: 0, height: 0 };
+    const { width, height } = this.#size;
     if (mask && mask.length !== width * height) {
       throw new EngineError(
         `Cannot detect under a mask of ${mask.length} bytes: allowed are ${width}×${height}`,
       );
     }
-    buffers.reserve(Math.max(options.maxCorners, avoid.length / 2));
+    const avoidCount = avoid.length / 2;
+    buffers.reserve(Math.max(options.maxCorners, avoidCount));
     buffers.points.set(avoid);
-    buffers.writeDetectOptions(options);
-    this.#lent = mask;
-    await this.#run((handle) =>
-      this.#symbols.lk_sequence_detect(
-        handle,
-        buffers.detectOptions,
-        buffers.points,
-        avoid.length / 2,
-        (mask ?? null) as BufferSource | null,
-        width,
-        height,
-        width,
-        buffers.next,
-        null,
-        options.maxCorners,
-        buffers.count,
-        buffers.detectMs,
-      )
-    );
-    return { xy: buffers.next.slice(0, 2 * buffers.count[0]), detectMs: buffers.detectMs[0] };
+    const image = mask ? { bytes: mask.length, size: this.#size } : null;
+    buffers.job.detect(image, options, avoidCount, buffers.addresses);
+    await this.#run(mask ?? null);
+    const { count, detectMs } = buffers.completion.detected();
+    return { xy: buffers.next.slice(0, 2 * count), detectMs };
   }
 
-  async #run(call: (handle: Deno.PointerObject) => Promise<number>): Promise<void> {
+  async #run(data: Uint8Array | null): Promise<void> {
     if (this.#closing) throw new EngineError("Cannot use a sequence: it is closed");
-    const running = this.#work(call);
+    const running = this.#work(data);
     this.#call = running.catch(() => {}); // which its caller hears of
     await running;
   }
 
-  async #work(call: (handle: Deno.PointerObject) => Promise<number>): Promise<void> {
+  async #work(data: Uint8Array | null): Promise<void> {
     const handle = this.#handle ??= await this.#engine.create();
-    const status = await call(handle);
+    const { job, completion } = this.#buffers;
+    this.#lent = data;
+    const status = await this.#symbols
+      .lk_sequence_run(handle, job.bytes, data as BufferSource | null, completion.bytes);
     this.#lent = undefined;
-    unwrap(status, () => readCString(this.#symbols.lk_last_error(handle)));
+    unwrap(status, () => completion.error());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -306,6 +252,6 @@ class NativeSequence implements FlowSequence {
 
   async #close(): Promise<void> {
     await this.#call;
-    await this.#engine.destroy(this, this.#handle);
+    this.#engine.destroy(this, this.#handle);
   }
 }

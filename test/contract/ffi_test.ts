@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ABI_VERSION, CALLS_AT_ONCE, STRUCT_BYTES, SYMBOLS } from "../../engines/ffi.ts";
+import { ABI_VERSION, CALLS_AT_ONCE, SYMBOLS } from "../../engines/ffi.ts";
+import { STRUCTS } from "../../engines/layout.ts";
 
 const HEADER = await Deno.readTextFile(new URL("../../native/include/lkstream.h", import.meta.url));
 
@@ -9,7 +10,7 @@ function ffiType(c: string): string {
   if (type === "void") return "void";
   if (type === "int32_t") return "i32";
   if (type === "uint32_t") return "u32";
-  if (/^lk_(engine|sequence) ?\*$/.test(type)) return "pointer";
+  if (/^lk_(engine|sequence|queue) ?\*$/.test(type)) return "pointer";
   if (/\*$/.test(type)) return "buffer";
   throw new Error(`Cannot map the C type ${c}`);
 }
@@ -42,22 +43,33 @@ Deno.test("ffi: what may have to wait for a device does not hold the event loop"
   const blocking = Object.entries(SYMBOLS).filter(([, symbol]) => !("nonblocking" in symbol));
   assert.deepEqual(blocking.map(([name]) => name), [
     "lk_abi_version",
-    ...["lk_sizeof_flow_options", "lk_sizeof_detect_options", "lk_sizeof_frame"],
+    ...["lk_sizeof_job", "lk_sizeof_completion"],
     ...["lk_engine_name", "lk_engine_device", "lk_engine_variant", "lk_engine_counters"],
-    "lk_last_error",
+    ...["lk_sequence_create", "lk_sequence_destroy"], // both say that they return at once
   ]);
 });
 
 Deno.test("ffi: version, struct sizes and offsets are the header's", () => {
   assert.equal(Number(/#define LK_ABI_VERSION (\d+)u/.exec(HEADER)![1]), ABI_VERSION);
-  for (const [name, bytes] of Object.entries(STRUCT_BYTES)) {
-    const body =
-      new RegExp(`typedef struct lk_${name} \\{([\\s\\S]*?)\\} lk_${name};`).exec(HEADER)![1];
-    const offsets = [...body.matchAll(/^ {2}(?:uint32_t|float) \w+;\s*\/\* \[(\d+)\]/gm)].map((
-      [, at],
-    ) => Number(at));
-    assert.deepEqual(offsets, offsets.map((_, i) => 4 * i), `offsets of lk_${name}`);
-    assert.equal(4 * offsets.length, bytes, `bytes of lk_${name}`);
+  const structs = [...HEADER.matchAll(/typedef struct (lk_\w+) \{([\s\S]*?)\n\} \1;/g)];
+  assert.deepEqual(structs.map(([, name]) => name).sort(), Object.keys(STRUCTS).sort());
+  for (const [, name, body] of structs) {
+    const { bytes, fields } = STRUCTS[name as keyof typeof STRUCTS];
+    const found = [...body.matchAll(/^ {2}[\w ]+?[ *](\w+)(?:\[\d+\])?;\s*\/\* \[(\d+)\]/gm)];
+    assert.equal(
+      found.length,
+      body.replace(/\/\*[\s\S]*?\*\//g, "").match(/;/g)!.length,
+      `a field of ${name} has no offset`,
+    );
+    assert.deepEqual(
+      found.map(([, field, at]) => [field, Number(at)]),
+      Object.entries(fields),
+      `offsets of ${name}`,
+    );
+    const size = new RegExp(`(\\d+) bytes\\.(?:(?!typedef)[\\s\\S])*typedef struct ${name} `).exec(
+      HEADER,
+    );
+    assert.equal(Number(size![1]), bytes, `bytes of ${name}`);
   }
 });
 
