@@ -1,7 +1,6 @@
 import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../protocol/mod.ts";
-import { ENGINES } from "../server/config.ts";
 import type { FlowEngine } from "../tracking/engine.ts";
-import { selectEngine } from "../engines/select.ts";
+import { ENGINE_CHOICES, selectEngine } from "../engines/select.ts";
 import { type Flag, readChoice, UsageError } from "./command_line.ts";
 
 /** Photographs are larger than what a server takes. */
@@ -21,7 +20,7 @@ export const ENGINE_FLAGS = {
   engine: {
     type: "string",
     value: "NAME",
-    text: `one of ${ENGINES.join(", ")} (default auto, or LKSTREAM_ENGINE)`,
+    text: `one of ${ENGINE_CHOICES.join(", ")} (default auto, or LKSTREAM_ENGINE)`,
   },
 } as const satisfies Record<string, Flag>;
 
@@ -93,7 +92,7 @@ const DEADLINE_MS = 120_000;
  */
 export function openEngine({ engine }: { engine?: string }): Promise<FlowEngine> {
   const name = engine ?? Deno.env.get("LKSTREAM_ENGINE") ?? "auto";
-  return selectEngine(readChoice("engine", name, ENGINES), {
+  return selectEngine(readChoice("engine", name, ENGINE_CHOICES), {
     library: Deno.env.get("LKSTREAM_LIBRARY") || null,
     maxFramePixels: MAX_FRAME_PIXELS,
     deadlineMs: DEADLINE_MS,

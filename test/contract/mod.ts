@@ -2,18 +2,18 @@
  * The suite that every engine must pass: what `FlowEngine` promises, on images
  * whose motion is known exactly, and against OpenCV by direct calls.
  */
-import type { FlowEngine } from "../../tracking/engine.ts";
 import { checkCorners } from "./corners.ts";
+import { checkEnding } from "./ending.ts";
 import { checkOptions } from "./flow_options.ts";
 import { checkFrames } from "./frames.ts";
-import type { Check } from "./given.ts";
+import type { Check, MakeEngine } from "./given.ts";
 import { checkLife } from "./life.ts";
 import { checkColumns, checkMotion } from "./motion.ts";
 
 export { DETECT, detect, FLOW, follow, MAX_FRAME_PIXELS } from "./given.ts";
 
 /** Registers the suite's tests for one engine, each with an engine of its own. */
-export function contract(name: string, makeEngine: () => Promise<FlowEngine>): void {
+export function contract(name: string, makeEngine: MakeEngine): void {
   const check: Check = (title, body) =>
     Deno.test(`${name}: ${title}`, async () => {
       const engine = await makeEngine();
@@ -29,4 +29,5 @@ export function contract(name: string, makeEngine: () => Promise<FlowEngine>): v
   checkCorners(check);
   checkFrames(check);
   checkLife(check);
+  checkEnding(name, makeEngine);
 }
