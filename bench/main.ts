@@ -1,4 +1,5 @@
 /** `deno task bench`: how long everything takes, on this machine, after checking that it is right. */
+import { ENGINE_NAMES } from "../protocol/mod.ts";
 import { EngineError, type FlowEngine } from "../tracking/engine.ts";
 import { selectEngine } from "../engines/select.ts";
 import { benchCommands } from "./commands.ts";
@@ -15,7 +16,7 @@ const OPTIONS = {
 /** Every engine that runs here, from the fastest on. */
 async function openEngines(): Promise<FlowEngine[]> {
   const engines: FlowEngine[] = [];
-  for (const name of ["cuda", "cpu", "wasm"] as const) {
+  for (const name of ENGINE_NAMES) {
     try {
       engines.push(await selectEngine(name, OPTIONS));
     } catch (error) {

@@ -1,21 +1,15 @@
 import type { EngineInfo } from "../protocol/mod.ts";
 import {
-  type Advanced,
   CallError,
   DeadlineError,
-  type Detected,
-  type DetectOptions,
   type EngineCounters,
   EngineError,
+  EngineLostError,
   type FlowEngine,
-  type FlowOptions,
   type FlowSequence,
-  type Frame,
   FrameError,
-  type Mask,
 } from "../tracking/engine.ts";
-import { Deadlines } from "./deadlines.ts";
-import { LateCalls } from "./late_calls.ts";
+import { FailoverSequence, type Serving, TRIAL_OPTIONS } from "./failover_sequence.ts";
 
 /** An engine that may be opened, again too after it failed. */
 export interface Candidate {
@@ -29,14 +23,12 @@ export interface FailoverOptions {
   candidates: readonly Candidate[];
   /** Why the first one that runs is taken. */
   reason: string;
-  /** A call that takes longer takes its engine out. */
-  deadlineMs: number;
   /**
    * A failed engine is tried again after this, and after twice as long each time it fails again
-   * before it has served for as long as it rested.
+   * before it has served for as long as it rested. Where no other one runs, after a sixtieth.
    */
   retryMs?: number;
-  /** A candidate that takes longer to open is passed over: a driver may hang at its first call. */
+  /** One that takes longer to open is passed over until it does: a driver may hang at its first call. */
   openingMs?: number;
 }
 
@@ -53,66 +45,35 @@ const FAILURES_IN_A_ROW = 3;
 const RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 3_600_000;
 const OPENING_MS = 60_000;
-/** The pause where no other engine runs meanwhile, in parts of the usual one. */
 const ALONE = 1 / 60;
-const PROBE_OPTIONS = {
-  winSize: [21, 21],
-  maxLevel: 1,
-  maxCount: 10,
-  epsilon: 0.01,
-  minEigThreshold: 0,
-  back: true,
-} satisfies FlowOptions;
 
-interface Serving {
-  readonly engine: FlowEngine;
+/** An engine in use, and its place among the candidates. */
+interface Ranked extends Serving {
   readonly rank: number;
   /** By `performance.now()`. */
   readonly since: number;
   failures: number;
-  readonly late: LateCalls;
-  /** Settled when it is no longer used: what hangs in it is not waited for then. */
-  readonly retired: PromiseWithResolvers<void>;
-  /** Runs while it is found out whether the engine answers at all. */
-  examination?: Promise<void>;
-}
-
-/** A candidate that does not run. */
-interface PassedOver {
-  name: EngineInfo["name"];
-  error: unknown;
-}
-
-/** A sequence and the engine that it is of. */
-interface Placed {
-  serving: Serving;
-  sequence: FlowSequence;
 }
 
 /**
- * The first engine that runs, and the next one when it fails or a call takes
- * longer than the deadline. A failed one is tried again after a pause, and
- * takes over where it runs. Sequences live on: a change of engines is to them
- * as a frame that does not continue the one before.
+ * The first engine that runs, and the next one when it fails. A failed one is tried again after a
+ * pause, and takes over where it runs. Sequences live on: a change of engines is to them as a frame
+ * that does not continue the one before.
  */
 export class FailoverEngine implements FlowEngine {
   events: EngineEvents = { failed() {}, changed() {} };
   readonly #options: Required<FailoverOptions>;
-  readonly #deadlines: Deadlines;
-  readonly #openings: Deadlines;
-  /** How often each candidate failed in a row, and its pause after the last time. */
-  readonly #failed = new Map<number, { times: number; pauseMs: number }>();
-  /** Those that are not to be opened: they wait for their pause to end, or are being opened. */
-  readonly #resting = new Map<number, ReturnType<typeof setTimeout> | undefined>();
-  /** Those of them that still open, though it took too long. */
-  readonly #late = new Set<number>();
-  #serving: Serving | null = null;
+  #serving: Ranked | null = null;
   #info!: EngineInfo;
-  /** The last engine of each candidate that was taken out; its end, which may never come. */
-  readonly #ends = new Map<number, Promise<void>>();
-  /** Changes of engines under way. */
-  readonly #changes = new Set<Promise<void>>();
-  #closed = false;
+  /** Candidates that are being opened, or rest. */
+  readonly #away = new Set<number>();
+  readonly #rests = new Map<number, { timer: ReturnType<typeof setTimeout>; usualMs: number }>();
+  /** Searches for an engine under way. */
+  readonly #searches = new Set<Promise<unknown>>();
+  /** Engines that are being closed. */
+  readonly #ends = new Set<Promise<void>>();
+  readonly #closed = Promise.withResolvers<never>();
+  #isClosed = false;
 
   /**
    * Opens the first candidate that runs.
@@ -121,18 +82,17 @@ export class FailoverEngine implements FlowEngine {
    */
   static async start(options: FailoverOptions): Promise<FailoverEngine> {
     const engine = new FailoverEngine(options);
-    const passedOver = await engine.#takeNext([options.reason]);
+    const errors = await engine.#search([options.reason]);
     if (engine.isReady) return engine;
     await engine.close();
-    if (passedOver.length === 1) throw passedOver[0].error;
-    const names = passedOver.map(({ name }) => name).join(", ");
-    throw new EngineError(`Cannot run ${names} here: ${passedOver.map(whyNot).join("; ")}`);
+    if (errors.size === 1) throw [...errors.values()][0];
+    const names = [...errors.keys()].join(", ");
+    throw new EngineError(`Cannot run ${names} here: ${[...errors].map(whyNot).join("; ")}`);
   }
 
   private constructor(options: FailoverOptions) {
     this.#options = { retryMs: RETRY_MS, openingMs: OPENING_MS, ...options };
-    this.#deadlines = new Deadlines(options.deadlineMs);
-    this.#openings = new Deadlines(this.#options.openingMs);
+    this.#closed.promise.catch(() => {}); // nobody may wait
   }
 
   /** Of the engine in use, or the last one that was. */
@@ -150,313 +110,158 @@ export class FailoverEngine implements FlowEngine {
   }
 
   open(): FlowSequence {
-    if (this.#closed) throw new EngineError("Cannot open a sequence: the engine is closed");
-    const on = this.#serving && { serving: this.#serving, sequence: this.#serving.engine.open() };
-    return new FailoverSequence(this, on);
+    if (this.#isClosed) throw new EngineError("Cannot open a sequence: the engine is closed");
+    return new FailoverSequence(this);
   }
 
   /**
-   * The engine in use; where there is none, the one that a change under way brings.
+   * The engine in use; where there is none, the one that is found.
    *
-   * @throws {EngineError} where none is left.
+   * @throws {EngineError} where none is.
    */
-  async serving(): Promise<Serving> {
-    while (!this.#serving && this.#changes.size > 0) await Promise.race(this.#changes);
+  async serving(): Promise<Ranked> {
+    while (!this.#serving && this.#searches.size > 0) await Promise.race(this.#searches);
     if (this.#serving) return this.#serving;
     throw new EngineError("Cannot track: no engine runs; it is tried again in a while");
   }
 
-  isServing(serving: Serving): boolean {
-    return this.#serving === serving;
-  }
-
   /**
-   * Makes a call of a sequence in its turn, waits no longer than the deadline from then on, unless
-   * the engine keeps its time, and takes the engine out where that is due. The turn of a late call
-   * ends, though the call may go on: one that never ends must not keep others waiting. Where several
-   * go on already, the next late one is waited for, its client with it.
+   * To be told how each call ended: with a result, or an error.
    *
-   * @throws {DeadlineError} where the call takes too long, though the engine answers others.
+   * @returns whether it is left at that; else the next engine is to be asked.
    */
-  guard<T>({ serving, sequence }: Placed, call: () => Promise<T>): Promise<T> {
-    const turn = () => this.#turn(serving, call);
-    return sequence.gate ? sequence.gate.pass(turn) : turn();
-  }
-
-  /** A late call's turn lasts until it is known whether the next one would hang as well. */
-  async #turn<T>(serving: Serving, call: () => Promise<T>): Promise<T> {
-    const { info: { name }, keepsTime } = serving.engine;
-    if (!this.isServing(serving)) {
-      throw new EngineError(`Cannot use the ${name} engine: it was taken out`);
-    }
-    const called = call();
-    try {
-      const result = await (keepsTime ? called : this.#deadlines.guard(name, called));
+  stands(serving: Ranked, error?: unknown): boolean {
+    const isOfCall = error instanceof CallError || error instanceof DeadlineError;
+    if (error === undefined || isOfCall || error instanceof FrameError) {
       serving.failures = 0;
-      return result;
-    } catch (error) {
-      if (error instanceof FrameError || error instanceof CallError) {
-        serving.failures = 0;
-      } else if (error instanceof DeadlineError) {
-        await this.#examine(serving, error);
-        await serving.late.letGo(called);
-      } else if (++serving.failures >= FAILURES_IN_A_ROW) {
-        this.#takeOut(serving, error as Error);
-      }
-      throw error;
+      return true;
     }
-  }
-
-  /** A call that was too much work is its client's matter; an engine that answers nobody is taken out. */
-  async #examine(serving: Serving, late: DeadlineError): Promise<void> {
-    if (!this.isServing(serving) || serving.engine.keepsTime) return;
-    serving.examination ??= this.#deadlines.guard(late.message, probe(serving.engine))
-      .catch((error) => {
-        if (!(error instanceof CallError)) this.#takeOut(serving, late);
-      })
-      .finally(() => serving.examination = undefined);
-    await serving.examination;
+    if (this.#serving !== serving) return false;
+    const isLost = error instanceof EngineLostError;
+    if (!isLost && ++serving.failures < FAILURES_IN_A_ROW) return true;
+    this.#takeOut(serving, (error as Error).message);
+    return false;
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#serving?.retired.resolve();
-    for (const timer of this.#resting.values()) clearTimeout(timer);
-    this.#openings.missAll();
-    await Promise.all(this.#changes); // a probe that hangs ends with its deadline
-    this.#deadlines.close();
-    this.#openings.close();
-    await this.#serving?.engine.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#closed.reject(new EngineError("Cannot open an engine: it is closed"));
+    for (const { timer } of this.#rests.values()) clearTimeout(timer);
+    await Promise.all(this.#searches);
+    if (this.#serving) this.#retire(this.#serving.engine);
     this.#serving = null;
+    await Promise.all(this.#ends);
   }
 
-  #takeOut(serving: Serving, { message }: Error): void {
-    if (this.#serving !== serving || this.#closed) return;
-    const { name } = serving.engine.info;
-    const servedMs = performance.now() - serving.since;
+  #takeOut({ engine, rank, since }: Ranked, why: string): void {
+    const { name } = engine.info, servedMs = performance.now() - since;
     this.#serving = null;
-    this.#retire(serving);
-    this.events.failed(name, message);
-    this.#resting.set(serving.rank, undefined);
-    this.#change(async () => {
-      await this.#takeNext([`${name} failed: ${message}`]);
-      this.#rest(serving.rank, servedMs);
-    });
+    this.#retire(engine);
+    this.events.failed(name, why);
+    this.#away.add(rank);
+    this.#search([`${name} failed: ${why}`]).then(() => this.#rest(rank, servedMs));
   }
 
-  /** Changes may overlap: a candidate is opened by one of them, and the best one that runs is used. */
-  #change(change: () => Promise<void>): void {
-    const under = change().finally(() => this.#changes.delete(under));
-    this.#changes.add(under);
+  /** Opens the first candidate that runs, if it is before the one in use. @returns why not those before it */
+  #search(reasons: string[]): Promise<Map<string, unknown>> {
+    const search = this.#open(reasons).finally(() => this.#searches.delete(search));
+    this.#searches.add(search);
+    return search;
   }
 
-  /** Opens the first candidate that runs. @returns those before it */
-  async #takeNext(reasons: string[]): Promise<PassedOver[]> {
-    const passedOver: PassedOver[] = [];
+  async #open(reasons: string[]): Promise<Map<string, unknown>> {
+    const errors = new Map<string, unknown>();
     for (const [rank, { name }] of this.#options.candidates.entries()) {
-      if (this.#closed) break;
-      if (this.#resting.has(rank)) continue;
+      if (!this.#isWanted(rank)) break;
+      if (this.#away.has(rank)) continue;
+      const taken = this.#take(rank, [...reasons, ...[...errors].map(whyNot)].join("; "));
       try {
-        await this.#take(rank, [...reasons, ...passedOver.map(whyNot)].join("; "));
-        return passedOver;
+        await this.#inTime(rank, taken);
+        break;
       } catch (error) {
-        passedOver.push({ name, error });
+        errors.set(name, error);
       }
     }
-    return passedOver;
+    return errors;
+  }
+
+  #isWanted(rank: number): boolean {
+    return !this.#isClosed && (this.#serving === null || rank < this.#serving.rank);
   }
 
   /** Opens a candidate, tries it, and uses it from now on, unless a better one is in use. */
   async #take(rank: number, reason: string): Promise<void> {
-    this.#resting.set(rank, undefined);
+    this.#away.add(rank);
     try {
-      const engine = await this.#open(rank, reason);
-      if (this.#closed || this.#serves(rank)) return await engine.close();
-      this.#use(engine, rank);
-    } finally {
-      if (!this.#late.has(rank)) this.#resting.delete(rank);
-    }
-  }
-
-  async #open(rank: number, reason: string): Promise<FlowEngine> {
-    const engine = await this.#create(rank, reason);
-    try {
-      await this.#deadlines.guard(engine.info.name, probe(engine));
-      return engine;
-    } catch (error) {
-      this.#retire({ engine, rank });
-      throw error;
-    }
-  }
-
-  /** One that comes too late is closed; then its candidate, which rests until then, is tried again. */
-  async #create(rank: number, reason: string): Promise<FlowEngine> {
-    const candidate = this.#options.candidates[rank];
-    const creation = (async () => await candidate.create(reason))();
-    try {
-      return await this.#openings.guard(candidate.name, creation, " to open");
-    } catch (error) {
-      if (error instanceof DeadlineError) {
-        this.#late.add(rank);
-        creation.then((engine) => engine.close()).then(() => true, () => false).then((opens) => {
-          this.#late.delete(rank);
-          return opens ? this.#retry(rank, "it took long to open") : this.#rest(rank, 0);
-        });
+      const engine = await this.#options.candidates[rank].create(reason);
+      try {
+        await tryOut(engine);
+      } catch (error) {
+        this.#retire(engine);
+        throw error;
       }
-      throw error;
+      if (this.#isWanted(rank)) this.#use({ engine, rank, since: performance.now(), failures: 0 });
+      else this.#retire(engine);
+    } finally {
+      this.#away.delete(rank);
     }
   }
 
-  #use(engine: FlowEngine, rank: number): void {
-    const before = this.#serving;
-    const retired = Promise.withResolvers<void>();
-    const late = new LateCalls(this.#options.deadlineMs, retired.promise);
-    this.#serving = { engine, rank, since: performance.now(), failures: 0, late, retired };
-    this.#info = engine.info;
-    if (before) this.#retire(before);
+  /** An opening that takes too long goes on, and its engine is used when it comes. */
+  async #inTime(rank: number, taken: Promise<void>): Promise<void> {
+    const { candidates, openingMs } = this.#options;
+    const passedOver = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const why = `The ${candidates[rank].name} engine took longer than ${openingMs} ms to open`;
+      passedOver.reject(new EngineError(why));
+      taken.catch(() => this.#rest(rank, 0));
+    }, openingMs);
+    try {
+      await Promise.race([taken, passedOver.promise, this.#closed.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #use(serving: Ranked): void {
+    if (this.#serving) this.#retire(this.#serving.engine);
+    this.#serving = serving;
+    this.#info = serving.engine.info;
     this.events.changed(this.#info);
   }
 
-  /** Whether this candidate or a better one is in use. */
-  #serves(rank: number): boolean {
-    return this.#serving !== null && this.#serving.rank <= rank;
+  #retire(engine: FlowEngine): void {
+    const end = engine.close().catch(() => {}).finally(() => this.#ends.delete(end));
+    this.#ends.add(end);
   }
 
-  /** Closes an engine that is no longer used, with its sequences; it may hang, and is not waited for. */
-  #retire(
-    { engine, rank, retired }: Pick<Serving, "engine" | "rank"> & Partial<Serving>,
-  ): void {
-    retired?.resolve();
-    this.#ends.set(rank, engine.close().catch(() => {}));
-  }
-
-  /** Tries a candidate again after a pause. One that served as long as its last pause begins anew. */
+  /** Tries a candidate again after a pause. */
   #rest(rank: number, servedMs: number): void {
-    if (this.#closed || this.#late.has(rank)) return;
-    const last = this.#failed.get(rank);
-    const times = last && servedMs < last.pauseMs ? last.times : 0;
-    const usual = this.#options.retryMs * 2 ** times;
-    const pauseMs = Math.min(this.isReady ? usual : usual * ALONE, LONGEST_RETRY_MS);
-    this.#failed.set(rank, { times: times + 1, pauseMs });
-    this.#resting.set(rank, setTimeout(() => void this.#retry(rank), pauseMs));
-  }
-
-  /** While one that was taken out still hangs, another would as well, and hold a thread more. */
-  async #retry(rank: number, reason = "it runs again"): Promise<void> {
-    if (this.#serving) await this.#ends.get(rank);
-    this.#resting.delete(rank);
-    if (this.#closed || this.#serves(rank)) return;
-    this.#change(() => this.#take(rank, reason).catch(() => this.#rest(rank, 0)));
+    if (this.#isClosed) return;
+    const { retryMs } = this.#options, last = this.#rests.get(rank)?.usualMs ?? 0;
+    const usualMs = Math.min(servedMs < last ? 2 * last : retryMs, LONGEST_RETRY_MS);
+    const again = async () => {
+      this.#away.delete(rank);
+      await this.#search(["it runs again"]);
+      if (this.#isWanted(rank) && !this.#away.has(rank)) this.#rest(rank, 0);
+    };
+    this.#away.add(rank);
+    const timer = setTimeout(again, this.isReady ? usualMs : usualMs * ALONE);
+    this.#rests.set(rank, { timer, usualMs });
   }
 }
 
-/** One camera's frames, on whichever engine is in use. */
-class FailoverSequence implements FlowSequence {
-  readonly #owner: FailoverEngine;
-  #on: Placed | null;
-  /** The current one, for the next engine. */
-  #frame: Frame | null = null;
-  #closed = false;
-
-  constructor(owner: FailoverEngine, on: Placed | null) {
-    this.#owner = owner;
-    this.#on = on;
-  }
-
-  /** A frame that an engine fails on while it is taken out goes to the next one, as a first frame. */
-  async advance(
-    frame: Frame,
-    points: Float32Array,
-    options: FlowOptions,
-    guess?: Float32Array,
-  ): Promise<Advanced> {
-    let late: DeadlineError | undefined;
-    for (;;) {
-      const placed = await this.#place().catch((none) => {
-        throw late ?? none;
-      });
-      try {
-        const call = () => placed.sequence.advance(frame, points, options, guess);
-        const advanced = await this.#owner.guard(placed, call);
-        this.#frame = frame;
-        return advanced;
-      } catch (error) {
-        if (error instanceof FrameError || this.#owner.isServing(placed.serving)) {
-          throw this.#given(error);
-        }
-        if (!(error instanceof DeadlineError)) continue;
-        if (late) throw error; // two engines: it is the frame
-        late = error;
-      }
-    }
-  }
-
-  /** Where the engine was changed since the frame, the frame is given to the new one first. */
-  async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
-    if (!this.#frame) throw new EngineError("Cannot detect: there is no frame yet");
-    for (;;) {
-      const before = this.#on;
-      const placed = await this.#place();
-      const { serving, sequence } = placed;
-      try {
-        if (this.#on !== before) {
-          const frame = this.#frame;
-          const call = () => sequence.advance(frame, new Float32Array(), PROBE_OPTIONS);
-          await this.#owner.guard(placed, call);
-        }
-        return await this.#owner.guard(placed, () => sequence.detect(options, avoid, mask));
-      } catch (error) {
-        if (this.#owner.isServing(serving)) throw this.#given(error);
-      }
-    }
-  }
-
-  /** A sequence whose call is still at work cannot be used again. */
-  #given<E>(error: E): E {
-    if (error instanceof DeadlineError && this.#on) {
-      abandon(this.#on.sequence);
-      this.#on = null;
-    }
-    return error;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const on = this.#on;
-    this.#on = null;
-    // what hangs in an engine that was taken out, or is taken out meanwhile, is not waited for
-    if (!on || !this.#owner.isServing(on.serving)) return;
-    await Promise.race([on.sequence[Symbol.asyncDispose](), on.serving.retired.promise]);
-  }
-
-  async #place() {
-    if (this.#closed) throw new EngineError("Cannot take a frame: the sequence is closed");
-    const serving = await this.#owner.serving();
-    if (this.#on?.serving !== serving) {
-      this.#on = { serving, sequence: serving.engine.open() };
-    }
-    return this.#on;
-  }
-}
-
-/** Follows a point through two small frames, out of turn: does the engine answer at all? */
-async function probe(engine: FlowEngine): Promise<void> {
+/** Follows a point through two small frames. */
+async function tryOut(engine: FlowEngine): Promise<void> {
   await using sequence = engine.open();
   const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };
-  const point = Float32Array.of(32, 32);
-  await sequence.advance(grey, new Float32Array(), PROBE_OPTIONS);
-  await sequence.advance(grey, point, PROBE_OPTIONS);
-}
-
-/** Closes a sequence whose call may never end. */
-function abandon(sequence: FlowSequence): void {
-  sequence[Symbol.asyncDispose]().then(() => {}, () => {});
+  await sequence.advance(grey, new Float32Array(), TRIAL_OPTIONS);
+  await sequence.advance(grey, Float32Array.of(32, 32), TRIAL_OPTIONS);
 }
 
 /** Part of a reason; the native library's sentence, which names the engine itself, would do so again. */
-function whyNot({ name, error }: PassedOver): string {
+function whyNot([name, error]: [string, unknown]): string {
   const message = error instanceof Error ? error.message : String(error);
   return `no ${name}: ${message.replace(`Cannot use engine ${name}: `, "").replace(/\.$/, "")}`;
 }

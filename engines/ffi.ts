@@ -1,33 +1,27 @@
 /**
- * The native library as it is: its symbols, its structs, its status codes.
+ * The native library as it is: its symbols, its handles, its status codes.
  * Nobody else knows a pointer. The prototypes are those of
  * `native/include/lkstream.h`; a test compares the two.
  */
-import { CallError, type EngineCounters, EngineError, FrameError } from "../tracking/engine.ts";
+import {
+  CallError,
+  DeadlineError,
+  type EngineCounters,
+  EngineError,
+  FrameError,
+} from "../tracking/engine.ts";
+import { countersOf, STRUCTS } from "./layout.ts";
 
 /** The header's LK_ABI_VERSION that the symbols below were written for. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
-/**
- * Deno runs 32 nonblocking calls of an event loop at once; four threads are left for a probe, for the
- * one sequence that ends, and for two calls that go on after their deadline. Not fewer where there are
- * fewer cores: the system shares them out, so that a light call goes on beside heavy ones and does
- * not wait behind them. A GPU's calls wait for it rather than work: it has places to decode 24
- * frames, and 32 queues.
- */
-export const CALLS_AT_ONCE = 28;
-
-/** Bytes of each struct, as the writers and readers below lay them out. */
-export const STRUCT_BYTES = { flow_options: 28, detect_options: 28, frame: 20 } as const;
-
-/** What may have to wait for a device is nonblocking: a GPU that hangs must not hold the event loop. */
+/** What may have to wait is nonblocking; all others return at once. */
 export const SYMBOLS = {
   // uint32_t lk_abi_version(void)
   lk_abi_version: { parameters: [], result: "u32" },
-  // uint32_t lk_sizeof_flow_options(void), and so on
-  lk_sizeof_flow_options: { parameters: [], result: "u32" },
-  lk_sizeof_detect_options: { parameters: [], result: "u32" },
-  lk_sizeof_frame: { parameters: [], result: "u32" },
+  // uint32_t lk_sizeof_job(void), and of lk_completion
+  lk_sizeof_job: { parameters: [], result: "u32" },
+  lk_sizeof_completion: { parameters: [], result: "u32" },
   // int32_t lk_engine_create(kind, variant, engine, error, error_capacity)
   lk_engine_create: {
     parameters: ["buffer", "buffer", "buffer", "buffer", "u32"],
@@ -36,8 +30,7 @@ export const SYMBOLS = {
   },
   // void lk_engine_destroy(engine)
   lk_engine_destroy: { parameters: ["pointer"], result: "void", nonblocking: true },
-  // const char *lk_engine_device(engine), and so on
-  lk_engine_name: { parameters: ["pointer"], result: "pointer" },
+  // const char *lk_engine_device(engine), and of its variant
   lk_engine_device: { parameters: ["pointer"], result: "pointer" },
   lk_engine_variant: { parameters: ["pointer"], result: "pointer" },
   // int32_t lk_engine_counters(engine, counters, bytes)
@@ -46,55 +39,30 @@ export const SYMBOLS = {
   lk_sequence_create: {
     parameters: ["pointer", "u32", "buffer", "buffer", "u32"],
     result: "i32",
-    nonblocking: true,
   },
   // void lk_sequence_destroy(sequence)
-  lk_sequence_destroy: { parameters: ["pointer"], result: "void", nonblocking: true },
-  // const char *lk_last_error(sequence)
-  lk_last_error: { parameters: ["pointer"], result: "pointer" },
-  // int32_t lk_sequence_advance_jpeg(sequence, jpeg, jpeg_bytes, options, points, n, guesses,
-  //                                  next_points, status, errors, fb_distances, frame)
-  lk_sequence_advance_jpeg: {
-    parameters: [
-      ...["pointer", "buffer", "u32", "buffer"],
-      ...["buffer", "u32", "buffer"],
-      ...["buffer", "buffer", "buffer", "buffer", "buffer"],
-    ],
-    result: "i32",
-    nonblocking: true,
-  },
-  // int32_t lk_sequence_advance_grey(sequence, pixels, width, height, stride, options, points, n,
-  //                                  guesses, next_points, status, errors, fb_distances, frame)
-  lk_sequence_advance_grey: {
-    parameters: [
-      ...["pointer", "buffer", "u32", "u32", "u32", "buffer"],
-      ...["buffer", "u32", "buffer"],
-      ...["buffer", "buffer", "buffer", "buffer", "buffer"],
-    ],
-    result: "i32",
-    nonblocking: true,
-  },
-  // int32_t lk_sequence_detect(sequence, options, avoid, avoid_count, mask, mask_width,
-  //                            mask_height, mask_stride, corners, scores, capacity, count, detect_ms)
-  lk_sequence_detect: {
-    parameters: [
-      ...["pointer", "buffer", "buffer", "u32"],
-      ...["buffer", "u32", "u32", "u32"],
-      ...["buffer", "buffer", "u32", "buffer", "buffer"],
-    ],
-    result: "i32",
-    nonblocking: true,
-  },
+  lk_sequence_destroy: { parameters: ["pointer"], result: "void" },
+  // int32_t lk_queue_create(queue, error, error_capacity)
+  lk_queue_create: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
+  // int32_t lk_queue_submit(queue, sequence, job, data)
+  lk_queue_submit: { parameters: ["pointer", "pointer", "buffer", "buffer"], result: "i32" },
+  // uint32_t lk_queue_wait(queue, completions, capacity)
+  lk_queue_wait: { parameters: ["pointer", "buffer", "u32"], result: "u32", nonblocking: true },
+  // void lk_queue_destroy(queue)
+  lk_queue_destroy: { parameters: ["pointer"], result: "void", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-export type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+export type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
+export type Symbols = Library["symbols"];
+/** An engine, a sequence or a queue of the library. */
+export type Handle = Deno.PointerObject;
 
 /**
  * Opens the library and checks that it is the one these symbols were written for.
  *
  * @throws {EngineError} where it cannot be loaded, or its version or a struct differs.
  */
-export function openLibrary(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
+export function openLibrary(path: string): Library {
   let library;
   try {
     library = Deno.dlopen(path, SYMBOLS);
@@ -116,22 +84,14 @@ function checkLayout(path: string, symbols: Symbols): void {
     throw new EngineError(`Cannot use ${path}: its ${what} is ${found}, allowed is ${expected}`);
   };
   expect("ABI version", symbols.lk_abi_version(), ABI_VERSION);
-  expect("lk_flow_options", symbols.lk_sizeof_flow_options(), STRUCT_BYTES.flow_options);
-  expect("lk_detect_options", symbols.lk_sizeof_detect_options(), STRUCT_BYTES.detect_options);
-  expect("lk_frame", symbols.lk_sizeof_frame(), STRUCT_BYTES.frame);
+  expect("lk_job", symbols.lk_sizeof_job(), STRUCTS.job.bytes);
+  expect("lk_completion", symbols.lk_sizeof_completion(), STRUCTS.completion.bytes);
 }
 
-/** lk_counters, at the offsets the header gives. */
-export function readCounters(symbols: Symbols, engine: Deno.PointerObject): EngineCounters {
-  const view = new DataView(new ArrayBuffer(32));
+export function readCounters(symbols: Symbols, engine: Handle): EngineCounters {
+  const view = new DataView(new ArrayBuffer(STRUCTS.counters.bytes));
   unwrap(symbols.lk_engine_counters(engine, view, view.byteLength), () => "");
-  return {
-    jpegsOnGpu: Number(view.getBigUint64(0, true)),
-    jpegsOnCpu: Number(view.getBigUint64(8, true)),
-    jpegsRefused: Number(view.getBigUint64(16, true)),
-    devices: view.getUint32(24, true),
-    failedDevices: view.getUint32(28, true),
-  };
+  return countersOf(view);
 }
 
 /** A C string, for a `const char *` parameter. */
@@ -144,37 +104,75 @@ export function readCString(pointer: Deno.PointerValue): string {
   return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
 }
 
-/**
- * The handle that a call makes.
- *
- * @param make the call, with its last parameters: where it writes the handle, and the text of its failure
- */
-export async function newHandle(
-  make: (handle: BufferSource, error: BufferSource, capacity: number) => Promise<number>,
-): Promise<Deno.PointerObject> {
-  const handle = new BigUint64Array(1);
-  const error = new Uint8Array(512);
-  const status = await make(handle, error, error.length);
-  unwrap(status, () => new TextDecoder().decode(error.subarray(0, error.indexOf(0))));
-  return Deno.UnsafePointer.create(handle[0])!;
+/** Where a buffer lies, for as long as it is kept. Dear: half a microsecond. */
+export function addressOf(buffer: ArrayBuffer): number {
+  return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
 }
 
-/** lk_status: 1 speaks of the call, 3 and 4 of the frame, all others of the engine. */
+/** Where a call that makes a handle writes it, and the text of its failure. */
+type Out = [handle: BufferSource, error: BufferSource, capacity: number];
+
+/** @param make the call, with its last parameters */
+export function newHandle(make: (...out: Out) => number): Handle {
+  const { out, read } = handleOut();
+  return read(make(...out));
+}
+
+/** The same for a call that may have to wait. */
+export async function newHandleLater(make: (...out: Out) => Promise<number>): Promise<Handle> {
+  const { out, read } = handleOut();
+  return read(await make(...out));
+}
+
+function handleOut(): { out: Out; read(status: number): Handle } {
+  const handle = new BigUint64Array(new ArrayBuffer(8)), error = new Uint8Array(512);
+  const text = () => new TextDecoder().decode(error.subarray(0, error.indexOf(0)));
+  return {
+    out: [handle, error, error.length],
+    read(status) {
+      unwrap(status, text);
+      return Deno.UnsafePointer.create(handle[0])!;
+    },
+  };
+}
+
+/** lk_status: 1 speaks of the call, 3 and 4 of the frame, 9 of its time, all others of the engine. */
 const INVALID_ARGUMENT = 1;
 const BAD_FRAME = 3;
 const FRAME_TOO_LARGE = 4;
+const ENGINE_FAILED = 7;
+const CANCELLED = 8;
+const DEADLINE = 9;
+
+/** Whether a job ended before it was done: its sequence may be lost, as it is on a GPU. */
+export function leavesWork(status: number): boolean {
+  return status === ENGINE_FAILED || status === CANCELLED || status === DEADLINE;
+}
+
+/** The typed error that a status stands for: see {@linkcode unwrap}. */
+export function errorOf(status: number, text: string): FrameError | EngineError {
+  switch (status) {
+    case BAD_FRAME:
+      return new FrameError("bad_frame", text);
+    case FRAME_TOO_LARGE:
+      return new FrameError("frame_too_large", text);
+    case INVALID_ARGUMENT:
+      return new CallError(text);
+    case DEADLINE:
+      return new DeadlineError(text);
+    default:
+      return new EngineError(text || `Cannot go on: the library gave status ${status}`);
+  }
+}
 
 /**
  * Turns a status into nothing, or into the typed error that it stands for.
  *
  * @throws {FrameError} for LK_BAD_FRAME and LK_FRAME_TOO_LARGE
  * @throws {CallError} for LK_INVALID_ARGUMENT
+ * @throws {DeadlineError} for LK_DEADLINE
  * @throws {EngineError} for every other status but LK_OK
  */
 export function unwrap(status: number, text: () => string): void {
-  if (status === 0) return;
-  if (status === BAD_FRAME) throw new FrameError("bad_frame", text());
-  if (status === FRAME_TOO_LARGE) throw new FrameError("frame_too_large", text());
-  if (status === INVALID_ARGUMENT) throw new CallError(text());
-  throw new EngineError(text() || `Cannot go on: the library gave status ${status}`);
+  if (status !== 0) throw errorOf(status, text());
 }

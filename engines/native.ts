@@ -1,11 +1,13 @@
-import type { EngineInfo } from "../protocol/mod.ts";
+import type { EngineInfo, EngineName } from "../protocol/mod.ts";
 import {
   type Advanced,
   checkGrey,
+  DeadlineError,
   type Detected,
   type DetectOptions,
   type EngineCounters,
   EngineError,
+  EngineLostError,
   type FlowEngine,
   type FlowOptions,
   type FlowSequence,
@@ -13,29 +15,31 @@ import {
   type Mask,
 } from "../tracking/engine.ts";
 import {
-  CALLS_AT_ONCE,
+  addressOf,
   cString,
+  errorOf,
+  type Handle,
+  leavesWork,
+  type Library,
   newHandle,
+  newHandleLater,
   openLibrary,
   readCounters,
   readCString,
-  STRUCT_BYTES,
-  type Symbols,
-  unwrap,
 } from "./ffi.ts";
-import { Gate } from "../tracking/gate.ts";
-
-/** The library takes no less: smaller ones, which clients may ask for, are 0 in single precision. */
-export const LEAST_QUALITY = 1e-30;
+import { type Completion, Job, type Size } from "./layout.ts";
+import { Queue } from "./queue.ts";
 
 export interface NativeEngineOptions {
   /** The library's file. */
   library: string;
-  kind: "cpu" | "cuda";
+  kind: Exclude<EngineName, "wasm">;
   /** One instruction set or device; the best there is by default. See `lk_engine_create`. */
   variant?: string;
   /** Frames with more pixels are refused with `frame_too_large`. */
   maxFramePixels: number;
+  /** Milliseconds by which a call settles; 10 s by default. */
+  deadlineMs?: number;
   /** Why this engine was chosen, for `info`. */
   reason?: string;
 }
@@ -50,7 +54,7 @@ export async function createNativeEngine(options: NativeEngineOptions): Promise<
   const create = library.symbols.lk_engine_create;
   const names = [cString(options.kind), cString(options.variant ?? "")] as const; // outlive the call
   try {
-    const handle = await newHandle((...out) => create(...names, ...out));
+    const handle = await newHandleLater((...out) => create(...names, ...out));
     return new NativeEngine(library, handle, options);
   } catch (error) {
     library.close();
@@ -60,26 +64,26 @@ export async function createNativeEngine(options: NativeEngineOptions): Promise<
 
 class NativeEngine implements FlowEngine {
   readonly info: EngineInfo;
-  /** Where the calls of its sequences wait. */
-  readonly gate = new Gate(CALLS_AT_ONCE);
-  /** Sequences end one by one: on a GPU each waits for the work of all, and holds a thread. */
-  readonly #ends = new Gate(1);
-  readonly #library: ReturnType<typeof openLibrary>;
-  readonly #maxFramePixels: number;
+  readonly queue: Queue;
+  readonly #library: Library;
+  readonly #options: NativeEngineOptions;
+  readonly #deadlineMs: number;
   readonly #open = new Set<NativeSequence>();
-  #handle: Deno.PointerObject | null;
+  #handle: Handle | null;
+  #sequences = 0;
+  /** Jobs that it has done. */
+  done = 0;
   #closing: Promise<void> | null = null;
 
-  constructor(
-    library: ReturnType<typeof openLibrary>,
-    handle: Deno.PointerObject,
-    { kind, maxFramePixels, reason = "it was asked for" }: NativeEngineOptions,
-  ) {
+  constructor(library: Library, handle: Handle, options: NativeEngineOptions) {
     this.#library = library;
     this.#handle = handle;
-    this.#maxFramePixels = maxFramePixels;
+    this.#options = options;
+    this.queue = new Queue(library.symbols);
     const device = readCString(library.symbols.lk_engine_device(handle));
     const variant = readCString(library.symbols.lk_engine_variant(handle));
+    const { kind, reason = "it was asked for", deadlineMs = 10_000 } = options;
+    this.#deadlineMs = deadlineMs;
     this.info = { name: kind, device: `${device}, ${variant}`, reason };
   }
 
@@ -87,21 +91,28 @@ class NativeEngine implements FlowEngine {
     if (!this.#handle) {
       throw new EngineError(`Cannot open a sequence: the ${this.info.name} engine is closed`);
     }
-    const sequence = new NativeSequence(this, this.#library.symbols);
+    const sequence = new NativeSequence(this, this.#sequences++ >>> 0, this.#deadlineMs);
     this.#open.add(sequence);
     return sequence;
   }
 
-  /** For a sequence that is open. */
-  create(): Promise<Deno.PointerObject> {
+  create(): Handle {
     const { lk_sequence_create } = this.#library.symbols;
-    return newHandle((...out) => lk_sequence_create(this.#handle, this.#maxFramePixels, ...out));
+    const { maxFramePixels } = this.#options;
+    return newHandle((...out) => lk_sequence_create(this.#handle, maxFramePixels, ...out));
   }
 
-  async destroy(sequence: NativeSequence, handle: Deno.PointerObject | null): Promise<void> {
-    const { lk_sequence_destroy } = this.#library.symbols;
-    if (handle) await this.#ends.pass(() => lk_sequence_destroy(handle));
+  destroy(handle: Handle): void {
+    this.#library.symbols.lk_sequence_destroy(handle);
+  }
+
+  closed(sequence: NativeSequence): void {
     this.#open.delete(sequence);
+  }
+
+  /** A device may hang; what runs on processors ends its work itself. */
+  get hasDevices(): boolean {
+    return (this.counters()?.devices ?? 0) > 0;
   }
 
   counters(): EngineCounters | null {
@@ -116,196 +127,181 @@ class NativeEngine implements FlowEngine {
     const handle = this.#handle;
     this.#handle = null;
     await Promise.all([...this.#open].map((sequence) => sequence[Symbol.asyncDispose]()));
+    await this.queue.close();
     await this.#library.symbols.lk_engine_destroy(handle);
     this.#library.close();
   }
 }
 
-/** Buffers of one sequence, used again for every frame; grown, never shrunk. */
-class Buffers {
-  readonly flowOptions = new DataView(new ArrayBuffer(STRUCT_BYTES.flow_options));
-  readonly detectOptions = new DataView(new ArrayBuffer(STRUCT_BYTES.detect_options));
-  readonly frame = new DataView(new ArrayBuffer(STRUCT_BYTES.frame));
-  readonly count = new Uint32Array(1);
-  readonly detectMs = new Float32Array(1);
-  points = new Float32Array();
-  guesses = new Float32Array();
-  next = new Float32Array();
-  status = new Uint8Array();
-  errors = new Float32Array();
-  fb = new Float32Array();
+/**
+ * The lists that a sequence's jobs read and write, one after the other in one buffer; grown, never
+ * shrunk. It lies outside of V8's heap, which moves what is small.
+ */
+class Lists {
+  #buffer = new ArrayBuffer(0);
+  #address = 0;
 
-  /** Makes room for `n` points. */
-  reserve(n: number): void {
-    if (n <= this.status.length) return;
-    const capacity = Math.max(512, 2 ** Math.ceil(Math.log2(n)));
-    this.points = new Float32Array(2 * capacity);
-    this.guesses = new Float32Array(2 * capacity);
-    this.next = new Float32Array(2 * capacity);
-    this.status = new Uint8Array(capacity);
-    this.errors = new Float32Array(capacity);
-    this.fb = new Float32Array(capacity);
+  /** Makes room, and says where. */
+  reserve(bytes: number): number {
+    if (bytes > this.#buffer.byteLength) {
+      this.#buffer = new ArrayBuffer(Math.max(16_384, 2 ** Math.ceil(Math.log2(bytes))));
+      this.#address = addressOf(this.#buffer);
+    }
+    return this.#address;
   }
 
-  /** lk_flow_options, at the offsets the header gives. */
-  writeFlowOptions(options: FlowOptions): void {
-    const view = this.flowOptions;
-    view.setUint32(0, options.winSize[0], true);
-    view.setUint32(4, options.winSize[1], true);
-    view.setUint32(8, options.maxLevel, true);
-    view.setUint32(12, options.maxCount, true);
-    view.setFloat32(16, options.epsilon, true);
-    view.setFloat32(20, options.minEigThreshold, true);
+  write(at: number, values: Float32Array): void {
+    new Float32Array(this.#buffer, at, values.length).set(values);
   }
 
-  /** lk_detect_options, at the offsets the header gives. */
-  writeDetectOptions(options: DetectOptions): void {
-    const view = this.detectOptions;
-    view.setUint32(0, options.maxCorners, true);
-    view.setFloat32(4, Math.max(LEAST_QUALITY, options.qualityLevel), true);
-    view.setFloat32(8, options.minDistance, true);
-    view.setUint32(12, options.blockSize, true);
-    view.setUint32(16, options.gradientSize, true);
-    view.setUint32(20, options.useHarrisDetector ? 1 : 0, true);
-    view.setFloat32(24, options.k, true);
+  /** A copy. */
+  read(at: number, bytes: number): ArrayBuffer {
+    return this.#buffer.slice(at, at + bytes);
   }
 }
 
+/** A call under way. */
+interface Call {
+  /** Reads its result. */
+  read(completion: Completion): unknown;
+  settled: PromiseWithResolvers<unknown>;
+  /** What the library reads must outlive it. */
+  lent: ArrayBufferLike | undefined;
+  /** Jobs that the engine had done when it began. */
+  doneBefore: number;
+}
+
 class NativeSequence implements FlowSequence {
-  readonly gate: Gate;
   readonly #engine: NativeEngine;
-  readonly #symbols: Symbols;
-  readonly #buffers = new Buffers();
-  /** Made by the first call, which can wait for it. */
-  #handle: Deno.PointerObject | null = null;
-  #size = { width: 0, height: 0 };
-  /** The call under way: the handle, and what the library reads, must outlive it. */
-  #call: Promise<unknown> = Promise.resolve();
-  #lent: unknown;
+  readonly #job: Job;
+  readonly #lists = new Lists();
+  /** Made by the first call, and by the next one after it was lost. */
+  #handle: Handle | null = null;
+  #size: Size = { width: 0, height: 0 };
+  #call: Call | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(engine: NativeEngine, symbols: Symbols) {
-    this.gate = engine.gate;
+  constructor(engine: NativeEngine, tag: number, deadlineMs: number) {
     this.#engine = engine;
-    this.#symbols = symbols;
+    this.#job = new Job(tag, deadlineMs);
   }
 
+  // deno-lint-ignore require-await -- what it throws is the promise's
   async advance(
     frame: Frame,
     points: Float32Array,
     options: FlowOptions,
     guess?: Float32Array,
   ): Promise<Advanced> {
-    if (!(frame instanceof Uint8Array)) checkGrey(frame);
-    const buffers = this.#buffers;
+    const isJpeg = frame instanceof Uint8Array;
+    if (!isJpeg) checkGrey(frame);
+    const data = isJpeg ? frame : frame.data;
     const n = points.length / 2;
-    buffers.reserve(n);
-    buffers.points.set(points);
-    if (guess) buffers.guesses.set(guess);
-    buffers.writeFlowOptions(options);
-    this.#lent = frame;
-    await this.#run((handle) => {
-      const lists = [
-        buffers.flowOptions,
-        buffers.points,
-        n,
-        guess ? buffers.guesses : null,
-        buffers.next,
-        buffers.status,
-        buffers.errors,
-        options.back ? buffers.fb : null,
-        buffers.frame,
-      ] as const;
-      if (frame instanceof Uint8Array) {
-        return this.#symbols.lk_sequence_advance_jpeg(
-          handle,
-          frame as BufferSource,
-          frame.length,
-          ...lists,
-        );
-      }
-      const { width, height, data } = frame;
-      return this.#symbols.lk_sequence_advance_grey(
-        handle,
-        data as BufferSource,
+    // points, guesses, and what is read as one: next points, errors, distances, status
+    const lists = this.#lists, results = 16 * n;
+    const address = lists.reserve(33 * n);
+    lists.write(0, points);
+    if (guess) lists.write(8 * n, guess);
+    this.#job.advance(data.length, isJpeg ? null : frame, options, {
+      n,
+      points: address,
+      guesses: guess ? address + 8 * n : 0,
+      next: address + 16 * n,
+      errors: address + 24 * n,
+      fb: options.back ? address + 28 * n : 0,
+      status: address + 32 * n,
+    });
+    return this.#submit(data, (completion) => {
+      const { width, height } = this.#size = completion.size;
+      const continues = !completion.isFirst, count = continues ? n : 0;
+      const read = lists.read(results, 17 * count);
+      const fb = new Float32Array(read, 12 * count, count);
+      if (!options.back) fb.fill(NaN);
+      return {
         width,
         height,
-        width,
-        ...lists,
-      );
+        continues,
+        xy: new Float32Array(read, 0, 2 * count),
+        error: new Float32Array(read, 8 * count, count),
+        fb,
+        status: new Uint8Array(read, 16 * count, count),
+        decodeMs: completion.decodeMs,
+        trackMs: completion.trackMs,
+      };
     });
-    return this.#advanced(n, options.back);
   }
 
-  #advanced(n: number, back: boolean): Advanced {
-    const { frame, next, status, errors, fb } = this.#buffers;
-    const continues = frame.getUint32(8, true) === 0;
-    const count = continues ? n : 0;
-    this.#size = { width: frame.getUint32(0, true), height: frame.getUint32(4, true) };
-    return {
-      ...this.#size,
-      continues,
-      xy: next.slice(0, 2 * count),
-      status: status.slice(0, count),
-      error: errors.slice(0, count),
-      fb: back ? fb.slice(0, count) : new Float32Array(count).fill(NaN),
-      decodeMs: frame.getFloat32(12, true),
-      trackMs: frame.getFloat32(16, true),
-    };
-  }
-
+  // deno-lint-ignore require-await -- what it throws is the promise's
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
-    const buffers = this.#buffers;
-    const { width, height } = mask ? this.#size : { width: 0, height: 0 };
+    const { width, height } = this.#size;
     if (mask && mask.length !== width * height) {
       throw new EngineError(
         `Cannot detect under a mask of ${mask.length} bytes: allowed are ${width}×${height}`,
       );
     }
-    buffers.reserve(Math.max(options.maxCorners, avoid.length / 2));
-    buffers.points.set(avoid);
-    buffers.writeDetectOptions(options);
-    this.#lent = mask;
-    await this.#run((handle) =>
-      this.#symbols.lk_sequence_detect(
-        handle,
-        buffers.detectOptions,
-        buffers.points,
-        avoid.length / 2,
-        (mask ?? null) as BufferSource | null,
-        width,
-        height,
-        width,
-        buffers.next,
-        null,
-        options.maxCorners,
-        buffers.count,
-        buffers.detectMs,
-      )
-    );
-    return { xy: buffers.next.slice(0, 2 * buffers.count[0]), detectMs: buffers.detectMs[0] };
+    const lists = this.#lists, corners = 4 * avoid.length;
+    const address = lists.reserve(corners + 8 * options.maxCorners);
+    lists.write(0, avoid);
+    this.#job.detect(mask ? this.#size : null, options, {
+      avoid: address,
+      avoidCount: avoid.length / 2,
+      corners: address + corners,
+      capacity: options.maxCorners,
+    });
+    return this.#submit(mask ?? null, ({ count, detectMs }) => ({
+      xy: new Float32Array(lists.read(corners, 8 * count)),
+      detectMs,
+    }));
   }
 
-  async #run(call: (handle: Deno.PointerObject) => Promise<number>): Promise<void> {
+  #submit<T>(data: Uint8Array | null, read: (completion: Completion) => T): Promise<T> {
     if (this.#closing) throw new EngineError("Cannot use a sequence: it is closed");
-    const running = this.#work(call);
-    this.#call = running.catch(() => {}); // which its caller hears of
-    await running;
+    this.#handle ??= this.#engine.create();
+    const settled = Promise.withResolvers<unknown>();
+    const lent = data?.buffer; // asked for, it lies outside of V8's heap, however small
+    const call = { read, settled, lent, doneBefore: this.#engine.done };
+    this.#engine.queue.submit(this.#handle, this.#job, data, (completion) => {
+      this.#call = null;
+      this.#settle(call, completion);
+    });
+    this.#call = call;
+    return settled.promise as Promise<T>;
   }
 
-  async #work(call: (handle: Deno.PointerObject) => Promise<number>): Promise<void> {
-    const handle = this.#handle ??= await this.#engine.create();
-    const status = await call(handle);
-    this.#lent = undefined;
-    unwrap(status, () => readCString(this.#symbols.lk_last_error(handle)));
+  #settle({ read, settled, doneBefore }: Call, completion: Completion): void {
+    const { status } = completion;
+    if (leavesWork(status)) this.#lose();
+    else this.#engine.done++;
+    if (status === 0) return settled.resolve(read(completion));
+    const error = errorOf(status, completion.error);
+    settled.reject(this.#isHung(error, doneBefore) ? lost(this.#engine.info.name) : error);
+  }
+
+  /** Nothing was done for anybody while the call was under way: then it is the device. */
+  #isHung(error: Error, doneBefore: number): boolean {
+    return error instanceof DeadlineError && doneBefore === this.#engine.done &&
+      this.#engine.hasDevices;
+  }
+
+  /** The next call begins a sequence anew. */
+  #lose(): void {
+    if (this.#handle) this.#engine.destroy(this.#handle);
+    this.#handle = null;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
+  /** Ends the call under way. */
   async #close(): Promise<void> {
-    await this.#call;
-    await this.#engine.destroy(this, this.#handle);
+    const ended = this.#call?.settled.promise.catch(() => {});
+    this.#lose();
+    await ended;
+    this.#engine.closed(this);
   }
+}
+
+function lost(name: string): EngineLostError {
+  return new EngineLostError(`The ${name} engine answered nothing until the deadline`);
 }

@@ -1,8 +1,8 @@
+import { ENGINE_NAMES, type EngineName } from "../protocol/mod.ts";
+import { EngineError, type FlowEngine } from "../tracking/engine.ts";
 import { createWasmEngine } from "../wasm/mod.ts";
-import { EngineError } from "../tracking/engine.ts";
-import { ENGINE_NAMES, type EngineChoice, type EngineName } from "./choice.ts";
-import { type Candidate, FailoverEngine } from "./failover.ts";
-import { createNativeEngine } from "./native.ts";
+import { FailoverEngine } from "./failover.ts";
+import { createNativeEngine, type NativeEngineOptions } from "./native.ts";
 
 /** Where `native/build.ts` puts the library, or why there is none. */
 const BUILT = new URL("../dist/native/", import.meta.url);
@@ -12,11 +12,23 @@ export interface SelectOptions {
   library: string | null;
   /** Larger frames are refused before memory is taken. */
   maxFramePixels: number;
-  /** An engine whose call takes longer is taken out. */
+  /** Milliseconds by which a call of an engine settles. */
   deadlineMs: number;
   /** Workers of the wasm engine; a core each, one left for the server, by default. */
   workers?: number;
 }
+
+/** One engine, or the best there is. */
+export const ENGINE_CHOICES = ["auto", ...ENGINE_NAMES] as const;
+export type EngineChoice = typeof ENGINE_CHOICES[number];
+
+/** How each is opened. */
+const OPEN: Record<EngineName, (options: SelectOptions, reason: string) => Promise<FlowEngine>> = {
+  cuda: (options, reason) => openNative("cuda", options, reason),
+  cpu: (options, reason) => openNative("cpu", options, reason),
+  wasm: ({ maxFramePixels, deadlineMs, workers }, reason) =>
+    createWasmEngine({ maxFramePixels, deadlineMs, workers, reason }),
+};
 
 /**
  * Opens the engine that was asked for, or the best one there is. Where it
@@ -30,34 +42,20 @@ export function selectEngine(
 ): Promise<FailoverEngine> {
   const names = choice === "auto" ? ENGINE_NAMES : [choice];
   return FailoverEngine.start({
-    candidates: names.map((name) => candidate(name, options)),
+    candidates: names.map((name) => ({ name, create: (reason) => OPEN[name](options, reason) })),
     reason: choice === "auto"
       ? "fastest of those that run here"
       : `asked for with --engine ${choice}`,
-    deadlineMs: options.deadlineMs,
   });
 }
 
-function candidate(
-  name: EngineName,
-  { library, maxFramePixels, deadlineMs, workers }: SelectOptions,
-): Candidate {
-  return {
-    name,
-    async create(reason) {
-      if (name === "wasm") {
-        // before the engine's own deadline, so that only the worker goes
-        const options = { maxFramePixels, workers, reason, deadlineMs: 0.8 * deadlineMs };
-        return await createWasmEngine(options);
-      }
-      return createNativeEngine({
-        library: library ?? await builtLibrary(),
-        kind: name,
-        maxFramePixels,
-        reason,
-      });
-    },
-  };
+async function openNative(
+  kind: NativeEngineOptions["kind"],
+  { library, maxFramePixels, deadlineMs }: SelectOptions,
+  reason: string,
+): Promise<FlowEngine> {
+  const file = library ?? await builtLibrary();
+  return await createNativeEngine({ library: file, kind, maxFramePixels, deadlineMs, reason });
 }
 
 /** @throws {EngineError} where none was built, with the reason that the build left. */

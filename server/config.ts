@@ -1,7 +1,7 @@
-import { type EngineChoice, ENGINES } from "../engines/choice.ts";
 import { checkNames, ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
+import { ENGINE_CHOICES, type EngineChoice } from "../engines/select.ts";
 
 export { ConfigError };
 
@@ -16,7 +16,7 @@ export interface Config {
   engine: EngineChoice;
   /** A native library to use instead of the one that is built here; the variable LKSTREAM_LIBRARY. */
   library: string | null;
-  /** An engine whose call takes longer is taken out. */
+  /** Milliseconds for a frame in the engine. */
   deadlineMs: number;
   /** Event loops that share the port. */
   threads: number;
@@ -56,12 +56,12 @@ const FLAGS = {
     text: "serve HTTPS by this certificate (PEM, with its chain)",
   },
   key: { value: "FILE", text: "and its private key (PEM)" },
-  engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
+  engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINE_CHOICES.join(", ")}` },
   library: { value: "FILE", text: "native library to use, not the one built here" },
   "engine-deadline": {
     value: "S",
     fallback: "10",
-    text: "seconds that an engine may take for a call before the next one takes over",
+    text: "seconds that an engine may take for a frame; what is more work ends its session",
   },
   threads: { value: "N", fallback: "1", text: "event loops that share the port" },
   token: { value: "T", text: "clients must present it; LKSTREAM_TOKEN hides it better" },
@@ -194,7 +194,7 @@ export function readConfig(
     host,
     port: flags.whole("port", 0, 65535),
     tls: readTls(flags),
-    engine: flags.oneOf("engine", ENGINES),
+    engine: flags.oneOf("engine", ENGINE_CHOICES),
     library: flags.text("library") || null,
     deadlineMs: 1000 * flags.whole("engine-deadline", 1, 3600),
     threads: flags.whole("threads", 1, 256),

@@ -1,20 +1,19 @@
 import type { EngineInfo } from "../protocol/mod.ts";
-import type { Gate } from "./gate.ts";
 
 /**
  * What tracks points. One engine a process, one sequence a session. All engines
  * mean the same: OpenCV's CPU `calcOpticalFlowPyrLK` and `goodFeaturesToTrack`.
  * Positions are pixels, as x, y pairs; (0, 0) is the centre of the top-left pixel.
+ *
+ * A call settles by its deadline, whatever the engine does: work that takes too long is ended.
  */
 export interface FlowEngine {
   readonly info: EngineInfo;
-  /** It ends late calls itself, with a `DeadlineError`, and mends what they hung in. */
-  readonly keepsTime?: boolean;
   /** A new sequence: no frame yet. */
   open(): FlowSequence;
   /** What it has done since it was opened; engines that count nothing have none. */
   counters?(): EngineCounters | null;
-  /** Ends all sequences and frees everything. Idempotent. */
+  /** Ends all sequences, as their disposal does, and frees everything. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -97,10 +96,11 @@ export interface Detected {
   detectMs: number;
 }
 
-/** The frames of one camera, in order. Never two calls at once. */
+/**
+ * The frames of one camera, in order. Never two calls at once. To dispose of it ends the call under
+ * way, with an {@linkcode EngineError}.
+ */
 export interface FlowSequence extends AsyncDisposable {
-  /** Where its calls wait for their turn, with those of others, rather than inside of the engine. */
-  readonly gate?: Gate;
   /**
    * Makes `frame` the current one and follows `points` into it from the frame
    * before. With `guess` each search starts there (`OPTFLOW_USE_INITIAL_FLOW`),
@@ -108,7 +108,8 @@ export interface FlowSequence extends AsyncDisposable {
    *
    * @throws {FrameError} where the JPEG does not decode or is too large; then
    * the sequence is as before the call.
-   * @throws {EngineError} where the engine failed; the next frame is a first one.
+   * @throws {DeadlineError} where it was too much work.
+   * @throws {EngineError} where the engine failed. After either the next frame is a first one.
    */
   advance(
     frame: Frame,
@@ -157,5 +158,8 @@ export class EngineError extends Error {
  */
 export class CallError extends EngineError {}
 
-/** A call took longer than it may; the sequence that made it cannot be used again. */
+/** The engine answers nobody any more. */
+export class EngineLostError extends EngineError {}
+
+/** A call was too much work for the engine, which goes on with others. */
 export class DeadlineError extends EngineError {}

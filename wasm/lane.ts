@@ -1,5 +1,5 @@
 import { CallError, DeadlineError, EngineError, FrameError } from "../tracking/engine.ts";
-import { Gate } from "../tracking/gate.ts";
+import { Gate } from "./gate.ts";
 import type { Answer, Failure, Ready, Request, Results, Start } from "./messages.ts";
 
 /** Makes a worker that runs `worker.ts`. */
@@ -30,7 +30,7 @@ interface Call {
  */
 export class Lane {
   /** Lets in the call at work, and one that follows without a pause; no more are lost with a worker. */
-  readonly gate = new Gate(2);
+  readonly #gate = new Gate(2);
   /** Sequences that live here. */
   load = 0;
   /** OpenCV's version; empty before the first worker was ready. */
@@ -72,12 +72,20 @@ export class Lane {
   }
 
   /**
-   * Sends a request with the buffers that go along and waits for its result.
+   * Sends a request with the buffers that go along in its turn, and waits for its result.
    *
    * @throws {FrameError} what the sequence says of a frame.
+   * @throws {DeadlineError} where it took too long.
    * @throws {EngineError} what it says of a call; where the worker died or the lane is closed.
    */
-  async call<R extends Request>(request: R, transfer: Transferable[]): Promise<Results[R["kind"]]> {
+  call<R extends Request>(request: R, transfer: Transferable[]): Promise<Results[R["kind"]]> {
+    return this.#gate.pass(() => this.#send(request, transfer));
+  }
+
+  async #send<R extends Request>(
+    request: R,
+    transfer: Transferable[],
+  ): Promise<Results[R["kind"]]> {
     await this.#ready.promise;
     if (this.#closed) throw this.#closed;
     const call = this.#nextCall++;

@@ -15,15 +15,18 @@ import {
   type Frame,
   type Mask,
 } from "../tracking/engine.ts";
-import type { Gate } from "../tracking/gate.ts";
 import { Lane, type Spawn } from "./lane.ts";
+import type { Request, Results } from "./messages.ts";
 
 export interface WasmEngineOptions {
   /** Workers in the pool; a core each, one left for the server, by default. */
   workers?: number;
   /** Frames with more pixels are refused with `frame_too_large`. */
   maxFramePixels: number;
-  /** A worker whose call takes longer is replaced; 10 s by default. */
+  /**
+   * A worker whose call takes longer is replaced; 10 s by default. Its time begins when those before
+   * it are done.
+   */
   deadlineMs?: number;
   /** Why this engine was chosen, for `info`. */
   reason?: string;
@@ -37,8 +40,8 @@ export interface WasmEngineOptions {
  * @throws {EngineError} where one of them cannot; then none is left running.
  */
 export async function createWasmEngine(options: WasmEngineOptions): Promise<FlowEngine> {
-  const { maxFramePixels, reason = "it runs anywhere", spawn = spawnWorker } = options;
-  const { deadlineMs = 10_000 } = options;
+  const { maxFramePixels, deadlineMs = 10_000 } = options;
+  const { reason = "it runs anywhere", spawn = spawnWorker } = options;
   const count = options.workers ?? Math.max(1, navigator.hardwareConcurrency - 1);
   const lanes = Array.from(
     { length: count },
@@ -64,7 +67,6 @@ function spawnWorker(): Worker {
 
 class WasmEngine implements FlowEngine {
   readonly info: EngineInfo;
-  readonly keepsTime = true; // a call's time begins when its worker has done those before it
   readonly #lanes: Lane[];
   #sequences = 0;
   #closed = false;
@@ -94,13 +96,13 @@ class WasmEngine implements FlowEngine {
  * a view.
  */
 class WasmSequence implements FlowSequence {
-  readonly gate: Gate;
   readonly #lane: Lane;
   readonly #sequence: number;
+  /** Ends the call under way for who waits for it. */
+  #end: (error: EngineError) => void = () => {};
   #closed: Promise<void> | undefined;
 
   constructor(lane: Lane, sequence: number) {
-    this.gate = lane.gate;
     this.#lane = lane;
     this.#sequence = sequence;
     lane.load++;
@@ -123,7 +125,7 @@ class WasmSequence implements FlowSequence {
       options,
       guess: guess && new Float32Array(guess),
     };
-    return await this.#lane.call(request, buffersOf(pixels, request.points, request.guess));
+    return await this.#call(request, buffersOf(pixels, request.points, request.guess));
   }
 
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
@@ -135,7 +137,15 @@ class WasmSequence implements FlowSequence {
       avoid: new Float32Array(avoid),
       mask: mask && new Uint8Array(mask),
     };
-    return await this.#lane.call(request, buffersOf(request.avoid, request.mask));
+    return await this.#call(request, buffersOf(request.avoid, request.mask));
+  }
+
+  /** What the worker does for a sequence that is closed meanwhile, nobody waits for. */
+  #call<R extends Request>(request: R, transfer: Transferable[]): Promise<Results[R["kind"]]> {
+    const { promise, resolve, reject } = Promise.withResolvers<Results[R["kind"]]>();
+    this.#end = reject;
+    this.#lane.call(request, transfer).then(resolve, reject);
+    return promise;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -144,6 +154,7 @@ class WasmSequence implements FlowSequence {
 
   /** A worker that is gone took the sequence with it. */
   async #close(): Promise<void> {
+    this.#end(new EngineError("Cannot go on: the sequence was closed"));
     this.#lane.load--;
     try {
       await this.#lane.call({ kind: "close", sequence: this.#sequence }, []);

@@ -17,7 +17,7 @@ import {
   FrameError,
   type Mask,
 } from "../../tracking/engine.ts";
-import { LEAST_QUALITY } from "../../engines/native.ts";
+import { LEAST_QUALITY } from "../../engines/layout.ts";
 import type { Engine, LkstreamError, Sequence } from "./index.d.ts";
 
 /** What `require` of `lkstream.node` gives. */

@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "cuda_scene.h"
+#include "calls.h"
 #include "lkstream.h"
 
 namespace {
@@ -77,8 +78,8 @@ Clip make_clip(lk_engine* cpu, bool pinned) {
     uint32_t count = 0;
     lk_detect_options o = kDetect;
     o.max_corners = 4000, o.min_distance = 5, o.quality_level = 1e-4f;
-    must(lk_good_features_to_track(cpu, p.pixels.data(), kWidth, kHeight, kWidth, &o, nullptr, 0,
-                                   0, 0, corners.data(), nullptr, 4000, &count, nullptr, 0),
+    must(good_features(cpu, p.pixels.data(), kWidth, kHeight, kWidth, &o, corners.data(), nullptr,
+                       4000, &count),
          "detect");
     corners.resize(2 * size_t(count));
     clip.corners.push_back(std::move(corners));
@@ -112,13 +113,13 @@ class Player {
     lk_frame frame;
     float* distances = back_ ? fb.data() : nullptr;
     if (input_ == Input::kJpeg)
-      must(lk_sequence_advance_jpeg(sequence_, clip_.jpegs[here].data(),
+      must(advance_jpeg(sequence_, clip_.jpegs[here].data(),
                                     uint32_t(clip_.jpegs[here].size()), &options_, corners.data(),
                                     n, nullptr, next.data(), status.data(), errors.data(),
                                     distances, &frame),
            "advance");
     else
-      must(lk_sequence_advance_grey(
+      must(advance_grey(
                sequence_,
                input_ == Input::kPinned ? clip_.pinned[here] : clip_.pictures[here].pixels.data(),
                kWidth, kHeight, kWidth, &options_, corners.data(), n, nullptr, next.data(),
@@ -129,7 +130,7 @@ class Player {
 
   uint32_t detect(std::vector<float>& corners) {
     uint32_t count = 0;
-    must(lk_sequence_detect(sequence_, &kDetect, nullptr, 0, nullptr, 0, 0, 0, corners.data(),
+    must(detect_corners(sequence_, &kDetect, nullptr, 0, nullptr, 0, 0, 0, corners.data(),
                             nullptr, uint32_t(corners.size() / 2), &count, nullptr),
          "detect");
     return count;

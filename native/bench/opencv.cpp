@@ -23,6 +23,7 @@
 #include <thread>
 #include <vector>
 
+#include "calls.h"
 #include "lkstream.h"
 
 namespace {
@@ -188,29 +189,29 @@ class Session {
   void advance(const cv::Mat& frame, const Points& points, int window, Flow& flow,
                bool back = false) {
     const auto options = flow_options(window);
-    if (lk_sequence_advance_grey(sequence_, frame.data, frame.cols, frame.rows,
+    if (advance_grey(sequence_, frame.data, frame.cols, frame.rows,
                                  uint32_t(frame.step), &options, &points.data()->x,
                                  uint32_t(points.size()), nullptr, &flow.next.data()->x,
                                  flow.status.data(), flow.error.data(),
                                  back ? flow.back.data() : nullptr, &frame_))
-      die("lk_sequence_advance_grey", lk_last_error(sequence_));
+      die("lk_sequence_advance_grey", last_error().c_str());
   }
 
   void advance(const std::vector<uint8_t>& jpeg, const Points& points, int window, Flow& flow) {
     const auto options = flow_options(window);
-    if (lk_sequence_advance_jpeg(sequence_, jpeg.data(), uint32_t(jpeg.size()), &options,
+    if (advance_jpeg(sequence_, jpeg.data(), uint32_t(jpeg.size()), &options,
                                  &points.data()->x, uint32_t(points.size()), nullptr,
                                  &flow.next.data()->x, flow.status.data(), flow.error.data(),
                                  flow.back.data(), &frame_))
-      die("lk_sequence_advance_jpeg", lk_last_error(sequence_));
+      die("lk_sequence_advance_jpeg", last_error().c_str());
   }
 
   Points detect(const lk_detect_options& options) {
     Points corners(options.max_corners);
     uint32_t count = 0;
-    if (lk_sequence_detect(sequence_, &options, nullptr, 0, nullptr, 0, 0, 0, &corners.data()->x,
+    if (detect_corners(sequence_, &options, nullptr, 0, nullptr, 0, 0, 0, &corners.data()->x,
                            nullptr, uint32_t(corners.size()), &count, nullptr))
-      die("lk_sequence_detect", lk_last_error(sequence_));
+      die("lk_sequence_detect", last_error().c_str());
     corners.resize(count);
     return corners;
   }

@@ -11,26 +11,31 @@
  * Conventions, for every function:
  *   Coordinates   in pixels, x right, y down; (0, 0) is the centre of the
  *                 top-left pixel. A list of n points is 2n floats: x0 y0 x1 y1 …
- *   Grey images   8 bits a pixel; `stride` is the bytes from one row to the
- *                 next, at least the width.
- *   Buffers       belong to the caller, are only used during the call, and must
- *                 not overlap unless it says so. "or NULL" marks what may be
- *                 left out; a list of 0 points may be NULL.
+ *   Structs       have the offsets in brackets on every 64-bit machine. They are
+ *                 read during the call and may be used again after it; what
+ *                 they point to is used for longer where a job is submitted.
+ *                 What is said to be unused must be 0.
+ *   Buffers       belong to the caller and must not overlap unless it says so.
+ *                 "or NULL" marks what may be left out; a list of 0 points may
+ *                 be NULL. A blocking call uses them until it returns, a
+ *                 submitted job until its completion.
  *   Status        0 is success, else one of lk_status. On failure no output is
  *                 written unless it says so, and a sequence is as before; but
- *                 with LK_ENGINE_FAILED results of some points may have been.
- *   Error text    one English sentence, UTF-8, for the last failed call: from
- *                 lk_last_error() for a sequence, else written to
- *                 `error` (at most `error_capacity` bytes with the final zero;
- *                 it may be NULL, then the capacity must be 0).
- *   Threads       an engine may be used by any number of threads at once.
- *                 Calls on one sequence may come from different threads, but
- *                 never two at a time. Nothing is kept outside of handles;
- *                 what a GPU can do once for all is shared by the engines that
- *                 use it.
+ *                 with LK_ENGINE_FAILED, LK_CANCELLED and LK_DEADLINE results
+ *                 of some points may have been written.
+ *   Error text    one English sentence, UTF-8: in the completion of a job, else
+ *                 written to `error` (at most `error_capacity` bytes with the
+ *                 final zero; it may be NULL, then the capacity must be 0).
+ *   Threads       every function may be called from any thread at any time,
+ *                 also for one handle at once. The library has threads of its
+ *                 own, shared by all engines of the process; they begin with
+ *                 the first job that needs one.
+ *   Handles       are numbers that look like pointers: never read through them.
+ *                 What is destroyed, also twice or while other calls use it, is
+ *                 known as such: a call on it is LK_INVALID_ARGUMENT.
  *   Boundary      no exception, no output, no exit, no signal crosses it.
- *   Ranges        lk_flow_options and lk_detect_options are checked on every
- *                 call; what lies outside is LK_INVALID_ARGUMENT.
+ *   Ranges        options are checked for every job; what lies outside is
+ *                 LK_INVALID_ARGUMENT.
  */
 #ifndef LKSTREAM_H
 #define LKSTREAM_H
@@ -51,16 +56,15 @@ extern "C" {
 
 /* ---- Version: check these first ------------------------------------------ */
 
-#define LK_ABI_VERSION 1u
+#define LK_ABI_VERSION 2u
 
 /* LK_ABI_VERSION of the library; any other value than the header's means that
  * the two do not belong together. */
 LK_API uint32_t lk_abi_version(void);
 
-/* Bytes of each struct below, as the library knows them. */
-LK_API uint32_t lk_sizeof_flow_options(void);
-LK_API uint32_t lk_sizeof_detect_options(void);
-LK_API uint32_t lk_sizeof_frame(void);
+/* Bytes of the structs that hold all others, as the library knows them. */
+LK_API uint32_t lk_sizeof_job(void);
+LK_API uint32_t lk_sizeof_completion(void);
 
 /* ---- Values --------------------------------------------------------------- */
 
@@ -75,7 +79,9 @@ typedef enum lk_status {
                              before any memory is taken for it */
   LK_NO_FRAME = 5,        /* detection before the first frame */
   LK_UNAVAILABLE = 6,     /* this engine cannot run here; the text says why */
-  LK_ENGINE_FAILED = 7    /* the device failed; its sequences are lost */
+  LK_ENGINE_FAILED = 7,   /* the device failed, or the sequence is lost */
+  LK_CANCELLED = 8,       /* taken back: lk_sequence_cancel, or a destroy */
+  LK_DEADLINE = 9         /* not done within the job's deadline_ms */
 } lk_status;
 
 /* What became of a point; one byte each. */
@@ -95,12 +101,28 @@ enum {
   LK_MAX_PIXELS = 268435456 /* 2^28 */
 };
 
+typedef enum lk_format {
+  LK_GREY = 0, /* 8 bits a pixel, width, height and stride are given */
+  LK_JPEG = 1  /* they are 0: the file says its size */
+} lk_format;
+
+/* A picture, or a mask. 32 bytes. */
+typedef struct lk_image {
+  const uint8_t *data; /* [0]  */
+  uint32_t bytes;      /* [8]  at data; grey: stride × (height − 1) + width or more */
+  uint32_t format;     /* [12] lk_format */
+  uint32_t width;      /* [16] px */
+  uint32_t height;     /* [20] px */
+  uint32_t stride;     /* [24] bytes from one row to the next, the width or more */
+  uint32_t unused;     /* [28] */
+} lk_image;
+
 /* lk_flow_options.flags: `errors` are smallest eigenvalues of the window's
  * gradient matrix divided by the window's pixels (OPTFLOW_LK_GET_MIN_EIGENVALS)
  * instead of grey-level differences. */
 #define LK_FLOW_GET_MIN_EIGENVALS 1u
 
-/* Options of calcOpticalFlowPyrLK. 28 bytes, offsets in brackets. */
+/* Options of calcOpticalFlowPyrLK. 28 bytes. */
 typedef struct lk_flow_options {
   uint32_t win_width;      /* [0]  window, px, 3–63; OpenCV: 21 */
   uint32_t win_height;     /* [4]  window, px, 3–63; OpenCV: 21 */
@@ -112,11 +134,11 @@ typedef struct lk_flow_options {
   uint32_t flags;          /* [24] 0 or LK_FLOW_GET_MIN_EIGENVALS */
 } lk_flow_options;
 
-/* Options of goodFeaturesToTrack. 28 bytes, offsets in brackets. */
+/* Options of goodFeaturesToTrack. 28 bytes. */
 typedef struct lk_detect_options {
   uint32_t max_corners;   /* [0]  at most so many; 0: as many as fit */
-  float quality_level;    /* [4]  share of the best allowed corner's score,
-                                  above 0, at most 1; usually 0.01 */
+  float quality_level;    /* [4]  share of the best allowed corner's score that
+                                  a corner's must exceed, 1e-30–1; usually 0.01 */
   float min_distance;     /* [8]  between corners, px, 0–100000; under 1: none */
   uint32_t block_size;    /* [12] window that is summed over, px, 1–31; 3 */
   uint32_t gradient_size; /* [16] Sobel aperture: 3, 5 or 7; OpenCV: 3 */
@@ -124,7 +146,46 @@ typedef struct lk_detect_options {
   float k;                /* [24] Harris' free parameter, 0–1; OpenCV: 0.04 */
 } lk_detect_options;
 
-/* What an advance tells about its frame. 20 bytes, offsets in brackets. */
+/* n points to follow, and room for what becomes of them. 56 bytes. */
+typedef struct lk_points {
+  const float *points;  /* [0]  n points of the frame before. Not finite:
+                                LK_OUT_OF_FRAME. */
+  const float *guesses; /* [8]  where to start each search, n points of the new
+                                frame (OPTFLOW_USE_INITIAL_FLOW); or NULL: at
+                                the points themselves */
+  float *next_points;   /* [16] receives n points; may be the same list as
+                                guesses. A point that was not tracked has the
+                                last place that was tried. */
+  uint8_t *status;      /* [24] receives n bytes, lk_point_status */
+  float *errors;        /* [32] receives n floats: mean |difference| of the two
+                                windows at level 0, grey levels, 0–255; 0 for a
+                                point that was not tracked. See
+                                LK_FLOW_GET_MIN_EIGENVALS for the other use. */
+  float *fb_distances;  /* [40] or NULL. Receives n floats: every tracked point
+                                is followed back, from its new place less the
+                                guessed motion, and this is how far from
+                                `points` it ends, px; infinity where the way
+                                back is lost, NaN for a point not tracked. */
+  uint32_t n;           /* [48] */
+  uint32_t unused;      /* [52] */
+} lk_points;
+
+/* Room for corners, and points that they keep away from. 32 bytes. */
+typedef struct lk_corners {
+  const float *avoid;   /* [0]  avoid_count points: no corner nearer to one than
+                                min_distance. They do not change the score that
+                                quality_level refers to. */
+  float *corners;       /* [8]  receives up to capacity points, at whole pixels,
+                                strongest first; of equals, the lower, then the
+                                righter one first */
+  float *scores;        /* [16] or NULL. Receives as many floats, falling: the
+                                smallest eigenvalue or Harris' measure, scaled
+                                as cornerMinEigenVal and cornerHarris do. */
+  uint32_t avoid_count; /* [24] */
+  uint32_t capacity;    /* [28] */
+} lk_corners;
+
+/* What is told of a frame that was taken. 20 bytes. */
 typedef struct lk_frame {
   uint32_t width;  /* [0]  px */
   uint32_t height; /* [4]  px */
@@ -133,6 +194,12 @@ typedef struct lk_frame {
   float decode_ms; /* [12] JPEG, or copy, to the grey image of level 0 */
   float track_ms;  /* [16] pyramid, forward and backward search */
 } lk_frame;
+
+/* What is told of a detection. 8 bytes. */
+typedef struct lk_detected {
+  uint32_t count;  /* [0]  corners found: min(max_corners, capacity) at most */
+  float detect_ms; /* [4]  */
+} lk_detected;
 
 /* ---- Engine ---------------------------------------------------------------- */
 
@@ -148,7 +215,8 @@ typedef struct lk_engine lk_engine;
  *            cuda: a device number, as "0".
  *   engine   receives the handle; NULL on failure.
  * The first "cuda" sets CUDA_DEVICE_MAX_CONNECTIONS to 32 in the environment, if
- * it is not set: with fewer, sequences wait for each other.
+ * it is not set: with fewer, sequences wait for each other. It may take seconds,
+ * and with a driver that hangs, for ever.
  * Fails with LK_UNAVAILABLE where the kind or the variant cannot run. */
 LK_API int32_t lk_engine_create(const char *kind, const char *variant, lk_engine **engine,
                                 char *error, uint32_t error_capacity);
@@ -162,8 +230,8 @@ LK_API const char *lk_engine_name(const lk_engine *engine);
 LK_API const char *lk_engine_device(const lk_engine *engine);
 LK_API const char *lk_engine_variant(const lk_engine *engine);
 
-/* What an engine has done since it was created, and what is left of it. 32 bytes,
- * offsets in brackets. Later versions may add to the end. */
+/* What an engine has done since it was created, and what is left of it. 40 bytes.
+ * Later versions may add to the end. */
 typedef struct lk_counters {
   uint64_t jpegs_on_gpu;   /* [0]  decoded by nvJPEG */
   uint64_t jpegs_on_cpu;   /* [8]  decoded by libjpeg-turbo */
@@ -173,6 +241,9 @@ typedef struct lk_counters {
                                    does not recover from: their sequences are
                                    lost. After most such errors CUDA refuses
                                    the other GPUs to this process too. */
+  uint32_t sequences;      /* [32] that hold memory; a destroyed one does until
+                                   its work has ended */
+  uint32_t unused;         /* [36] */
 } lk_counters;
 
 /* Writes the first `bytes` bytes of the counters: sizeof(lk_counters) as the
@@ -186,105 +257,148 @@ LK_API int32_t lk_engine_counters(const lk_engine *engine, lk_counters *counters
  * each frame and gives it back). */
 typedef struct lk_sequence lk_sequence;
 
-/* Creates a sequence without a frame.
+/* Creates a sequence without a frame. It takes its memory, on a GPU, too, with
+ * its first job, so this returns at once.
  *   max_pixels  larger frames (width × height) are refused; 1–LK_MAX_PIXELS. */
 LK_API int32_t lk_sequence_create(lk_engine *engine, uint32_t max_pixels, lk_sequence **sequence,
                                   char *error, uint32_t error_capacity);
 
-/* Releases a sequence; NULL is allowed. With glibc, what the process has freed
- * and its allocator keeps is then given back to the system, at most every ten
- * seconds. */
+/* Cancels the sequence's jobs, those that wait and the one at work: they
+ * complete with LK_CANCELLED. Jobs submitted from now on are not concerned.
+ *   cpu   the job at work ends, and completes, within about 10 ms: it is looked
+ *         at every few points, rows and scanlines. The sequence is as before.
+ *   cuda  the job completes at once. Where work of it was on the GPU already,
+ *         the sequence is lost: all that is submitted from now on fails with
+ *         LK_ENGINE_FAILED; destroy it. */
+LK_API void lk_sequence_cancel(lk_sequence *sequence);
+
+/* Releases a sequence; NULL is allowed. Its jobs are cancelled as by
+ * lk_sequence_cancel, and complete at their queues; its memory is freed by a
+ * thread of the library when the last one has ended. Returns at once. With
+ * glibc, what the process has freed and its allocator keeps is then given back
+ * to the system, at most every ten seconds. */
 LK_API void lk_sequence_destroy(lk_sequence *sequence);
 
-/* Forgets the current frame: the next one is a first frame. NULL is allowed. */
-LK_API void lk_sequence_reset(lk_sequence *sequence);
+/* ---- Jobs ------------------------------------------------------------------ */
 
-/* The text of the last failed call on this sequence; it lives until the next
- * call. Never NULL; "" if none failed. */
-LK_API const char *lk_last_error(const lk_sequence *sequence);
+typedef enum lk_kind {
+  /* Takes the next frame, `image`, a JPEG or a grey image: decodes its luma or
+   * copies it, makes it the current frame, builds its pyramid, and follows
+   * `points` of the frame before into it, as `flow` says. The completion has
+   * `frame`.
+   * With LK_BAD_FRAME, LK_FRAME_TOO_LARGE and, on the CPU, LK_CANCELLED and
+   * LK_DEADLINE the current frame stays, so that the next good frame is
+   * followed from the last good one. Every file stands alone: the standard
+   * Huffman tables (ITU-T T.81, K.3) apply where it has none, and one without
+   * quantization tables is a bad frame. Damage that costs pixels (truncated or
+   * undecodable data, lost restart markers, where libjpeg would go on with grey
+   * filler, a lost scan) makes a bad frame. Stray bytes between segments or
+   * before a restart marker do not, nor does a missing end marker where all data
+   * has come (of arithmetic coding, which does not tell, it does); what follows
+   * the last pixel is not looked at. One exception: on a GPU, nvJPEG decodes what
+   * it can, and does not tell of damage inside a scan; LKSTREAM_NVJPEG=off in
+   * the environment leaves all decoding to libjpeg.
+   * Cost: one pyramid, and the windows of the points; see docs/performance.md. */
+  LK_ADVANCE = 0,
+  /* Finds `corners` of the current frame, as `detect` says. `image` is a mask of
+   * the frame's size: corners only where it is not 0, and quality_level refers
+   * to the best of these; or all of it is 0: everywhere. The completion has
+   * `detected`. */
+  LK_DETECT = 1,
+  /* Forgets the current frame: the next one is a first frame. */
+  LK_RESET = 2
+} lk_kind;
 
-/* Takes the next frame, a JPEG: decodes its luma, makes it the current frame,
- * builds its pyramid, and follows points of the frame before into it.
- *   points        n points of the frame before. Not finite: LK_OUT_OF_FRAME.
- *   guesses       where to start each search, n points of the new frame
- *                 (OPTFLOW_USE_INITIAL_FLOW); or NULL: at the points themselves.
- *   next_points   receives n points; may be the same list as guesses. A point
- *                 that was not tracked has the last place that was tried.
- *   status        receives n bytes, lk_point_status.
- *   errors        receives n floats: mean |difference| of the two windows at
- *                 level 0, grey levels, 0–255; 0 for a point that was not
- *                 tracked. See LK_FLOW_GET_MIN_EIGENVALS for the other use.
- *   fb_distances  or NULL. Receives n floats: every tracked point is followed
- *                 back, from its new place less the guessed motion, and this
- *                 is how far from `points` it ends, px; infinity where the way
- *                 back is lost, NaN for a point that was not tracked.
- *   frame         receives what is known about the frame.
- * With LK_BAD_FRAME and LK_FRAME_TOO_LARGE the current frame stays, so that
- * the next good frame is followed from the last good one. Every file stands
- * alone: the standard Huffman tables (ITU-T T.81, K.3) apply where it has none,
- * and one without quantization tables is a bad frame. Damage that costs pixels
- * (truncated or undecodable data, lost restart markers, where libjpeg would go
- * on with grey filler, a lost scan) makes a bad frame. Stray bytes between
- * segments do not, nor before a restart marker, nor does a missing end marker
- * where all data has come (of arithmetic coding, which does not tell, it does);
- * what follows the last pixel is not looked at. One exception: on a GPU, nvJPEG decodes what it can, and
- * does not tell of damage inside a scan; LKSTREAM_NVJPEG=off in the environment
- * leaves all decoding to libjpeg.
- * Cost: one pyramid, and the windows of the points; see docs/performance.md. */
-LK_API int32_t lk_sequence_advance_jpeg(lk_sequence *sequence, const uint8_t *jpeg,
-                                        uint32_t jpeg_bytes, const lk_flow_options *options,
-                                        const float *points, uint32_t n, const float *guesses,
-                                        float *next_points, uint8_t *status, float *errors,
-                                        float *fb_distances, lk_frame *frame);
+/* What a sequence is to do. 192 bytes. Only what its kind names is looked at. */
+typedef struct lk_job {
+  uint32_t kind;            /* [0]   lk_kind */
+  uint32_t tag;             /* [4]   comes back with the completion */
+  uint32_t deadline_ms;     /* [8]   from now on; 0: none. See lk_queue_submit. */
+  uint32_t unused;          /* [12]  */
+  lk_image image;           /* [16]  */
+  lk_points points;         /* [48]  */
+  lk_corners corners;       /* [104] */
+  lk_flow_options flow;     /* [136] */
+  lk_detect_options detect; /* [164] */
+} lk_job;
 
-/* The same for a grey image, which is copied. */
-LK_API int32_t lk_sequence_advance_grey(lk_sequence *sequence, const uint8_t *pixels,
-                                        uint32_t width, uint32_t height, uint32_t stride,
-                                        const lk_flow_options *options, const float *points,
-                                        uint32_t n, const float *guesses, float *next_points,
-                                        uint8_t *status, float *errors, float *fb_distances,
-                                        lk_frame *frame);
+/* What became of a job. 256 bytes. */
+typedef struct lk_completion {
+  uint32_t tag;         /* [0]  the job's */
+  int32_t status;       /* [4]  lk_status */
+  lk_frame frame;       /* [8]  of LK_ADVANCE, with LK_OK */
+  lk_detected detected; /* [28] of LK_DETECT, with LK_OK */
+  char error[220];      /* [36] the sentence; only written where status is not LK_OK */
+} lk_completion;
 
-/* Finds corners of the current frame, strongest first; of equals, the lower,
- * then the righter one first.
- *   avoid         avoid_count points: no corner nearer to one than min_distance.
- *                 They do not change the score that quality_level refers to.
- *   mask          mask_width × mask_height bytes, the frame's size: corners only
- *                 where it is not 0, and quality_level refers to the best of
- *                 these; or NULL with all three numbers 0: everywhere.
- *   corners       receives up to capacity points, at whole pixels.
- *   scores        or NULL. Receives as many floats, falling: the smallest
- *                 eigenvalue or Harris' measure, scaled as cornerMinEigenVal
- *                 and cornerHarris scale them.
- *   count         receives how many were found: min(max_corners, capacity) at
- *                 most; 0 may be written on failure.
- *   detect_ms     or NULL. Receives the time taken. */
-LK_API int32_t lk_sequence_detect(lk_sequence *sequence, const lk_detect_options *options,
-                                  const float *avoid, uint32_t avoid_count, const uint8_t *mask,
-                                  uint32_t mask_width, uint32_t mask_height, uint32_t mask_stride,
-                                  float *corners, float *scores, uint32_t capacity,
-                                  uint32_t *count, float *detect_ms);
+/* Does a job on a sequence, after those that wait there already, and returns
+ * when it has completed: the blocking way. On the CPU the calling thread does
+ * the work where nothing is before it.
+ *   data        where job->image has its data, or NULL: at job->image.data. For
+ *               callers to whom an address inside a struct is dear.
+ *   completion  receives what became of it; its status is also the result. */
+LK_API int32_t lk_sequence_run(lk_sequence *sequence, const lk_job *job, const uint8_t *data,
+                               lk_completion *completion);
 
-/* ---- Without a sequence ------------------------------------------------------- */
+/* ---- Queue: jobs are submitted, and their completions collected --------------- */
 
-/* goodFeaturesToTrack on one image: as lk_sequence_detect, nothing to avoid. */
-LK_API int32_t lk_good_features_to_track(lk_engine *engine, const uint8_t *pixels, uint32_t width,
-                                         uint32_t height, uint32_t stride,
-                                         const lk_detect_options *options, const uint8_t *mask,
-                                         uint32_t mask_width, uint32_t mask_height,
-                                         uint32_t mask_stride, float *corners, float *scores,
-                                         uint32_t capacity, uint32_t *count, char *error,
-                                         uint32_t error_capacity);
+/* One for each event loop; a queue takes jobs of any sequences and engines. */
+typedef struct lk_queue lk_queue;
 
-/* calcOpticalFlowPyrLK between two images of one size: both pyramids are built,
- * n points of prev are followed into next. Lists as in
- * lk_sequence_advance_jpeg. */
-LK_API int32_t lk_optical_flow_pyr_lk(lk_engine *engine, const uint8_t *prev, uint32_t prev_stride,
-                                      const uint8_t *next, uint32_t next_stride, uint32_t width,
-                                      uint32_t height, const lk_flow_options *options,
-                                      const float *points, uint32_t n, const float *guesses,
-                                      float *next_points, uint8_t *status, float *errors,
-                                      float *fb_distances, char *error, uint32_t error_capacity);
+LK_API int32_t lk_queue_create(lk_queue **queue, char *error, uint32_t error_capacity);
+
+/* Submits a job to a sequence and returns at once, always: in well under a
+ * microsecond, and a few more where a thread is to be woken.
+ *
+ * A sequence does its jobs one after the other, in the order in which they came.
+ * Sequences take turns. On the CPU as many jobs are at work at once as there are
+ * cores, whatever the number of engines; one that takes longer than a few
+ * milliseconds lets others go on meanwhile, so that no heavy one holds a light
+ * one.
+ *
+ * What the job points to is used until its completion: leave it as it is. A
+ * deadline is a time from now on, waiting included, after which the job is
+ * cancelled as by lk_sequence_cancel, and completes with LK_DEADLINE. It is kept
+ * to about 20 ms, by the time for which the process runs: what it spends stopped
+ * or asleep does not count.
+ *
+ *   data     as in lk_sequence_run.
+ *   LK_OK    one completion will come, also of a job that is wrong: its status
+ *            says so. LK_INVALID_ARGUMENT: none will, for there is no queue or
+ *            no job. LK_OUT_OF_MEMORY: none will either. */
+LK_API int32_t lk_queue_submit(lk_queue *queue, lk_sequence *sequence, const lk_job *job,
+                               const uint8_t *data);
+
+/* Waits until a job has completed, and writes the completions that are there, at
+ * most `capacity`, in the order in which they came. Returns their number; 0 when
+ * the queue is destroyed, or was, or with a capacity of 0. To be called from a
+ * thread that may block; by one at a time, or each gets a part. */
+LK_API uint32_t lk_queue_wait(lk_queue *queue, lk_completion *completions, uint32_t capacity);
+
+/* The same without waiting: 0 also where nothing has completed. */
+LK_API uint32_t lk_queue_poll(lk_queue *queue, lk_completion *completions, uint32_t capacity);
+
+/* Releases a queue; NULL is allowed. Wakes lk_queue_wait. Jobs submitted through
+ * it are cancelled, and nobody hears of them. Returns when nothing that they
+ * point to is used any more: on the CPU within about 10 ms. */
+LK_API void lk_queue_destroy(lk_queue *queue);
+
+/* ---- Without a sequence: blocking -------------------------------------------- */
+
+/* goodFeaturesToTrack on one grey image.
+ *   mask      or NULL: everywhere.
+ *   detected  receives the number of corners. */
+LK_API int32_t lk_good_features_to_track(lk_engine *engine, const lk_image *image,
+                                         const lk_detect_options *options, const lk_image *mask,
+                                         const lk_corners *corners, lk_detected *detected,
+                                         char *error, uint32_t error_capacity);
+
+/* calcOpticalFlowPyrLK between two grey images of one size: both pyramids are
+ * built, points of prev are followed into next. */
+LK_API int32_t lk_optical_flow_pyr_lk(lk_engine *engine, const lk_image *prev,
+                                      const lk_image *next, const lk_flow_options *options,
+                                      const lk_points *points, char *error,
+                                      uint32_t error_capacity);
 
 /* Size of a JPEG, from its header alone. */
 LK_API int32_t lk_jpeg_info(const uint8_t *jpeg, uint32_t jpeg_bytes, uint32_t *width,
@@ -292,7 +406,7 @@ LK_API int32_t lk_jpeg_info(const uint8_t *jpeg, uint32_t jpeg_bytes, uint32_t *
 
 /* Decodes a JPEG's luma into the caller's image; call lk_jpeg_info for its size.
  *   capacity  bytes at pixels: at least stride × (height − 1) + width.
- * What is refused, and why, is as in lk_sequence_advance_jpeg; of a bad frame,
+ * What is refused, and why, is as with LK_ADVANCE; of a bad frame,
  * rows may have been written. */
 LK_API int32_t lk_decode_grey(const uint8_t *jpeg, uint32_t jpeg_bytes, uint32_t max_pixels,
                               uint8_t *pixels, uint32_t stride, uint32_t capacity, uint32_t *width,

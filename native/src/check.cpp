@@ -22,6 +22,10 @@ void check_not_null(const void* pointer, const char* name) {
   if (!pointer) fail(LK_INVALID_ARGUMENT, "Cannot work without %s: it is null.", name);
 }
 
+void check_unused(uint32_t value) {
+  if (value) fail(LK_INVALID_ARGUMENT, "Cannot set what is unused to %u: it must be 0.", value);
+}
+
 void check_options(const lk_flow_options& o) {
   check_range("win_width", o.win_width, LK_MIN_WINDOW, LK_MAX_WINDOW);
   check_range("win_height", o.win_height, LK_MIN_WINDOW, LK_MAX_WINDOW);
@@ -60,26 +64,53 @@ void check_lists(const DetectRequest& r) {
   check_not_null(r.count, "count");
 }
 
-Image checked_image(const uint8_t* pixels, uint32_t width, uint32_t height, uint32_t stride,
-                    uint32_t max_pixels) {
-  check_not_null(pixels, "pixels");
-  if (width == 0 || height == 0)
-    fail(LK_INVALID_ARGUMENT, "Cannot use an image of %u x %u pixels: both must be at least 1.",
-         width, height);
-  if (uint64_t(width) * height > max_pixels)
-    fail(LK_FRAME_TOO_LARGE, "Cannot take a frame of %u x %u pixels: at most %u are allowed.",
-         width, height, max_pixels);
-  if (stride < width)
-    fail(LK_INVALID_ARGUMENT, "Cannot use stride %u: it must be at least the width, %u.", stride,
-         width);
-  return {pixels, int(width), int(height), ptrdiff_t(stride)};
+namespace {
+
+Image view_of(const lk_image& image) {
+  return {image.data, int(image.width), int(image.height), ptrdiff_t(image.stride)};
 }
 
-Image checked_mask(const uint8_t* mask, uint32_t width, uint32_t height, uint32_t stride) {
-  if (mask) return checked_image(mask, width, height, stride, LK_MAX_PIXELS);
-  if (width || height || stride)
-    fail(LK_INVALID_ARGUMENT, "Cannot use a mask of %u x %u, stride %u: the mask is null.", width,
-         height, stride);
+}  // namespace
+
+Image checked_grey(const lk_image& image, uint32_t max_pixels) {
+  check_not_null(image.data, "an image's data");
+  check_unused(image.unused);
+  if (image.format != LK_GREY)
+    fail(LK_INVALID_ARGUMENT, "Cannot use an image of format %u: it must be grey here, %d.",
+         image.format, LK_GREY);
+  if (image.width == 0 || image.height == 0)
+    fail(LK_INVALID_ARGUMENT, "Cannot use an image of %u x %u pixels: both must be at least 1.",
+         image.width, image.height);
+  if (uint64_t(image.width) * image.height > max_pixels)
+    fail(LK_FRAME_TOO_LARGE, "Cannot take a frame of %u x %u pixels: at most %u are allowed.",
+         image.width, image.height, max_pixels);
+  if (image.stride < image.width)
+    fail(LK_INVALID_ARGUMENT, "Cannot use stride %u: it must be at least the width, %u.",
+         image.stride, image.width);
+  const uint64_t needed = uint64_t(image.stride) * (image.height - 1) + image.width;
+  if (image.bytes < needed)
+    fail(LK_INVALID_ARGUMENT, "Cannot take %u bytes as %u x %u pixels: %llu are needed.",
+         image.bytes, image.width, image.height, static_cast<unsigned long long>(needed));
+  return view_of(image);
+}
+
+void check_frame(const lk_image& image, uint32_t max_pixels) {
+  if (image.format != LK_JPEG) {
+    checked_grey(image, max_pixels);
+    return;
+  }
+  check_unused(image.unused);
+  if (image.bytes) check_not_null(image.data, "a JPEG's data");  // none are a bad frame
+  if (image.width || image.height || image.stride)
+    fail(LK_INVALID_ARGUMENT, "Cannot use a JPEG of %u x %u, stride %u: the file says its size.",
+         image.width, image.height, image.stride);
+}
+
+Image checked_mask(const lk_image& mask) {
+  if (mask.data) return checked_grey(mask, LK_MAX_PIXELS);
+  if (mask.width || mask.height || mask.stride)
+    fail(LK_INVALID_ARGUMENT, "Cannot use a mask of %u x %u, stride %u: the mask is null.",
+         mask.width, mask.height, mask.stride);
   return {};
 }
 

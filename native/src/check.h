@@ -2,11 +2,15 @@
 // names the argument, its value and what is allowed.
 #pragma once
 
-#include "engine.h"
+#include "image.h"
+#include "job.h"
+#include "lkstream.h"
 
 namespace lk {
 
 void check_not_null(const void* pointer, const char* name);
+// Of a struct: it must be 0, so that a later version can give it a meaning.
+void check_unused(uint32_t value);
 void check_options(const lk_flow_options&);
 void check_options(const lk_detect_options&);
 
@@ -14,9 +18,11 @@ void check_options(const lk_detect_options&);
 void check_lists(const FlowRequest&);
 void check_lists(const DetectRequest&);
 
-Image checked_image(const uint8_t* pixels, uint32_t width, uint32_t height, uint32_t stride,
-                    uint32_t max_pixels);
-Image checked_mask(const uint8_t* mask, uint32_t width, uint32_t height, uint32_t stride);
+Image checked_grey(const lk_image&, uint32_t max_pixels);
+// A frame may be a JPEG, too.
+void check_frame(const lk_image&, uint32_t max_pixels);
+// Without data: everywhere.
+Image checked_mask(const lk_image&);
 void check_mask_size(const Image& mask, int width, int height);
 
 }  // namespace lk

@@ -1,5 +1,5 @@
 // What an engine is: everything behind the C interface that depends on where
-// the work is done. Arguments arrive checked; failures are thrown as Error.
+// the work is done. Jobs arrive checked; failures are thrown as Error.
 #pragma once
 
 #include <atomic>
@@ -8,62 +8,65 @@
 #include <string>
 
 #include "image.h"
+#include "job.h"
 #include "lkstream.h"
 
 namespace lk {
 
-struct FlowRequest {
-  lk_flow_options options;
-  uint32_t n;
-  const float* points;
-  const float* guesses;  // or null
-  float* next_points;
-  uint8_t* status;
-  float* errors;
-  float* fb_distances;  // or null
-};
+class Scheduler;
 
-struct DetectRequest {
-  lk_detect_options options;
-  const float* avoid;
-  uint32_t avoid_count;
-  Image mask;  // no data: everywhere
-  float* corners;
-  float* scores;  // or null
-  uint32_t capacity;
-  uint32_t* count;
-};
-
-// The frames of one video; used by one thread at a time.
+// The frames of one video.
+//
+// All of it but scheduler() is called by one thread at a time, mostly by one of
+// scheduler()'s, or by one that makes a blocking call. The destructor, too, is run
+// by one of scheduler()'s threads. So an engine whose calls may hang, as a
+// driver's may, has a scheduler of its own, and nobody else waits for it.
 class Sequence {
  public:
   virtual ~Sequence() = default;
-  virtual void advance_jpeg(const uint8_t* jpeg, size_t bytes, const FlowRequest&, lk_frame&) = 0;
-  virtual void advance_grey(const Image&, const FlowRequest&, lk_frame&) = 0;
-  virtual void detect(const DetectRequest&) = 0;
+
+  // Works on a job, of which flow or detect is filled in for its kind; LK_RESET is
+  // never given, see reset(). Returns true when the job is done: its lists and
+  // job->done are written. Returns false when it was issued: then the engine keeps
+  // the job, works on, and calls job->settle() in the end (job.h). Throws Error
+  // when it failed; then it must have forgotten the job.
+  //
+  // The next job comes when this one has settled. With false and a cancel before
+  // that, none comes any more: the sequence is lost, and destroyed when the engine
+  // lets go of the job.
+  virtual bool run(const JobPtr& job) = 0;
+
+  // Forgets the current frame.
   virtual void reset() = 0;
-  virtual int width() const = 0;  // of the current frame; 0: there is none
+
+  // Of the current frame; 0: there is none.
+  virtual int width() const = 0;
   virtual int height() const = 0;
+
+  // Whose threads run it; always the same, and never destroyed.
+  virtual Scheduler& scheduler() const = 0;
 };
 
-// Decoded frames; of both lk_counters tells the meaning.
-struct JpegCounters {
-  std::atomic<uint64_t> on_gpu{0}, on_cpu{0}, refused{0};
+// What its sequences count for lk_counters, which tells the meaning. They share it,
+// for they may outlive the engine.
+struct Counters {
+  std::atomic<uint64_t> jpegs_on_gpu{0}, jpegs_on_cpu{0}, jpegs_refused{0};
+  std::atomic<uint32_t> sequences{0};
 };
 
 // Used by any number of threads at once.
 class Engine {
  public:
   virtual ~Engine() = default;
+
+  // Returns at once: memory, and what a device has to say, come with the first job.
   virtual std::unique_ptr<Sequence> open(uint32_t max_pixels) const = 0;
-  virtual void optical_flow(const Image& prev, const Image& next, const FlowRequest&) const = 0;
-  virtual void good_features(const Image&, const DetectRequest&) const = 0;
 
   virtual uint32_t devices() const { return 0; }
   virtual uint32_t failed_devices() const { return 0; }
 
   std::string name, device, variant;
-  mutable JpegCounters jpegs;  // counted by its sequences, which it outlives
+  const std::shared_ptr<Counters> counters = std::make_shared<Counters>();
 };
 
 std::shared_ptr<Engine> create_cpu_engine(const std::string& variant);

@@ -7,6 +7,7 @@
 #include <jerror.h>
 
 #include <new>
+#include <utility>
 
 #include "error.h"
 #include "lkstream.h"
@@ -38,6 +39,7 @@ struct JpegDecoder::State {
   jpeg_progress_mgr progress;
   jmp_buf failed;
   bool ends_early;  // without an end marker
+  Turn* turn = nullptr;  // while decoding
   char text[JMSG_LENGTH_MAX];
 
   // Runs a few libjpeg calls; false if one of them failed. The body must own
@@ -51,6 +53,7 @@ struct JpegDecoder::State {
 
   [[noreturn]] void refuse() {
     jpeg_abort_decompress(&jpeg);
+    if (turn) std::exchange(turn, nullptr)->look();
     if (jpeg.err->msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
     fail(LK_BAD_FRAME, "Cannot decode the JPEG: %s.", text);
   }
@@ -142,8 +145,10 @@ struct JpegDecoder::State {
     return jpeg.input_scan_number > 0 && jpeg.unread_marker == 0 && !jpeg.arith_code;
   }
 
+  // Called every few rows, in each scan.
   static void on_progress(j_common_ptr info) {
     auto* state = static_cast<State*>(info->client_data);
+    if (state->turn && !state->turn->go_on()) longjmp(state->failed, 1);
     if (state->jpeg.input_scan_number <= kMaxScans) return;
     std::snprintf(state->text, sizeof state->text, "it has more than %d scans", kMaxScans);
     longjmp(state->failed, 1);
@@ -180,16 +185,19 @@ JpegDecoder::Size JpegDecoder::open(const uint8_t* bytes, size_t count, uint32_t
   return size;
 }
 
-void JpegDecoder::decode(uint8_t* pixels, size_t stride) {
+void JpegDecoder::decode(uint8_t* pixels, size_t stride, Turn& turn) {
   State& s = *state_;
+  s.turn = &turn;
   if (!s.run([&] {
         s.jpeg.out_color_space = JCS_GRAYSCALE;
         s.jpeg.do_block_smoothing = FALSE;  // as it stands: each version would smooth otherwise
         jpeg_start_decompress(&s.jpeg);
       }))
     s.refuse();
-  if (!s.is_whole())
+  if (!s.is_whole()) {
+    s.turn = nullptr;
     fail(LK_BAD_FRAME, "Cannot decode the JPEG: it lacks scans, and so pixels.");
+  }
   if (!s.run([&] {
         while (s.jpeg.output_scanline < s.jpeg.output_height) {
           JSAMPROW rows[8];
@@ -204,6 +212,7 @@ void JpegDecoder::decode(uint8_t* pixels, size_t stride) {
         jpeg_abort_decompress(&s.jpeg);
       }))
     s.refuse();
+  s.turn = nullptr;
 }
 
 }  // namespace lk

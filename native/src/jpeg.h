@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "turn.h"
+
 namespace lk {
 
 // Reused from frame to frame by one thread at a time.
@@ -21,8 +23,8 @@ class JpegDecoder {
   // must live until decode().
   Size open(const uint8_t* jpeg, size_t bytes, uint32_t max_pixels);
 
-  // Decodes what was opened.
-  void decode(uint8_t* pixels, size_t stride);
+  // Decodes what was opened, unless the turn ends: then it throws what look() does.
+  void decode(uint8_t* pixels, size_t stride, Turn& turn);
 
  private:
   struct State;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calls.h"
 #include "check.h"
 #include "lkstream.h"
 #include "pictures.h"
@@ -35,7 +36,7 @@ struct Sequence {
     float next[2 * kPoints], errors[kPoints];
     uint8_t statuses[kPoints];
     lk_frame frame;
-    return lk_sequence_advance_grey(handle, p.pixels.data(), kWidth, kHeight, kWidth, &kFlow,
+    return advance_grey(handle, p.pixels.data(), kWidth, kHeight, kWidth, &kFlow,
                                     points, kPoints, nullptr, next, statuses, errors, nullptr,
                                     &frame);
   }
@@ -72,7 +73,7 @@ int main() {
   for (int frame = 0; frame < 2; ++frame)
     for (const auto& s : sequences) {
       CHECK_EQUAL(s->advance(picture), LK_ENGINE_FAILED);
-      const std::string said = lk_last_error(s->handle);
+      const std::string said = last_error();
       if (s == sequences.front()) std::printf("%s\n", said.c_str());
       CHECK(said.rfind("Cannot ", 0) == 0 && said.back() == '.');
       if (frame > 0) CHECK(std::strstr(said.c_str(), "has failed"));  // it is not tried again

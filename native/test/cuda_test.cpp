@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "calls.h"
 #include "check.h"
 #include "cuda_scene.h"
 #include "lkstream.h"
@@ -53,12 +54,12 @@ struct Sequence {
                    bool back = false) {
     const auto n = uint32_t(points.size() / 2);
     Followed f(n);
-    const int32_t status = lk_sequence_advance_grey(
+    const int32_t status = advance_grey(
         handle, p.pixels.data(), uint32_t(p.width), uint32_t(p.height), uint32_t(p.width),
         &options, points.data(), n, guesses, f.next.data(), f.status.data(), f.errors.data(),
         back ? f.fb.data() : nullptr, &f.frame);
     if (status != LK_OK) {
-      std::printf("advance: %d, %s\n", status, lk_last_error(handle));
+      std::printf("advance: %d, %s\n", status, last_error().c_str());
       ++g_failures;
     }
     return f;
@@ -70,13 +71,13 @@ struct Sequence {
     std::vector<float> corners(2 * size_t(capacity));
     if (scores) scores->assign(capacity, 0.f);
     uint32_t count = 0;
-    const int32_t status = lk_sequence_detect(
+    const int32_t status = detect_corners(
         handle, &options, avoid.data(), uint32_t(avoid.size() / 2),
         mask ? mask->pixels.data() : nullptr, mask ? uint32_t(mask->width) : 0,
         mask ? uint32_t(mask->height) : 0, mask ? uint32_t(mask->width) : 0, corners.data(),
         scores ? scores->data() : nullptr, capacity, &count, nullptr);
     if (status != LK_OK) {
-      std::printf("detect: %d, %s\n", status, lk_last_error(handle));
+      std::printf("detect: %d, %s\n", status, last_error().c_str());
       ++g_failures;
     }
     corners.resize(2 * size_t(count));
@@ -298,14 +299,13 @@ void test_without_sequence(const Scene& scene) {
   const lk_detect_options detect{200, 0.01f, 7, 3, 3, 0, 0.04f};
   lk_engine* engines[2] = {g_cpu, g_cuda};
   for (int i = 0; i < 2; ++i) {
-    CHECK_EQUAL(lk_optical_flow_pyr_lk(engines[i], a.pixels.data(), 320, b.pixels.data(), 320, 320,
-                                       241, &kB, points.data(), 200, nullptr,
-                                       results[i].next.data(), results[i].status.data(),
-                                       results[i].errors.data(), results[i].fb.data(), nullptr, 0),
+    CHECK_EQUAL(optical_flow(engines[i], a.pixels.data(), b.pixels.data(), 320, 241, &kB,
+                             points.data(), 200, nullptr, results[i].next.data(),
+                             results[i].status.data(), results[i].errors.data(),
+                             results[i].fb.data()),
                 LK_OK);
-    CHECK_EQUAL(lk_good_features_to_track(engines[i], a.pixels.data(), 320, 241, 320, &detect,
-                                          nullptr, 0, 0, 0, corners[i].data(), nullptr, 200,
-                                          &counts[i], nullptr, 0),
+    CHECK_EQUAL(good_features(engines[i], a.pixels.data(), 320, 241, 320, &detect,
+                              corners[i].data(), nullptr, 200, &counts[i]),
                 LK_OK);
   }
   compare("without a sequence", results[0], results[1], true);
@@ -356,7 +356,7 @@ void test_parallel(const Scene& scene) {
 
 int32_t advance_jpeg(Sequence& s, const std::vector<uint8_t>& jpeg,
                      const std::vector<float>& points, Followed& f) {
-  return lk_sequence_advance_jpeg(s.handle, jpeg.data(), uint32_t(jpeg.size()), &kB, points.data(),
+  return advance_jpeg(s.handle, jpeg.data(), uint32_t(jpeg.size()), &kB, points.data(),
                                   uint32_t(points.size() / 2), nullptr, f.next.data(),
                                   f.status.data(), f.errors.data(), nullptr, &f.frame);
 }
@@ -393,13 +393,14 @@ void test_jpegs(const Scene& scene, bool off) {
     // and looks as it may. So both start anew from a good one.
     if (!off) advance_jpeg(cpu, good, points, unused), advance_jpeg(cuda, good, points, unused);
     const int32_t expected = advance_jpeg(cpu, jpeg, points, a);
+    const std::string expected_text = last_error();
     const int32_t status = advance_jpeg(cuda, jpeg, points, b);
     if (status == LK_OK && expected == LK_BAD_FRAME && !off) {
       ++garbled;
       continue;
     }
     CHECK_EQUAL(status, expected);
-    CHECK(std::string(lk_last_error(cuda.handle)) == lk_last_error(cpu.handle));
+    CHECK(expected_text == last_error());
     if (expected != LK_OK) continue;
     if (off || k < 4 || jpeg == good) compare("JPEG", a, b, false);
     ++good_ones;
@@ -414,15 +415,15 @@ void test_limits() {
   const lk_detect_options detect{10, 0.01f, 7, 3, 3, 0, 0.04f};
   float corner[2];
   uint32_t count;
-  CHECK_EQUAL(lk_sequence_detect(s.handle, &detect, nullptr, 0, nullptr, 0, 0, 0, corner, nullptr,
+  CHECK_EQUAL(detect_corners(s.handle, &detect, nullptr, 0, nullptr, 0, 0, 0, corner, nullptr,
                                  1, &count, nullptr),
               LK_NO_FRAME);
   const Picture wide(70000, 1);
   lk_frame frame;
-  CHECK_EQUAL(lk_sequence_advance_grey(s.handle, wide.pixels.data(), 70000, 1, 70000, &kB, nullptr,
+  CHECK_EQUAL(advance_grey(s.handle, wide.pixels.data(), 70000, 1, 70000, &kB, nullptr,
                                        0, nullptr, nullptr, nullptr, nullptr, nullptr, &frame),
               LK_FRAME_TOO_LARGE);
-  CHECK(std::strlen(lk_last_error(s.handle)) > 0);
+  CHECK(last_error().size() > 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "fuzz.h"
+#include "calls.h"
 #include "lkstream.h"
 #include "pictures.h"
 
@@ -77,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const uint32_t width = in.byte(), height = in.byte();
       std::vector<uint8_t> mask(size_t(width) * height, uint8_t(what >> 2));
       const bool use_mask = (what & 64) && !mask.empty();
-      expect(lk_sequence_detect(sequence, &o, points.data(), n, use_mask ? mask.data() : nullptr,
+      expect(detect_corners(sequence, &o, points.data(), n, use_mask ? mask.data() : nullptr,
                                 use_mask ? width : 0, use_mask ? height : 0, use_mask ? width : 0,
                                 next.data(), errors.data(), kMaxPoints, &n, nullptr));
       std::swap(points, next);
@@ -86,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       for (int i = what >> 6; i > 0; --i)
         bytes[(size_t(in.byte()) << 8 | in.byte()) % bytes.size()] = in.byte();
       const auto o = read_flow(in);
-      expect(lk_sequence_advance_jpeg(sequence, bytes.data(), uint32_t(bytes.size()), &o,
+      expect(advance_jpeg(sequence, bytes.data(), uint32_t(bytes.size()), &o,
                                       points.data(), n, what & 8 ? points.data() : nullptr,
                                       next.data(), status.data(), errors.data(), back.data(),
                                       &frame));
@@ -96,11 +97,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Random random(what);
       for (auto& p : pixels) p = uint8_t(random.below(256));
       const auto o = read_flow(in);
-      expect(lk_sequence_advance_grey(sequence, pixels.data(), width, height, stride, &o,
+      expect(advance_grey(sequence, pixels.data(), width, height, stride, &o,
                                       points.data(), n, nullptr, next.data(), status.data(),
                                       errors.data(), what & 16 ? back.data() : nullptr, &frame));
     } else if (what & 128) {
-      lk_sequence_reset(sequence);
+      reset(sequence);
     } else {
       n = in.byte() % (kMaxPoints + 1);
       for (uint32_t i = 0; i < 2 * n; ++i) points[i] = in.number();

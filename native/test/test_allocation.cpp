@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "calls.h"
 #include "check.h"
 #include "lkstream.h"
 #include "pictures.h"
@@ -44,11 +45,11 @@ int main() {
   for (int i = 0; i < 12; ++i) {
     if (i == 4) g_allocations = 0;
     const auto& jpeg = jpegs[i % 2];
-    CHECK_EQUAL(lk_sequence_advance_jpeg(sequence, jpeg.data(), uint32_t(jpeg.size()), &flow,
+    CHECK_EQUAL(advance_jpeg(sequence, jpeg.data(), uint32_t(jpeg.size()), &flow,
                                          points.data(), n, nullptr, next.data(), status.data(),
                                          errors.data(), back.data(), &frame),
                 LK_OK);
-    CHECK_EQUAL(lk_sequence_detect(sequence, &detect, next.data(), n / 2, nullptr, 0, 0, 0,
+    CHECK_EQUAL(detect_corners(sequence, &detect, next.data(), n / 2, nullptr, 0, 0, 0,
                                    points.data(), nullptr, 200, &n, nullptr),
                 LK_OK);
   }

@@ -119,7 +119,8 @@ void compare(const Picture& p, const lk_detect_options& options, const Kernels& 
                         places.data(), scores.data(), 1000, &count};
   if (with_mask) request.mask = {mask.pixels.data(), mask.width, mask.height, mask.width};
   CornerDetector detector;
-  detector.detect({p.pixels.data(), p.width, p.height, p.width}, request, kernels);
+  Turn turn;  // which nobody ends
+  detector.detect({p.pixels.data(), p.width, p.height, p.width}, request, kernels, turn);
   std::vector<Corner> corners;
   for (uint32_t i = 0; i < count; ++i)
     corners.push_back({places[2 * i], places[2 * i + 1], scores[i]});

@@ -29,6 +29,8 @@ int pixel(const Picture& p, int x, int y) {
 
 // ---- The plain versions ---------------------------------------------------------
 
+Turn g_turn;  // which nobody ends
+
 Picture plain_pyr_down(const Picture& p) {
   const int taps[] = {1, 4, 6, 4, 1};
   Picture half((p.width + 1) / 2, (p.height + 1) / 2);
@@ -156,8 +158,8 @@ void test_pyr_down(const Kernels& kernels) {
   for (const auto& size : sizes) {
     Picture expected = noise(size[0], size[1], 3);
     Pyramid pyramid;
-    pyramid.copy_from(view(expected));
-    pyramid.build(4, 5, 5, kernels);
+    pyramid.copy_from(view(expected), g_turn);
+    pyramid.build(4, 5, 5, kernels, g_turn);
     for (int level = 1; level <= 4; ++level) {
       expected = plain_pyr_down(expected);
       const Image& got = pyramid.levels()[level];
@@ -211,10 +213,10 @@ struct Run {
 
   Run(const Case& c, const Kernels& kernels, const Picture& a, const Picture& b) {
     const int top = usable_levels(c.width, c.height, c.win_width, c.win_height, c.max_level);
-    prev.copy_from(view(a));
-    next.copy_from(view(b));
-    prev.build(top, c.win_width, c.win_height, kernels);
-    next.build(top, c.win_width, c.win_height, kernels);
+    prev.copy_from(view(a), g_turn);
+    next.copy_from(view(b), g_turn);
+    prev.build(top, c.win_width, c.win_height, kernels, g_turn);
+    next.build(top, c.win_width, c.win_height, kernels, g_turn);
     task = {prev.levels(), next.levels(), top, c.win_width, c.win_height, 30, .01f, 1e-4f, false};
   }
 };

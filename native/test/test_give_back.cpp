@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "check.h"
+#include "wait.h"
 #include "lkstream.h"
 
 namespace {
@@ -15,6 +16,12 @@ double resident_mib() {
   if (!file || std::fscanf(file, "%*d %ld", &pages) != 1) std::abort();
   std::fclose(file);
   return double(pages) * 4096 / (1 << 20);
+}
+
+uint32_t sequences(const lk_engine* engine) {
+  lk_counters counters{};
+  lk_engine_counters(engine, &counters, sizeof counters);
+  return counters.sequences;
 }
 
 }  // namespace
@@ -33,6 +40,7 @@ int main() {
   for (void* block : freed) std::free(block);
   const double before = resident_mib();
   lk_sequence_destroy(sequence);
+  wait_until([&] { return sequences(engine) == 0 && resident_mib() < 20; });
   const double after = resident_mib();
   std::printf("%.0f MiB resident, %.0f when the sequence has ended\n", before, after);
   CHECK(before > 60);

@@ -1,6 +1,7 @@
 // Many sequences on one engine, in threads: each gives what it gives alone.
 #include <thread>
 
+#include "calls.h"
 #include "check.h"
 #include "lkstream.h"
 #include "pictures.h"
@@ -20,12 +21,12 @@ std::vector<float> track(lk_engine* engine, int which) {
   lk_frame frame;
   for (int i = 0; i < 5; ++i) {
     const auto jpeg = jpeg_of(waves(160 + 8 * which, 120, i * 1.3, i * -.7), Jpeg::kColour);
-    if (lk_sequence_advance_jpeg(sequence, jpeg.data(), uint32_t(jpeg.size()), &kFlow,
+    if (advance_jpeg(sequence, jpeg.data(), uint32_t(jpeg.size()), &kFlow,
                                  points.data(), n, nullptr, next.data(), status.data(),
                                  errors.data(), back.data(), &frame))
       return {};
     if (!frame.reset) points.swap(next);
-    else if (lk_sequence_detect(sequence, &kDetect, nullptr, 0, nullptr, 0, 0, 0, points.data(),
+    else if (detect_corners(sequence, &kDetect, nullptr, 0, nullptr, 0, 0, 0, points.data(),
                                 nullptr, 60, &n, nullptr))
       return {};
   }

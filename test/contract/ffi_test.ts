@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ABI_VERSION, CALLS_AT_ONCE, STRUCT_BYTES, SYMBOLS } from "../../engines/ffi.ts";
+import { ABI_VERSION, SYMBOLS } from "../../engines/ffi.ts";
+import { STRUCTS } from "../../engines/layout.ts";
 
 const HEADER = await Deno.readTextFile(new URL("../../native/include/lkstream.h", import.meta.url));
 
@@ -9,7 +10,7 @@ function ffiType(c: string): string {
   if (type === "void") return "void";
   if (type === "int32_t") return "i32";
   if (type === "uint32_t") return "u32";
-  if (/^lk_(engine|sequence) ?\*$/.test(type)) return "pointer";
+  if (/^lk_(engine|sequence|queue) ?\*$/.test(type)) return "pointer";
   if (/\*$/.test(type)) return "buffer";
   throw new Error(`Cannot map the C type ${c}`);
 }
@@ -38,50 +39,28 @@ Deno.test("ffi: every symbol is declared as the header has it", () => {
   }
 });
 
-Deno.test("ffi: what may have to wait for a device does not hold the event loop", () => {
-  const blocking = Object.entries(SYMBOLS).filter(([, symbol]) => !("nonblocking" in symbol));
-  assert.deepEqual(blocking.map(([name]) => name), [
-    "lk_abi_version",
-    ...["lk_sizeof_flow_options", "lk_sizeof_detect_options", "lk_sizeof_frame"],
-    ...["lk_engine_name", "lk_engine_device", "lk_engine_variant", "lk_engine_counters"],
-    "lk_last_error",
+Deno.test("ffi: what may have to wait does not hold the event loop", () => {
+  const waiting = Object.entries(SYMBOLS).filter(([, symbol]) => "nonblocking" in symbol);
+  assert.deepEqual(waiting.map(([name]) => name), [
+    ...["lk_engine_create", "lk_engine_destroy"],
+    ...["lk_queue_wait", "lk_queue_destroy"],
   ]);
 });
 
 Deno.test("ffi: version, struct sizes and offsets are the header's", () => {
   assert.equal(Number(/#define LK_ABI_VERSION (\d+)u/.exec(HEADER)![1]), ABI_VERSION);
-  for (const [name, bytes] of Object.entries(STRUCT_BYTES)) {
-    const body =
-      new RegExp(`typedef struct lk_${name} \\{([\\s\\S]*?)\\} lk_${name};`).exec(HEADER)![1];
-    const offsets = [...body.matchAll(/^ {2}(?:uint32_t|float) \w+;\s*\/\* \[(\d+)\]/gm)].map((
-      [, at],
-    ) => Number(at));
-    assert.deepEqual(offsets, offsets.map((_, i) => 4 * i), `offsets of lk_${name}`);
-    assert.equal(4 * offsets.length, bytes, `bytes of lk_${name}`);
+  const structs = [...HEADER.matchAll(/typedef struct lk_(\w+) \{([^]*?)\n\} lk_\1;/g)];
+  assert.deepEqual(structs.map(([, name]) => name).sort(), Object.keys(STRUCTS).sort());
+  for (const [, name, body] of structs) {
+    const { bytes, at } = STRUCTS[name as keyof typeof STRUCTS];
+    const fields = [...body.matchAll(/\b(\w+)(?:\[\d+\])?;\s*\/\* \[(\d+)\]/g)]
+      .map(([, field, offset]) => [field, Number(offset)] as const);
+    const declared = body.replace(/\/\*[^]*?\*\//g, "").match(/;/g)!.length;
+    assert.equal(fields.length, declared, `a field of lk_${name} has no offset`);
+    const used = fields.filter(([field]) => field !== "unused");
+    assert.deepEqual(Object.fromEntries(used), at, `offsets of lk_${name}`);
+    const [, size] = new RegExp(`(\\d+) bytes\\.(?:(?!typedef)[^])*typedef struct lk_${name} `)
+      .exec(HEADER)!;
+    assert.equal(Number(size), bytes, `bytes of lk_${name}`);
   }
-});
-
-Deno.test({
-  name: "ffi: beside as many calls as go on at once, Deno has a thread for a probe",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const libc = Deno.dlopen("libc.so.6", {
-      sem_init: { parameters: ["buffer", "i32", "u32"], result: "i32" },
-      sem_wait: { parameters: ["buffer"], result: "i32", nonblocking: true },
-      sem_post: { parameters: ["buffer"], result: "i32" },
-      getpid: { parameters: [], result: "i32", nonblocking: true },
-    });
-    const semaphore = new Uint8Array(32);
-    libc.symbols.sem_init(semaphore, 0, 0);
-    const calls = Array.from({ length: CALLS_AT_ONCE }, () => libc.symbols.sem_wait(semaphore));
-    const probe = libc.symbols.getpid();
-    const late = Promise.withResolvers<number>();
-    const timer = setTimeout(() => late.resolve(NaN), 5000);
-    const answer = await Promise.race([probe, late.promise]);
-    clearTimeout(timer);
-    calls.forEach(() => libc.symbols.sem_post(semaphore));
-    await Promise.all([...calls, probe]);
-    libc.close();
-    assert.equal(answer, Deno.pid);
-  },
 });

@@ -11,6 +11,9 @@ import { gridPoints, Texture } from "../lib/images.ts";
 /** Registers a test on an engine that is open. */
 export type Check = (title: string, body: (engine: FlowEngine) => Promise<void>) => void;
 
+/** Makes an engine under test, whose calls settle by this deadline; 10 s by default. */
+export type MakeEngine = (deadlineMs?: number) => Promise<FlowEngine>;
+
 /** What the engines under test must be made with. */
 export const MAX_FRAME_PIXELS = 640 * 480;
 

@@ -4,9 +4,10 @@
  */
 import type { FlowEngine } from "../../tracking/engine.ts";
 import { checkCorners } from "./corners.ts";
+import { checkEnding } from "./ending.ts";
 import { checkOptions } from "./flow_options.ts";
 import { checkFrames } from "./frames.ts";
-import type { Check } from "./given.ts";
+import type { Check, MakeEngine } from "./given.ts";
 import { checkEnd, checkLife } from "./life.ts";
 import { checkColumns, checkMotion } from "./motion.ts";
 import { checkResume } from "./resume.ts";
@@ -17,7 +18,7 @@ export { DETECT, detect, FLOW, follow, MAX_FRAME_PIXELS } from "./given.ts";
  * Registers the suite's tests for one engine. They share one, for opencv.js
  * takes long to load; only what closes its engine has one of its own.
  */
-export function contract(name: string, makeEngine: () => Promise<FlowEngine>): void {
+export function contract(name: string, makeEngine: MakeEngine): void {
   let shared: FlowEngine | undefined;
   Deno.test.beforeAll(async () => {
     shared = await makeEngine();
@@ -41,4 +42,5 @@ export function contract(name: string, makeEngine: () => Promise<FlowEngine>): v
   checkLife(check);
   checkResume(check);
   checkEnd(checkAlone);
+  checkEnding(name, makeEngine);
 }

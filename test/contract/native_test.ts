@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
-import { EngineError } from "../../tracking/engine.ts";
-import { ABI_VERSION, CALLS_AT_ONCE, STRUCT_BYTES } from "../../engines/ffi.ts";
+import {
+  DeadlineError,
+  EngineError,
+  EngineLostError,
+  type FlowEngine,
+} from "../../tracking/engine.ts";
+import { ABI_VERSION } from "../../engines/ffi.ts";
+import { STRUCTS } from "../../engines/layout.ts";
 import { createNativeEngine } from "../../engines/native.ts";
 import { builtLibrary, selectEngine } from "../../engines/select.ts";
 import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./mod.ts";
@@ -13,11 +19,12 @@ const library = await builtLibrary().catch((error) => {
 });
 const cpu = (variant = "", maxFramePixels = MAX_FRAME_PIXELS) =>
   createNativeEngine({ library: library!, kind: "cpu", variant, maxFramePixels });
+const ofKind = (kind: "cpu" | "cuda") => (deadlineMs?: number) =>
+  createNativeEngine({ library: library!, kind, maxFramePixels: MAX_FRAME_PIXELS, deadlineMs });
 
 if (library) {
-  contract("cpu", cpu);
-  const cuda = () =>
-    createNativeEngine({ library, kind: "cuda", maxFramePixels: MAX_FRAME_PIXELS });
+  contract("cpu", ofKind("cpu"));
+  const cuda = ofKind("cuda");
   try {
     await (await cuda()).close();
     contract("cuda", cuda);
@@ -75,21 +82,37 @@ nativeTest("what it decodes is counted", async () => {
   assert.equal(engine.counters!(), null);
 });
 
-nativeTest("its sequences wait for their turn together, for so many calls at once", async () => {
+nativeTest("a light call does not wait for heavy ones, however many", async () => {
   const engine = await cpu();
-  const [{ gate }, other] = [engine.open(), engine.open()];
-  assert.equal(other.gate, gate);
-  let begun = 0;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const call = () => {
-    begun++;
-    return promise;
-  };
-  const calls = Array.from({ length: CALLS_AT_ONCE + 1 }, () => gate!.pass(call));
-  assert.equal(begun, CALLS_AT_ONCE);
-  resolve();
-  await Promise.all(calls);
+  const heavy = Array.from({ length: 3 * navigator.hardwareConcurrency }, () => engine.open());
+  const light = engine.open();
+  for (const sequence of [...heavy, light]) await sequence.advance(still, NO_POINTS, FLOW);
+  const crowd = Float32Array.from({ length: 400_000 }, (_, i) => 20 + i % 200);
+  const hard = { ...FLOW, winSize: [63, 63] as [number, number], epsilon: 0 };
+  let ended = 0;
+  const calls = heavy.map((sequence) =>
+    sequence.advance(moved, crowd, hard).catch(() => {}).finally(() => ended++)
+  );
+  for (let i = 0; i < 5; i++) await light.advance(moved, points, FLOW);
+  assert.equal(ended, 0);
   await engine.close();
+  await Promise.all(calls);
+});
+
+nativeTest("an idle engine keeps no process alive", async () => {
+  const url = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
+  const code = `
+    import { createNativeEngine } from ${url("../../engines/native.ts")};
+    const library = ${JSON.stringify(library)};
+    const engine = await createNativeEngine({ library, kind: "cpu", maxFramePixels: 4096 });
+    const grey = { width: 64, height: 64, data: new Uint8Array(4096) };
+    const { width } = await engine.open().advance(grey, new Float32Array(), ${
+    JSON.stringify(FLOW)
+  });
+    console.log(width);`;
+  const args = ["eval", "--ext=ts", code];
+  const { code: status, stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  assert.deepEqual([status, new TextDecoder().decode(stdout)], [0, "64\n"]);
 });
 
 nativeTest("64 sequences at once give what one alone gives", async () => {
@@ -105,27 +128,14 @@ nativeTest("64 sequences at once give what one alone gives", async () => {
   await engine.close();
 });
 
-nativeTest(
-  "a call that runs when its sequence, and then the engine, is closed comes to its end",
-  async () => {
-    const engine = await cpu();
-    const sequence = engine.open();
-    await sequence.advance(still, NO_POINTS, FLOW);
-    const running = sequence.advance(moved, points, FLOW);
-    sequence[Symbol.asyncDispose]();
-    await engine.close();
-    assert.equal((await running).status.length, points.length / 2);
-    await assert.rejects(sequence.advance(still, NO_POINTS, FLOW), EngineError);
-  },
-);
-
 nativeTest("a sequence may be closed before its first call, and while that makes it", async () => {
   const engine = await cpu();
   const [unused, closed, left] = [engine.open(), engine.open(), engine.open()];
   const calls = [closed, left].map((sequence) => sequence.advance(still, NO_POINTS, FLOW));
+  const settled = Promise.allSettled(calls); // ended, or done before
   await Promise.all([unused, unused, closed, closed].map((one) => one[Symbol.asyncDispose]()));
   await Promise.all([engine.close(), engine.close()]);
-  for (const { width } of await Promise.all(calls)) assert.equal(width, still.width);
+  await settled;
   await assert.rejects(unused.advance(still, NO_POINTS, FLOW), EngineError);
   assert.throws(() => engine.open(), EngineError);
 });
@@ -165,62 +175,94 @@ Deno.test("native: a library that is none is a clear error", async () => {
   );
 });
 
-/** A library in the native one's place, whose device takes its time, and counts who waits for it. */
+/**
+ * A library in the native one's place, whose device takes its time, and never ends work on points:
+ * the library ends it by its deadline. With a completion for all that was submitted until then.
+ */
 const SLOW_DEVICE = `
-  #include <stdatomic.h>
   #include <stdint.h>
+  #include <string.h>
   #include <unistd.h>
-  static atomic_int ending, most;
+  enum { DEADLINE = 9, DEVICES = ${STRUCTS.counters.at.devices / 4} };
+  static uint32_t tags[2][64], count[2];
+  static int handle;
   static int wait_for_device(void) { usleep(150000); return 0; }
   uint32_t lk_abi_version(void) { return ${ABI_VERSION}; }
-  uint32_t lk_sizeof_flow_options(void) { return ${STRUCT_BYTES.flow_options}; }
-  uint32_t lk_sizeof_detect_options(void) { return ${STRUCT_BYTES.detect_options}; }
-  uint32_t lk_sizeof_frame(void) { return ${STRUCT_BYTES.frame}; }
-  int lk_engine_create(void *k, void *v, void **engine) { *engine = &most; return wait_for_device(); }
+  uint32_t lk_sizeof_job(void) { return ${STRUCTS.job.bytes}; }
+  uint32_t lk_sizeof_completion(void) { return ${STRUCTS.completion.bytes}; }
+  int lk_engine_create(void *k, void *v, void **out) { *out = &handle; return wait_for_device(); }
   void lk_engine_destroy(void *engine) { wait_for_device(); }
-  const char *lk_engine_name(void *engine) { return "cuda"; }
   const char *lk_engine_device(void *engine) { return "slow"; }
   const char *lk_engine_variant(void *engine) { return ""; }
-  /* the most sequences that ended at once, in the place of the GPUs */
-  int lk_engine_counters(void *engine, uint32_t *counters) { counters[6] = most; return 0; }
-  int lk_sequence_create(void *e, uint32_t n, void **s) { *s = &most; return wait_for_device(); }
-  void lk_sequence_destroy(void *sequence) {
-    int now = ++ending;
-    if (now > most) most = now;
-    wait_for_device();
-    --ending;
+  int lk_engine_counters(void *engine, uint32_t *out) { out[DEVICES] = 1; return 0; }
+  int lk_sequence_create(void *e, uint32_t n, void **out) { *out = &handle; return 0; }
+  void lk_sequence_destroy(void *sequence) {}
+  int lk_queue_create(void **out) { *out = &handle; return 0; }
+  int lk_queue_submit(void *queue, void *sequence, const uint32_t *job, void *data) {
+    int hangs = job[${(STRUCTS.job.at.points + STRUCTS.points.at.n) / 4}] > 0;
+    tags[hangs][count[hangs]++] = job[${STRUCTS.job.at.tag / 4}];
+    return 0;
   }
-  const char *lk_last_error(void *sequence) { return ""; }
-  int lk_sequence_advance_jpeg(void) { return 0; }
-  int lk_sequence_advance_grey(void) { return 0; }
-  int lk_sequence_detect(void) { return 0; }
+  uint32_t lk_queue_wait(void *queue, uint32_t *out, uint32_t capacity) {
+    wait_for_device();
+    uint32_t n = 0;
+    for (int hangs = 0; hangs < 2; ++hangs) {
+      for (; count[hangs] > 0; out += ${STRUCTS.completion.bytes / 4}, ++n) {
+        memset(out, 0, ${STRUCTS.completion.bytes});
+        out[${STRUCTS.completion.at.tag / 4}] = tags[hangs][--count[hangs]];
+        out[${STRUCTS.completion.at.status / 4}] = hangs ? DEADLINE : 0;
+      }
+    }
+    return n;
+  }
+  void lk_queue_destroy(void *queue) { wait_for_device(); }
 `;
 
-Deno.test({
-  name: "native: who waits for a device holds neither the event loop nor the threads of others",
-  ignore: library === null, // then there may be no compiler
-  async fn() {
-    const folder = await Deno.makeTempDir();
-    const [source, slow] = [`${folder}/slow.c`, `${folder}/slow.so`];
-    await Deno.writeTextFile(source, SLOW_DEVICE);
-    const args = ["-shared", "-fPIC", "-w", "-o", slow, source];
-    assert.ok((await new Deno.Command("cc", { args }).output()).success);
-    let longest = 0, last = performance.now();
-    const timer = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }, 1);
-    const engine = await createNativeEngine({ library: slow, kind: "cuda", maxFramePixels: 1 });
+/** Runs a test on an engine of that library. */
+async function withSlowDevice(use: (engine: FlowEngine) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const [source, slow] = [`${folder}/slow.c`, `${folder}/slow.so`];
+  await Deno.writeTextFile(source, SLOW_DEVICE);
+  const args = ["-shared", "-fPIC", "-w", "-o", slow, source];
+  assert.ok((await new Deno.Command("cc", { args }).output()).success);
+  const engine = await createNativeEngine({ library: slow, kind: "cuda", maxFramePixels: 1e6 });
+  try {
+    await use(engine);
+  } finally {
+    await engine.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+nativeTest("who waits for a device does not hold the event loop", async () => {
+  let longest = 0, last = performance.now();
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  await withSlowDevice(async (engine) => {
     const sequences = Array.from({ length: 4 }, () => engine.open());
     await Promise.all(sequences.map((sequence) => sequence.advance(still, NO_POINTS, FLOW)));
-    await Promise.all(sequences.map((sequence) => sequence[Symbol.asyncDispose]()));
-    assert.equal(engine.counters!()!.devices, 1, "sequences that ended at once");
-    await engine.close();
-    clearInterval(timer);
-    assert.ok(longest < 140, `the event loop stood still for ${longest} ms`);
-    await Deno.remove(folder, { recursive: true });
-  },
+  });
+  clearInterval(timer);
+  assert.ok(longest < 140, `the event loop stood still for ${longest} ms`);
 });
+
+nativeTest(
+  "a device that answers nobody until a call's deadline is lost",
+  () =>
+    withSlowDevice(async (engine) => {
+      const [sequence, other] = [engine.open(), engine.open()];
+      const work = () => sequence.advance(still, points, FLOW);
+      await assert.rejects(work(), EngineLostError);
+      const [tooMuch, light] = await Promise.allSettled([
+        work(),
+        other.advance(still, NO_POINTS, FLOW),
+      ]);
+      assert.equal(light.status, "fulfilled");
+      assert.ok(tooMuch.status === "rejected" && tooMuch.reason instanceof DeadlineError);
+    }),
+);
 
 const OPTIONS = { library: null, maxFramePixels: MAX_FRAME_PIXELS, deadlineMs: 10_000 };
 

@@ -11,7 +11,10 @@ import { decodeGreyJpeg, encodeJpeg } from "../lib/jpeg.ts";
 import { assertBelow, oracleCorners } from "../lib/oracle.ts";
 import { random } from "../lib/random.ts";
 
-contract("wasm", () => createWasmEngine({ workers: 1, maxFramePixels: MAX_FRAME_PIXELS }));
+contract(
+  "wasm",
+  (deadlineMs) => createWasmEngine({ workers: 1, maxFramePixels: MAX_FRAME_PIXELS, deadlineMs }),
+);
 
 const NO_POINTS = new Float32Array();
 const still = new Texture(1).draw(320, 240);
@@ -135,6 +138,28 @@ Deno.test("wasm: a worker that does not start is replaced, and who waits for it 
   await assert.rejects(lane.call({ kind: "close", sequence: 0 }, []), /does not start/);
   await assert.rejects(lane.ready, /does not start/);
   assert.equal(spawned, 2);
+  lane.close();
+});
+
+Deno.test("wasm: a machine that slept through the deadline is no reason to end a worker", async () => {
+  const deadlineMs = 100, begun = Promise.withResolvers<number>();
+  let terminated = 0;
+  const worker = {
+    onmessage: (_: { data: unknown }) => {},
+    postMessage(request: { kind?: string; call: number }) {
+      if (request.kind) begun.resolve(request.call);
+      else queueMicrotask(() => worker.onmessage({ data: { kind: "ready", version: "" } }));
+    },
+    terminate: () => void terminated++,
+  };
+  const lane = new Lane(() => worker as unknown as Worker, { maxFramePixels: 1 }, deadlineMs);
+  const call = lane.call({ kind: "close", sequence: 0 }, []);
+  const number = await begun.promise;
+  const until = performance.now() + 3 * deadlineMs;
+  while (performance.now() < until); // nothing runs, as in a machine that sleeps
+  worker.onmessage({ data: { kind: "result", call: number, result: null } });
+  assert.equal(await call, null);
+  assert.equal(terminated, 0);
   lane.close();
 });
 

@@ -1,12 +1,13 @@
 /** Engines that fail, hang and refuse as a test tells them to, and one that moves from one to the next. */
 import {
   CallError,
+  DeadlineError,
   EngineError,
+  EngineLostError,
   type FlowEngine,
   type FlowSequence,
 } from "../../tracking/engine.ts";
 import { type Candidate, FailoverEngine } from "../../engines/failover.ts";
-import type { Gate } from "../../tracking/gate.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./header_only_jpeg.ts";
 import { ScriptedSequence } from "./scripted.ts";
 
@@ -18,7 +19,6 @@ export const OPTIONS = {
   minEigThreshold: 0.0001,
   back: true,
 };
-export const DEADLINE_MS = 100;
 const LIMIT_MS = 30_000;
 export const NO_POINTS = new Float32Array();
 
@@ -26,23 +26,18 @@ export const NO_POINTS = new Float32Array();
 export const whyNot = (name: string) => `Cannot use engine ${name}: there is none on this machine.`;
 
 /** How the next calls of a {@linkcode Trial}'s sequences go. */
-type Mood = "well" | "fails" | "hangs" | "hangs once" | "refuses";
+type Mood = "well" | "fails" | "is lost" | "overworked once" | "refuses";
 
 /** A candidate whose engines do as they are told. */
 export class Trial implements Candidate {
   mood: Mood = "well";
-  /** So many calls go well before one hangs. */
-  wellFor = Infinity;
   runsHere = true;
-  gate?: Gate;
-  /** When those that are closed have come to their end. */
-  ended: Promise<void> = Promise.resolve();
+  /** Calls do not begin before it. */
+  hold: Promise<void> = Promise.resolve();
   created = 0;
   closed = 0;
-  opened = 0;
   /** Calls that were made. */
   begun = 0;
-  #hanging: (() => void)[] = [];
 
   constructor(readonly name: "cuda" | "cpu" | "wasm") {}
 
@@ -51,42 +46,32 @@ export class Trial implements Candidate {
     this.created++;
     return {
       info: { name: this.name, device: "trial", reason },
-      open: () => {
-        this.opened++;
-        return this.#sequence();
-      },
+      open: () => this.#sequence(),
       close: () => {
         this.closed++;
-        return this.ended;
+        return Promise.resolve();
       },
     };
-  }
-
-  /** Lets the calls that hang end, so that nothing outlives a test. */
-  release(): void {
-    for (const end of this.#hanging.splice(0)) end();
   }
 
   #sequence(): FlowSequence {
     const wrapped = new ScriptedSequence(Array.from({ length: 99 }, () => ({ corners: [[5, 5]] })));
     const minded = async <T>(call: () => Promise<T>): Promise<T> => {
       this.begun++;
+      await this.hold;
       if (this.mood === "fails") throw new EngineError(`the ${this.name} engine is told to fail`);
+      if (this.mood === "is lost") throw new EngineLostError(`the ${this.name} engine is lost`);
       if (this.mood === "refuses") throw new CallError("the call is wrong");
-      if (this.wellFor-- === 0) this.mood = "hangs";
-      const { mood } = this;
-      if (mood === "hangs once") this.mood = "well";
-      if (mood.startsWith("hangs")) await new Promise<void>((end) => this.#hanging.push(end));
+      if (this.mood === "overworked once") {
+        this.mood = "well";
+        throw new DeadlineError("it is too much work");
+      }
       return await call();
     };
     return {
-      gate: this.gate,
       advance: (...args) => minded(() => wrapped.advance(...args)),
       detect: (...args) => minded(() => wrapped.detect(...args)),
-      [Symbol.asyncDispose]: async () => {
-        if (this.mood === "hangs") await new Promise<void>((end) => this.#hanging.push(end));
-        await wrapped[Symbol.asyncDispose]();
-      },
+      [Symbol.asyncDispose]: () => wrapped[Symbol.asyncDispose](),
     };
   }
 }
@@ -103,7 +88,6 @@ export async function withTrials(
   const engine = await FailoverEngine.start({
     candidates: trials,
     reason: "a test",
-    deadlineMs: DEADLINE_MS,
     retryMs,
   });
   const events: string[] = [];
@@ -114,7 +98,6 @@ export async function withTrials(
   try {
     await use(engine, trials, events);
   } finally {
-    for (const trial of trials) trial.release();
     await engine.close();
     await engine.close();
   }

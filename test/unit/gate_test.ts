@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Gate } from "../../tracking/gate.ts";
+import { Gate } from "../../wasm/gate.ts";
 
 /** Calls that end when they are told to, and which of them have begun. */
 function calls(gate: Gate) {

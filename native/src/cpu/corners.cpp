@@ -4,14 +4,10 @@
 #include <cstring>
 #include <type_traits>
 
+#include "../mirrored.h"
+
 namespace lk {
 namespace {
-
-int mirrored(int i, int n) {
-  if (n == 1) return 0;
-  while (i < 0 || i >= n) i = i < 0 ? -i : 2 * (n - 1) - i;
-  return i;
-}
 
 // Fills `left` values before and `right` values after a row of n by mirroring.
 template <class T>
@@ -83,22 +79,23 @@ struct Scan {
 }  // namespace
 
 void CornerDetector::detect(const Image& image, const DetectRequest& request,
-                            const Kernels& kernels) {
+                            const Kernels& kernels, Turn& turn) {
   *request.count = 0;
   candidates_.clear();
   if (image.width < 3 || image.height < 3) return;  // the outermost pixels are no corners
   // Products of 3 × 3 Sobel gradients are at most 1020²: up to 4 × 4 of them
   // stay under 2^24, where floats hold every whole number.
   if (request.options.gradient_size == 3 && request.options.block_size <= 4)
-    collect<float>(image, request, kernels, kernels.corners_f32);
+    collect<float>(image, request, kernels, kernels.corners_f32, turn);
   else
-    collect<double>(image, request, kernels, kernels.corners_f64);
-  pick(image, request);
+    collect<double>(image, request, kernels, kernels.corners_f64, turn);
+  pick(image, request, turn);
 }
 
 template <class Sum>
 void CornerDetector::collect(const Image& image, const DetectRequest& request,
-                             const Kernels& kernels, const CornerKernels<Sum>& rows) {
+                             const Kernels& kernels, const CornerKernels<Sum>& rows,
+                             Turn& turn) {
   const auto& options = request.options;
   const int width = image.width, height = image.height, block = int(options.block_size);
   const size_t pitch = (size_t(width) + 2 * LK_MAX_BLOCK_SIZE + 63) & ~size_t(63);
@@ -137,6 +134,7 @@ void CornerDetector::collect(const Image& image, const DetectRequest& request,
 
   float best = 0;
   for (int y = 0; y < height; ++y) {
+    turn.look();
     scan.score_row(y, scores[y]);
     best = kernels.row_max(scores[y], request.mask.data ? request.mask.row(y) : nullptr, width,
                            best);
@@ -161,42 +159,30 @@ void CornerDetector::collect(const Image& image, const DetectRequest& request,
   std::erase_if(candidates_, [=](const Candidate& c) { return !(c.score > threshold); });
 }
 
-// Strongest first; of equals, the one farther on in memory, as OpenCV has it.
-void CornerDetector::pick(const Image& image, const DetectRequest& request) {
-  const auto stronger = [](const Candidate& a, const Candidate& b) {
+void CornerDetector::pick(const Image& image, const DetectRequest& request, Turn& turn) {
+  unsigned steps = 0;
+  const auto look = [&] {
+    if (++steps % 4096 == 0) turn.look();
+  };
+  const auto stronger = [&](const Candidate& a, const Candidate& b) {
+    look();
     return a.score != b.score ? a.score > b.score : a.index > b.index;
   };
-  const auto& options = request.options;
-  const uint32_t wanted = options.max_corners ? std::min(options.max_corners, request.capacity)
-                                              : request.capacity;
-  const bool keep_distance = options.min_distance >= 1.f;
-  if (keep_distance) {
-    grid_.start(image.width, image.height, options.min_distance);
-    for (uint32_t i = 0; i < request.avoid_count; ++i)
-      grid_.add(request.avoid[2 * i], request.avoid[2 * i + 1]);
-  }
-  uint32_t count = 0;
+  choice_.start(request, image.width, image.height);
   // Usually a part of the candidates is enough, so they are sorted in parts.
   auto from = candidates_.begin();
-  while (from != candidates_.end() && count < wanted) {
-    const auto part = std::min<ptrdiff_t>(candidates_.end() - from, 2 * ptrdiff_t(wanted) + 64);
+  while (from != candidates_.end() && !choice_.is_complete()) {
+    const auto part = std::min<ptrdiff_t>(candidates_.end() - from,
+                                          2 * ptrdiff_t(choice_.wanted()) + 64);
     const auto to = from + part;
     if (to != candidates_.end()) std::nth_element(from, to, candidates_.end(), stronger);
     std::sort(from, to, stronger);
-    for (; from != to && count < wanted; ++from) {
-      const float x = float(from->index % uint32_t(image.width));
-      const float y = float(from->index / uint32_t(image.width));
-      if (keep_distance) {
-        if (!grid_.is_free(x, y)) continue;
-        grid_.add(x, y);
-      }
-      request.corners[2 * count] = x;
-      request.corners[2 * count + 1] = y;
-      if (request.scores) request.scores[count] = from->score;
-      ++count;
+    for (; from != to && !choice_.is_complete(); ++from) {
+      look();
+      choice_.offer(from->index, from->score);
     }
   }
-  *request.count = count;
+  choice_.finish();
 }
 
 }  // namespace lk

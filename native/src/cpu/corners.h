@@ -5,15 +5,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "../engine.h"
-#include "../spacing_grid.h"
+#include "../corner_choice.h"
 #include "kernels.h"
 
 namespace lk {
 
 class CornerDetector {
  public:
-  void detect(const Image&, const DetectRequest&, const Kernels&);
+  void detect(const Image&, const DetectRequest&, const Kernels&, Turn&);
 
  private:
   struct Candidate {
@@ -22,15 +21,14 @@ class CornerDetector {
   };
 
   template <class Sum>
-  void collect(const Image&, const DetectRequest&, const Kernels&, const CornerKernels<Sum>&);
-  void pick(const Image&, const DetectRequest&);
+  void collect(const Image&, const DetectRequest&, const Kernels&, const CornerKernels<Sum>&, Turn&);
+  void pick(const Image&, const DetectRequest&, Turn&);
 
   std::vector<uint8_t> bytes_;
   std::vector<float> floats_;
   std::vector<double> doubles_;
   std::vector<Candidate> candidates_;
-
-  SpacingGrid grid_;
+  CornerChoice choice_;
 };
 
 }  // namespace lk

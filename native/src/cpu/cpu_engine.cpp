@@ -1,5 +1,5 @@
-// The CPU engine: sequences of two pyramids that change places, and the
-// functions that need no sequence.
+// The CPU engine: sequences of two pyramids that change places.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -10,6 +10,7 @@
 #include "../error.h"
 #include "../jpeg.h"
 #include "../levels.h"
+#include "../scheduler.h"
 #include "../stopwatch.h"
 #include "corners.h"
 #include "kernels.h"
@@ -21,12 +22,13 @@ namespace {
 // Follows points between two pyramids, and back.
 class Follower {
  public:
-  void follow(Pyramid& prev, Pyramid& next, const FlowRequest& request, const Kernels& kernels) {
+  void follow(Pyramid& prev, Pyramid& next, const FlowRequest& request, const Kernels& kernels,
+              Turn& turn) {
     const auto& o = request.options;
     const int top = usable_levels(prev.width(), prev.height(), int(o.win_width),
                                   int(o.win_height), int(o.max_level));
-    prev.build(top, int(o.win_width), int(o.win_height), kernels);
-    next.build(top, int(o.win_width), int(o.win_height), kernels);
+    prev.build(top, int(o.win_width), int(o.win_height), kernels, turn);
+    next.build(top, int(o.win_width), int(o.win_height), kernels, turn);
     FlowTask task{prev.levels(),
                   next.levels(),
                   top,
@@ -45,18 +47,28 @@ class Follower {
       if (request.fb_distances)
         guessed_[2 * i] = guess[0] - p[0], guessed_[2 * i + 1] = guess[1] - p[1];
     }
-    kernels.follow(task, points_.data(), points_.size());
+    search(task, points_.size(), kernels, turn);
     for (uint32_t i = 0; i < request.n; ++i) {
       request.next_points[2 * i] = points_[i].next_x;
       request.next_points[2 * i + 1] = points_[i].next_y;
       request.status[i] = points_[i].status;
       request.errors[i] = points_[i].error;
     }
-    if (request.fb_distances) follow_back(task, request, kernels);
+    if (request.fb_distances) follow_back(task, request, kernels, turn);
   }
 
  private:
-  void follow_back(FlowTask task, const FlowRequest& request, const Kernels& kernels) {
+  // The first n of the points; they are looked after between any few of them.
+  void search(const FlowTask& task, size_t n, const Kernels& kernels, Turn& turn) {
+    constexpr size_t kFew = 16;
+    for (size_t i = 0; i < n; i += kFew) {
+      turn.look();
+      kernels.follow(task, points_.data() + i, std::min(kFew, n - i));
+    }
+  }
+
+  void follow_back(FlowTask task, const FlowRequest& request, const Kernels& kernels,
+                   Turn& turn) {
     std::swap(task.prev, task.next);
     task.get_min_eigenvals = true;  // spares the grey-level difference
     size_t tracked = 0;
@@ -65,7 +77,7 @@ class Follower {
       const float x = request.next_points[2 * i], y = request.next_points[2 * i + 1];
       points_[tracked++] = {x, y, x - guessed_[2 * i], y - guessed_[2 * i + 1], 0, 0};
     }
-    kernels.follow(task, points_.data(), tracked);
+    search(task, tracked, kernels, turn);
     const FlowPoint* back = points_.data();
     for (uint32_t i = 0; i < request.n; ++i) {
       float& distance = request.fb_distances[i];
@@ -87,47 +99,55 @@ class Follower {
 
 class CpuSequence final : public Sequence {
  public:
-  CpuSequence(const Kernels& kernels, JpegCounters& jpegs, uint32_t max_pixels)
-      : kernels_(kernels), jpegs_(jpegs), max_pixels_(max_pixels) {}
+  CpuSequence(const Kernels& kernels, std::shared_ptr<Counters> counters, uint32_t max_pixels)
+      : kernels_(kernels), counters_(std::move(counters)), max_pixels_(max_pixels) {}
 
-  void advance_jpeg(const uint8_t* jpeg, size_t bytes, const FlowRequest& request,
-                    lk_frame& frame) override {
-    const Stopwatch watch;
-    const auto size = decoder_.open(jpeg, bytes, max_pixels_);
-    incoming_.resize(int(size.width), int(size.height));
-    decoder_.decode(incoming_.pixels(), size_t(incoming_.levels()[0].stride));
-    ++jpegs_.on_cpu;
-    advance(request, watch.ms(), frame);
-  }
-
-  void advance_grey(const Image& image, const FlowRequest& request, lk_frame& frame) override {
-    const Stopwatch watch;
-    incoming_.copy_from(image);
-    advance(request, watch.ms(), frame);
-  }
-
-  void detect(const DetectRequest& request) override {
-    corners_.detect(current_.levels()[0], request, kernels_);
+  bool run(const JobPtr& job) override {
+    if (job->ask.kind == LK_ADVANCE)
+      advance(*job);
+    else
+      detect(*job);
+    return true;
   }
 
   void reset() override { has_frame_ = false; }
   int width() const override { return has_frame_ ? current_.width() : 0; }
   int height() const override { return has_frame_ ? current_.height() : 0; }
+  Scheduler& scheduler() const override { return Scheduler::cpu(); }
 
  private:
-  void advance(const FlowRequest& request, float decode_ms, lk_frame& frame) {
-    const Stopwatch watch;
+  void advance(Job& job) {
+    const Stopwatch decoding;
+    if (job.is_jpeg())
+      decode(job);
+    else
+      incoming_.copy_from(job.grey(), job.turn);
+    const float decode_ms = decoding.ms();
+    const Stopwatch tracking;
     const bool reset = !has_frame_ || incoming_.width() != current_.width() ||
                        incoming_.height() != current_.height();
-    if (!reset) follower_.follow(current_, incoming_, request, kernels_);
+    if (!reset) follower_.follow(current_, incoming_, job.flow, kernels_, job.turn);
     std::swap(current_, incoming_);
     has_frame_ = true;
-    frame = {uint32_t(current_.width()), uint32_t(current_.height()), reset, decode_ms,
-             watch.ms()};
+    job.done.frame = {uint32_t(current_.width()), uint32_t(current_.height()), reset, decode_ms,
+                      tracking.ms()};
+  }
+
+  void decode(Job& job) {
+    const auto size = decoder_.open(job.ask.image.data, job.ask.image.bytes, max_pixels_);
+    incoming_.resize(int(size.width), int(size.height));
+    decoder_.decode(incoming_.pixels(), size_t(incoming_.levels()[0].stride), job.turn);
+    ++counters_->jpegs_on_cpu;
+  }
+
+  void detect(Job& job) {
+    const Stopwatch watch;
+    corners_.detect(current_.levels()[0], job.detect, kernels_, job.turn);
+    job.done.detected.detect_ms = watch.ms();
   }
 
   const Kernels& kernels_;
-  JpegCounters& jpegs_;
+  const std::shared_ptr<Counters> counters_;
   const uint32_t max_pixels_;
   bool has_frame_ = false;
   Pyramid current_, incoming_;
@@ -141,19 +161,7 @@ class CpuEngine final : public Engine {
   explicit CpuEngine(const Kernels& kernels) : kernels_(kernels) {}
 
   std::unique_ptr<Sequence> open(uint32_t max_pixels) const override {
-    return std::make_unique<CpuSequence>(kernels_, jpegs, max_pixels);
-  }
-
-  void optical_flow(const Image& prev, const Image& next,
-                    const FlowRequest& request) const override {
-    Pyramid pyramids[2];
-    pyramids[0].copy_from(prev);
-    pyramids[1].copy_from(next);
-    Follower().follow(pyramids[0], pyramids[1], request, kernels_);
-  }
-
-  void good_features(const Image& image, const DetectRequest& request) const override {
-    CornerDetector().detect(image, request, kernels_);
+    return std::make_unique<CpuSequence>(kernels_, counters, max_pixels);
   }
 
  private:

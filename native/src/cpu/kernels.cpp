@@ -5,6 +5,7 @@
 // one that this CPU cannot run.
 #include "kernels.h"
 
+#include "../mirrored.h"
 #include "lkstream.h"
 
 #if defined(LK_LEVEL_SSE2) || defined(LK_LEVEL_AVX2) || defined(LK_LEVEL_AVX512)

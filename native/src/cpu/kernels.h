@@ -54,9 +54,10 @@ struct Kernels {
   const char* variant;
   bool (*runs_here)();
 
-  // 5 × 5 Gaussian, every second pixel of every second row, as pyrDown.
-  // scratch holds 5 × (dst width + kSlack) values.
-  void (*pyr_down)(const Image& src, const Image& dst, uint16_t* scratch);
+  // 5 × 5 Gaussian, every second pixel of every second row, as pyrDown: rows
+  // from … to - 1 of dst, after those before them. scratch holds
+  // 5 × (dst width + kSlack) values, of which the next rows need what is there.
+  void (*pyr_down)(const Image& src, const Image& dst, int from, int to, uint16_t* scratch);
 
   void (*follow)(const FlowTask&, FlowPoint*, size_t count);
 

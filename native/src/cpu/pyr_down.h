@@ -1,12 +1,6 @@
 // One pyramid level from the one below it: 5 × 5 Gaussian (1 4 6 4 1)² / 256,
 // rounded, mirrored at the borders, every second pixel of every second row.
 
-LK_INLINE int mirrored(int i, int n) {
-  if (n == 1) return 0;
-  while (i < 0 || i >= n) i = i < 0 ? -i : 2 * (n - 1) - i;
-  return i;
-}
-
 static uint16_t gaussian_at(const u8* row, int x, int n) {
   return uint16_t(row[mirrored(x - 2, n)] + row[mirrored(x + 2, n)] +
                   4 * (row[mirrored(x - 1, n)] + row[mirrored(x + 1, n)]) +
@@ -35,10 +29,10 @@ static void gaussian_column(const uint16_t* a, const uint16_t* b, const uint16_t
     out[x] = u8(uint16_t(a[x] + e[x] + 4 * (b[x] + d[x]) + 6 * c[x] + 128) >> 8);
 }
 
-static void pyr_down(const Image& src, const Image& dst, uint16_t* scratch) {
+static void pyr_down(const Image& src, const Image& dst, int from, int to, uint16_t* scratch) {
   const int pitch = dst.width + kSlack;
-  int filtered = 0;  // rows of src that went through the horizontal pass
-  for (int y = 0; y < dst.height; ++y) {
+  int filtered = from ? 2 * from + 1 : 0;  // rows of src that went through the horizontal pass
+  for (int y = from; y < to; ++y) {
     for (; filtered <= 2 * y + 2 && filtered < src.height; ++filtered)
       gaussian_row(src.row(filtered), src.width, scratch + filtered % 5 * pitch);
     const auto row = [&](int i) {

@@ -1,22 +1,23 @@
 #include "pyramid.h"
 
 #include <cstring>
+#include <algorithm>
 #include <new>
+
+#include "../mirrored.h"
 
 namespace lk {
 
 namespace {
 
-int mirrored(int i, int n) {
-  if (n == 1) return 0;
-  while (i < 0 || i >= n) i = i < 0 ? -i : 2 * (n - 1) - i;
-  return i;
-}
+// Rows between two looks: some ten microseconds.
+constexpr int kRows = 32;
 
-void mirror_margin(const Image& image, int margin_x, int margin_y) {
+void mirror_margin(const Image& image, int margin_x, int margin_y, Turn& turn) {
   uint8_t* pixels = const_cast<uint8_t*>(image.data);
   const int width = image.width, height = image.height;
   for (int y = 0; y < height; ++y) {
+    if (y % kRows == 0) turn.look();
     uint8_t* row = pixels + y * image.stride;
     for (int i = 1; i <= margin_x; ++i) row[-i] = row[mirrored(-i, width)];
     for (int i = 0; i < margin_x; ++i) row[width + i] = row[mirrored(width + i, width)];
@@ -60,22 +61,30 @@ void Pyramid::resize(int width, int height) {
   }
 }
 
-void Pyramid::copy_from(const Image& image) {
+void Pyramid::copy_from(const Image& image, Turn& turn) {
   resize(image.width, image.height);
-  for (int y = 0; y < image.height; ++y)
+  for (int y = 0; y < image.height; ++y) {
+    if (y % kRows == 0) turn.look();
     std::memcpy(pixels() + y * levels_[0].stride, image.row(y), image.width);
+  }
 }
 
-void Pyramid::build(int top, int win_width, int win_height, const Kernels& kernels) {
-  for (; built_ < top; ++built_)
-    kernels.pyr_down(levels_[built_], levels_[built_ + 1], scratch_.data());
+void Pyramid::build(int top, int win_width, int win_height, const Kernels& kernels, Turn& turn) {
+  for (; built_ < top; ++built_) {
+    const Image &from = levels_[built_], &to = levels_[built_ + 1];
+    for (int y = 0; y < to.height; y += kRows) {
+      turn.look();
+      kernels.pyr_down(from, to, y, std::min(y + kRows, to.height), scratch_.data());
+    }
+  }
   // A window starts up to its size outside, and its gradients need one pixel more.
   if (win_width + 1 > margin_x_ || win_height + 1 > margin_y_) {
     margin_x_ = win_width + 1;
     margin_y_ = win_height + 1;
     mirrored_ = -1;
   }
-  while (mirrored_ < top) mirror_margin(levels_[++mirrored_], margin_x_, margin_y_);
+  for (; mirrored_ < top; ++mirrored_)
+    mirror_margin(levels_[mirrored_ + 1], margin_x_, margin_y_, turn);
 }
 
 }  // namespace lk

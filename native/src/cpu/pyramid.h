@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../image.h"
+#include "../turn.h"
 #include "kernels.h"
 
 namespace lk {
@@ -18,12 +19,15 @@ class Pyramid {
 
   // Makes room for level 0; what it held is gone. Allocates if the size is new.
   void resize(int width, int height);
-  void copy_from(const Image&);
+  void copy_from(const Image&, Turn&);
   uint8_t* pixels() { return const_cast<uint8_t*>(levels_[0].data); }
+
+  // Both may end before they are done, with what Turn::look() throws; build() goes on
+  // from there when it is called again.
 
   // Builds the levels up to top that are not there yet, with so much of their
   // margins as windows of this size need.
-  void build(int top, int win_width, int win_height, const Kernels&);
+  void build(int top, int win_width, int win_height, const Kernels&, Turn&);
 
   int width() const { return levels_[0].width; }
   int height() const { return levels_[0].height; }

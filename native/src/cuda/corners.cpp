@@ -12,8 +12,8 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
                             Stream& stream, Waiters& waiters) {
   *request.count = 0;
   const auto& options = request.options;
-  const uint32_t wanted = options.max_corners ? std::min(options.max_corners, request.capacity)
-                                              : request.capacity;
+  choice_.start(request, image.width, image.height);
+  const uint32_t wanted = choice_.wanted();
   // The outermost pixels are no corners.
   if (wanted == 0 || image.width < 3 || image.height < 3) return;
   const size_t pixels = size_t(image.width) * size_t(image.height);
@@ -50,27 +50,9 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
               stream);
   stream.wait(waiters);
 
-  const bool keep_distance = options.min_distance >= 1.f;
-  if (keep_distance) {
-    grid_.start(image.width, image.height, options.min_distance);
-    for (uint32_t i = 0; i < request.avoid_count; ++i)
-      grid_.add(request.avoid[2 * i], request.avoid[2 * i + 1]);
-  }
-  uint32_t count = 0;
   const auto take = [&](const Candidate* from, const Candidate* to) {
-    for (; from != to && count < wanted; ++from) {
-      const auto index = uint32_t(*from);
-      const float x = float(index % uint32_t(image.width));
-      const float y = float(index / uint32_t(image.width));
-      if (keep_distance) {
-        if (!grid_.is_free(x, y)) continue;
-        grid_.add(x, y);
-      }
-      request.corners[2 * count] = x;
-      request.corners[2 * count + 1] = y;
-      if (request.scores) request.scores[count] = std::bit_cast<float>(uint32_t(*from >> 32));
-      ++count;
-    }
+    for (; from != to && !choice_.is_complete(); ++from)
+      choice_.offer(uint32_t(*from), std::bit_cast<float>(uint32_t(*from >> 32)));
   };
 
   if (summary.unsorted) {
@@ -79,7 +61,7 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
   } else {
     const unsigned found = summary.found;
     take(first, first + std::min(found, first_count));
-    if (count < wanted && found > first_count) {
+    if (!choice_.is_complete() && found > first_count) {
       rest_.resize(found - first_count);
       check(cudaMemcpyAsync(rest_.data(), d_sorted + first_count,
                             rest_.size() * sizeof(Candidate), cudaMemcpyDeviceToHost, stream),
@@ -88,7 +70,7 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
       take(rest_.data(), rest_.data() + rest_.size());
     }
   }
-  *request.count = count;
+  choice_.finish();
 }
 
 // For pictures with thousands of equal scores: drawn ones, test patterns.

@@ -2,6 +2,7 @@
 // strength. The arithmetic is the CPU engine's: sums of products are integers,
 // and what is done with them is done in the same order, without contraction
 // (-fmad=false). So scores are the same bit by bit, and so are the corners.
+#include "../mirrored.h"
 #include "corners.h"
 
 namespace lk::cuda {

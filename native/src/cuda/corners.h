@@ -5,8 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "../engine.h"
-#include "../spacing_grid.h"
+#include "../corner_choice.h"
 #include "device_image.h"
 #include "memory.h"
 #include "stream.h"
@@ -76,7 +75,7 @@ class CornerDetector {
   PinnedBuffer<Summary> summary_;
   std::vector<Candidate> rest_;
   std::vector<float> host_scores_;
-  SpacingGrid grid_;
+  CornerChoice choice_;
 };
 
 }  // namespace lk::cuda

@@ -47,15 +47,10 @@ bool is_pinned(const void* p) {
 
 class CudaSequence final : public Sequence {
  public:
-  CudaSequence(std::shared_ptr<Device> device, JpegCounters& jpegs, uint32_t max_pixels)
-      : device_(std::move(device)), jpegs_(jpegs), max_pixels_(max_pixels) {
+  CudaSequence(std::shared_ptr<Device> device, std::shared_ptr<Counters> counters,
+               uint32_t max_pixels)
+      : device_(std::move(device)), counters_(std::move(counters)), max_pixels_(max_pixels) {
     ++device_->sequences;
-    try {
-      device_->run([&] { parts_.reset(new Parts); });
-    } catch (...) {
-      --device_->sequences;
-      throw;
-    }
   }
 
   ~CudaSequence() override {
@@ -64,62 +59,73 @@ class CudaSequence final : public Sequence {
     --device_->sequences;
   }
 
-  void advance_jpeg(const uint8_t* jpeg, size_t bytes, const FlowRequest& request,
-                    lk_frame& frame) override {
+  bool run(const JobPtr& job) override {
     device_->run([&] {
-      const Stopwatch watch;
-      const auto size = decoder_.open(jpeg, bytes, max_pixels_);
-      check_sides(size.width, size.height);
-      make_room(int(size.width), int(size.height));
-      NvJpeg* const nvjpeg =
-          is_plain_jpeg(jpeg, bytes, size.width, size.height) ? device_->nvjpeg() : nullptr;
-      DecodePlaces::Lease lease(nvjpeg ? &nvjpeg->places : nullptr,
-                                size_t(size.width) * size.height);
-      if (lease.on_gpu() && nvjpeg->decode(lease, jpeg, bytes, landing_, parts_->stream)) {
-        ++jpegs_.on_gpu;
-      } else {
-        if (lease.on_gpu()) ++jpegs_.refused;
-        decode_here();
-        ++jpegs_.on_cpu;
-        if (lease.on_gpu())
-          lease.release();
-        else
-          lease.done();
-      }
-      try {
-        advance(request, watch.ms(), frame);
-      } catch (...) {
-        cudaStreamSynchronize(parts_->stream);  // it may still read the file, at the leased place
-        throw;
-      }
-      lease.done();
+      if (!parts_) parts_.reset(new Parts);
+      if (job->ask.kind == LK_DETECT)
+        detect(*job);
+      else if (job->is_jpeg())
+        advance_jpeg(*job);
+      else
+        advance_grey(*job);
     });
-  }
-
-  void advance_grey(const Image& image, const FlowRequest& request, lk_frame& frame) override {
-    device_->run([&] {
-      const Stopwatch watch;
-      check_sides(uint32_t(image.width), uint32_t(image.height));
-      make_room(image.width, image.height);
-      upload(image);
-      advance(request, watch.ms(), frame);
-    });
-  }
-
-  void detect(const DetectRequest& request) override {
-    device_->run([&] {
-      device_->with_detector([&](CornerDetector& detector) {
-        detector.detect(parts_->current.levels()[0], request, parts_->stream,
-                        device_->waiters);
-      });
-    });
+    return true;
   }
 
   void reset() override { has_frame_ = false; }
   int width() const override { return has_frame_ ? parts_->current.width() : 0; }
   int height() const override { return has_frame_ ? parts_->current.height() : 0; }
+  Scheduler& scheduler() const override { return device_->scheduler; }
 
  private:
+  void advance_jpeg(Job& job) {
+    const Stopwatch watch;
+    const uint8_t* jpeg = job.ask.image.data;
+    const size_t bytes = job.ask.image.bytes;
+    const auto size = decoder_.open(jpeg, bytes, max_pixels_);
+    check_sides(size.width, size.height);
+    make_room(int(size.width), int(size.height));
+    NvJpeg* const nvjpeg =
+        is_plain_jpeg(jpeg, bytes, size.width, size.height) ? device_->nvjpeg() : nullptr;
+    DecodePlaces::Lease lease(nvjpeg ? &nvjpeg->places : nullptr,
+                              size_t(size.width) * size.height);
+    if (lease.on_gpu() && nvjpeg->decode(lease, jpeg, bytes, landing_, parts_->stream)) {
+      ++counters_->jpegs_on_gpu;
+    } else {
+      if (lease.on_gpu()) ++counters_->jpegs_refused;
+      decode_here(job.turn);
+      ++counters_->jpegs_on_cpu;
+      if (lease.on_gpu())
+        lease.release();
+      else
+        lease.done();
+    }
+    try {
+      advance(job.flow, watch.ms(), job.done.frame);
+    } catch (...) {
+      cudaStreamSynchronize(parts_->stream);  // it may still read the file, at the leased place
+      throw;
+    }
+    lease.done();
+  }
+
+  void advance_grey(Job& job) {
+    const Stopwatch watch;
+    const Image image = job.grey();
+    check_sides(uint32_t(image.width), uint32_t(image.height));
+    make_room(image.width, image.height);
+    upload(image);
+    advance(job.flow, watch.ms(), job.done.frame);
+  }
+
+  void detect(Job& job) {
+    const Stopwatch watch;
+    device_->with_detector([&](CornerDetector& detector) {
+      detector.detect(parts_->current.levels()[0], job.detect, parts_->stream, device_->waiters);
+    });
+    job.done.detected.detect_ms = watch.ms();
+  }
+
   // What must be made and released with the device set.
   struct Parts {
     Pyramid current, incoming;
@@ -144,10 +150,10 @@ class CudaSequence final : public Sequence {
   }
 
   // Decodes what was opened on this thread, and queues its copy.
-  void decode_here() {
+  void decode_here(Turn& turn) {
     const size_t bytes = size_t(landing_.pitch) * size_t(landing_.height);
     uint8_t* staging = parts_->staging.reserve(bytes);
-    decoder_.decode(staging, size_t(landing_.pitch));
+    decoder_.decode(staging, size_t(landing_.pitch), turn);
     check(cudaMemcpyAsync(landing_.d_pixels, staging, bytes, cudaMemcpyHostToDevice, parts_->stream),
           "copy the frame");
   }
@@ -262,7 +268,7 @@ class CudaSequence final : public Sequence {
   }
 
   const std::shared_ptr<Device> device_;
-  JpegCounters& jpegs_;
+  const std::shared_ptr<Counters> counters_;
   const uint32_t max_pixels_;
   bool has_frame_ = false;
   std::unique_ptr<Parts> parts_;
@@ -285,26 +291,7 @@ class CudaEngine final : public Engine {
   }
 
   std::unique_ptr<Sequence> open(uint32_t max_pixels) const override {
-    return std::make_unique<CudaSequence>(least_loaded(), jpegs, max_pixels);
-  }
-
-  void optical_flow(const Image& prev, const Image& next,
-                    const FlowRequest& request) const override {
-    FlowRequest no_points = request;
-    no_points.n = 0;
-    lk_frame frame;
-    CudaSequence sequence(least_loaded(), jpegs, LK_MAX_PIXELS);
-    sequence.advance_grey(prev, no_points, frame);
-    sequence.advance_grey(next, request, frame);
-  }
-
-  void good_features(const Image& image, const DetectRequest& request) const override {
-    FlowRequest no_points{};
-    no_points.options = {21, 21, 0, 1, 0, 0, 0};
-    lk_frame frame;
-    CudaSequence sequence(least_loaded(), jpegs, LK_MAX_PIXELS);
-    sequence.advance_grey(image, no_points, frame);
-    sequence.detect(request);
+    return std::make_unique<CudaSequence>(least_loaded(), counters, max_pixels);
   }
 
   uint32_t devices() const override { return uint32_t(devices_.size()); }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../error.h"
+#include "../scheduler.h"
 #include "corners.h"
 #include "cuda_check.h"
 #include "follow.h"
@@ -39,6 +40,8 @@ class Device {
   const int id;
   const std::string name;
   std::atomic<int> sequences{0};
+  // Of its own, for calls of the driver may hang.
+  Scheduler& scheduler = *new Scheduler("lk-cuda-" + std::to_string(id), 28);
   // Few for each GPU: the cores are wanted for what the frames come from and go to.
   Waiters waiters;
   // After an error that CUDA does not recover from. Nothing new comes here.

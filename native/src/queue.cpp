@@ -1,0 +1,131 @@
+#include "queue.h"
+
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+
+#include "error.h"
+#include "lane.h"
+#include "scheduler.h"
+
+namespace lk {
+namespace {
+
+void ask_for(Job& job, std::shared_ptr<Lane> lane, std::shared_ptr<Sink> sink, const lk_job& ask,
+             const uint8_t* data) {
+  job.ask = ask;
+  if (data) job.ask.image.data = data;
+  job.lane = std::move(lane);
+  job.sink = std::move(sink);
+}
+
+// The text only where there is one.
+void copy_out(const Job& job, lk_completion* to) {
+  std::memcpy(to, &job.done, offsetof(lk_completion, error));
+  if (job.done.status != LK_OK)
+    std::memcpy(to->error, job.done.error, sizeof to->error);
+}
+
+}  // namespace
+
+bool Queue::submit(std::shared_ptr<Lane> lane, const lk_job& ask, const uint8_t* data) {
+  // Held until the job is in its lane, so that close() finds it there.
+  std::unique_lock lock(mutex_);
+  if (closed_) return false;
+  if (spare_.empty()) spare_.push_back(std::make_shared<Job>());
+  under_way_.splice(under_way_.end(), spare_, spare_.begin());
+  JobPtr job = under_way_.back();
+  job->place = std::prev(under_way_.end());
+  ask_for(*job, std::move(lane), shared_from_this(), ask, data);
+  if (!job->lane) {
+    job->done.tag = ask.tag;
+    job->done.status = LK_INVALID_ARGUMENT;
+    std::snprintf(job->done.error, sizeof job->done.error,
+                  "Cannot use the sequence: it is null or destroyed.");
+    lock.unlock();
+    settled(std::move(job));
+    return true;
+  }
+  try {
+    job->lane->scheduler().submit(job);
+  } catch (...) {
+    job.reset();
+    put_by(std::prev(under_way_.end()), under_way_);
+    throw;
+  }
+  return true;
+}
+
+void Queue::settled(JobPtr job) {
+  const auto place = job->place;
+  const std::lock_guard lock(mutex_);
+  settled_.splice(settled_.end(), under_way_, place);
+  job.reset();  // here, so that whoever takes it next knows if somebody else has it
+  wake_.notify_one();
+  if (closed_ && under_way_.empty()) ended_.notify_all();
+}
+
+uint32_t Queue::take(lk_completion* completions, uint32_t capacity, bool waits) {
+  if (capacity == 0) return 0;
+  std::unique_lock lock(mutex_);
+  if (waits) wake_.wait(lock, [&] { return closed_ || !settled_.empty(); });
+  if (closed_) return 0;
+  uint32_t count = 0;
+  for (; count < capacity && !settled_.empty(); ++count) {
+    copy_out(*settled_.front(), completions + count);
+    put_by(settled_.begin(), settled_);
+  }
+  return count;
+}
+
+// An engine may hold a job that was cancelled: that one is not used again.
+void Queue::put_by(std::list<JobPtr>::iterator place, std::list<JobPtr>& list) {
+  Job& job = **place;
+  job.lane.reset();
+  job.sink.reset();
+  if (place->use_count() == 1)
+    spare_.splice(spare_.begin(), list, place);
+  else
+    list.erase(place);
+}
+
+void Queue::close() {
+  std::list<JobPtr> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    wake_.notify_all();
+    jobs = under_way_;
+  }
+  for (const JobPtr& job : jobs) job->lane->scheduler().cancel(job);
+  jobs.clear();
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [&] { return under_way_.empty(); });
+  while (!settled_.empty()) put_by(settled_.begin(), settled_);
+}
+
+void Waiter::run(std::shared_ptr<Lane> lane, const lk_job& ask, const uint8_t* data,
+                 lk_completion* completion) {
+  JobPtr job = spare_ ? std::move(spare_) : std::make_shared<Job>();
+  Scheduler& scheduler = lane->scheduler();
+  ask_for(*job, std::move(lane), shared_from_this(), ask, data);
+  scheduler.submit_here(std::move(job));
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [&] { return settled_ != nullptr; });
+  job = std::move(settled_);
+  copy_out(*job, completion);
+  const bool is_ours = job.use_count() == 1;
+  if (is_ours) {
+    job->lane.reset();
+    job->sink.reset();
+    spare_ = std::move(job);
+  }
+}
+
+void Waiter::settled(JobPtr job) {
+  const std::lock_guard lock(mutex_);
+  settled_ = std::move(job);
+  wake_.notify_one();
+}
+
+}  // namespace lk

@@ -1,0 +1,101 @@
+// The library's threads, and whose turn it is.
+//
+// Lanes that have a job to do wait in one list, and take turns: as many are at work
+// at once as there are places. Whoever has worked for long while others wait gives
+// its place to the first of them (turn.h), and goes to the end of the list; its
+// thread sleeps meanwhile. So light jobs go by in the order in which they came, and
+// heavy ones share what is left.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "job.h"
+
+namespace lk {
+
+class Lane;
+class Sequence;
+struct Counters;
+
+// A thread with a job.
+struct Worker {
+  bool has_place;
+  std::condition_variable wake;
+};
+
+// Lives as long as the process: its threads end with it.
+class Scheduler {
+ public:
+  // Threads are called as it is, so they can be told apart: 15 letters.
+  Scheduler(std::string name, int places);
+  // The one for all CPU engines: as many places as there are cores.
+  static Scheduler& cpu();
+
+  // Hands a job to its lane. Throws, and has not taken it, where there is no thread.
+  void submit(JobPtr job);
+  // The same for a caller that waits: works on it here, if nothing is before it.
+  void submit_here(JobPtr job);
+
+  void cancel(Lane& lane);
+  void cancel(const JobPtr& job);
+
+  // Destroys a sequence on one of the threads.
+  void retire(std::unique_ptr<Sequence> sequence, std::shared_ptr<Counters> counters);
+
+  bool enter(Job& job);
+  void leave(Job& job);
+  void settle(JobPtr job, int32_t status, const char* text);
+  bool let_others(Turn& turn);
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+  using Jobs = std::vector<JobPtr>;
+  struct Retired {
+    std::unique_ptr<Sequence> sequence;
+    std::shared_ptr<Counters> counters;
+    void end();
+  };
+
+  void serve();
+  void keep_time();
+  void start_thread(void (Scheduler::*body)());
+  void work(JobPtr job);
+  static void tell(JobPtr settled);
+
+  // With the lock held:
+  void append(JobPtr job);
+  JobPtr begin(Lane& lane);
+  void set_ready(Lane& lane);
+  void unset_ready(Lane& lane);
+  Lane* take_ready();
+  void grant(Lane& lane);
+  void grant_first();
+  void dispatch();
+  JobPtr finish(Job& job, int32_t status, const char* text);
+  JobPtr stop(Job& job, int32_t why);
+
+  const std::string name_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  int places_;             // free ones
+  const int most_threads_;
+  int threads_ = 0, idle_ = 0;
+  std::list<Lane*> ready_;
+  int unstarted_ = 0;      // of these, the ones whose job has no thread
+  std::atomic<int> wanted_{0};  // how many are ready
+  std::vector<Retired> retired_;
+
+  std::list<Job*> timed_;  // jobs with a deadline
+  double now_ = 0;         // ms that the process has run, as far as it was looked at
+  bool keeps_time_ = false;
+  std::condition_variable wake_clock_;
+  bool clock_sleeps_ = false;
+};
+
+}  // namespace lk

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { CallError, DeadlineError, EngineError, type FlowSequence } from "../../tracking/engine.ts";
+import { random } from "../lib/random.ts";
+import { FLOW, HEIGHT, type MakeEngine, NO_POINTS, points, still, WIDTH } from "./given.ts";
+
+/** Far more than is done until any deadline of these tests. */
+const HARD = { ...FLOW, winSize: [63, 63] as [number, number], maxCount: 100, epsilon: 0 };
+const next = random(9);
+const crowd = Float32Array.from(
+  { length: 1_000_000 },
+  (_, i) => next() * (i % 2 === 0 ? WIDTH : HEIGHT),
+);
+
+/** A sequence at work for longer than it may. */
+async function begin(sequence: FlowSequence): Promise<{ call: Promise<unknown> }> {
+  await sequence.advance(still, NO_POINTS, FLOW);
+  const call = sequence.advance(still, crowd, HARD);
+  call.catch(() => {}); // of which the test hears where it asks
+  await new Promise((later) => setTimeout(later, 20)); // it is at work by now, or waits
+  return { call };
+}
+
+async function assertEnded(call: Promise<unknown>): Promise<void> {
+  await assert.rejects(
+    call,
+    (error) => error instanceof EngineError && !(error instanceof DeadlineError),
+  );
+}
+
+/** A call settles by its deadline, whatever the engine does; and when its sequence is closed. */
+export function checkEnding(name: string, makeEngine: MakeEngine): void {
+  Deno.test(`${name}: a running call is ended by its deadline, and others go on`, async () => {
+    const engine = await makeEngine(500);
+    const [sequence, other] = [engine.open(), engine.open()];
+    const { call } = await begin(sequence);
+    // where both are one worker's, the other one's call may be lost with it
+    const light = other.advance(still, NO_POINTS, FLOW).catch((error) => {
+      if (!(error instanceof CallError)) throw error;
+    });
+    await assert.rejects(call, DeadlineError);
+    await light;
+    for (const one of [other, sequence]) {
+      await one.advance(still, NO_POINTS, FLOW);
+      assert.equal((await one.advance(still, points, FLOW)).status.length, points.length / 2);
+    }
+    await engine.close();
+  });
+
+  Deno.test(`${name}: a running call is ended by closing its sequence, and others go on`, async () => {
+    const engine = await makeEngine(3000);
+    const [sequence, other] = [engine.open(), engine.open()];
+    const { call } = await begin(sequence);
+    const closing = sequence[Symbol.asyncDispose]();
+    await assertEnded(call);
+    await Promise.all([closing, sequence[Symbol.asyncDispose]()]);
+    await assert.rejects(sequence.advance(still, NO_POINTS, FLOW), EngineError);
+    await other.advance(still, NO_POINTS, FLOW);
+    await engine.close();
+  });
+
+  Deno.test(`${name}: running calls are ended by closing the engine`, async () => {
+    const engine = await makeEngine(60_000);
+    const calls = await Promise.all(Array.from({ length: 3 }, () => begin(engine.open())));
+    await Promise.all([engine.close(), engine.close()]);
+    for (const { call } of calls) await assertEnded(call);
+  });
+}
