@@ -13,7 +13,7 @@ import { defaultOptions } from "../protocol/mod.ts";
 import { type FlowEngine, type Grey, Status } from "../tracking/engine.ts";
 import { selectEngine } from "../engines/select.ts";
 import { random } from "../test/lib/random.ts";
-import { drawScatter, drawWindows } from "./err_pictures.ts";
+import { drawScatter, drawWindows, type Trial } from "./err_pictures.ts";
 
 const SIDE = 160;
 const CENTRE = SIDE / 2;
@@ -48,16 +48,6 @@ const KINDS: Record<string, (next: () => number) => Scene> = {
   turned: (next) => turned(waves(next), 8),
   covered: (next) => ({ ...moved(waves(next), next), after: waves(next) }),
 };
-
-export interface Trial {
-  err: number;
-  /** From where the point ought to be, in pixels. */
-  off: number;
-  fb: number;
-  minEigenvalue: number;
-  /** Windows before and now. */
-  windows: [Float32Array, Float32Array];
-}
 
 const engine = await selectEngine("auto", {
   library: null,

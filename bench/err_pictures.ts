@@ -1,6 +1,16 @@
 /** The pictures of docs/error.md, as SVG that reads on light and dark pages. */
 import { encodeJpeg } from "../test/lib/jpeg.ts";
-import type { Trial } from "./err.ts";
+
+/** One window that was followed. */
+export interface Trial {
+  err: number;
+  /** From where the point ought to be, in pixels. */
+  off: number;
+  fb: number;
+  minEigenvalue: number;
+  /** Windows before and now. */
+  windows: [Float32Array, Float32Array];
+}
 
 const COLOURS: Record<string, string> = {
   corner: "#1b9e77",

@@ -11,7 +11,7 @@ export interface Frames {
 export async function readFrames(folder: string): Promise<Frames> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    if (/\.jpe?g$/i.test(name)) names.push(name);
+    if (/^[^.].*\.jpe?g$/i.test(name)) names.push(name);
   }
   if (names.length === 0) throw new Error(`Cannot take frames from ${folder}: it has no JPEGs`);
   names.sort();

@@ -1,37 +1,42 @@
 /** Sends mutated messages and JPEGs to a server that it starts. `--help` tells the flags. */
-import { parseArgs } from "node:util";
+import { defineCommand, type Flag, readNumber, runProcess } from "../cli/command_line.ts";
+import { GoodClient } from "./attack/good_client.ts";
 import { Finding } from "./fuzz/connection.ts";
 import { Fuzzer, type Kind, KINDS, MESSAGES_A_JOB } from "./fuzz/jobs.ts";
 import { Pick } from "./pick.ts";
 import { Witness } from "./fuzz/witness.ts";
 import type { ServerProcess } from "./server_process.ts";
-import { onTrial } from "./trial.ts";
-
-const HELP = `Usage: deno run -A bench/fuzz.ts [flags] [-- flags of the server]
-
-Starts a server and sends it mutated text messages, frame headers, JPEGs and raw connections, from
-many clients at once. Exits with 1 where the server ends, hangs, answers what the protocol does not
-know, refuses a good frame, tracks a good client wrong, or keeps memory.
-
-  --engine NAME       the server's (default auto)
-  --messages N        text messages and frame headers, nine to one (default 1000000)
-  --jpegs N           (default 100000)
-  --wire N            connections mutated as bytes (default 10000)
-  --clients N         at once (default 6)
-  --seed N            (default 1)
-  --jobs A,B,…        only these, one after the other, as a finding names them
-  --help              this text`;
+import { onTrial, TRIAL_FLAGS } from "./trial.ts";
 
 const FLAGS = {
-  engine: { type: "string", default: "auto" },
-  messages: { type: "string", default: "1000000" },
-  jpegs: { type: "string", default: "100000" },
-  wire: { type: "string", default: "10000" },
-  clients: { type: "string", default: "6" },
-  seed: { type: "string", default: "1" },
-  jobs: { type: "string" },
-  help: { type: "boolean", default: false },
-} as const;
+  ...TRIAL_FLAGS,
+  messages: {
+    type: "string",
+    value: "N",
+    default: "1000000",
+    text: "text messages and frame headers, nine to one",
+  },
+  jpegs: { type: "string", value: "N", default: "100000", text: "mutated JPEGs" },
+  wire: { type: "string", value: "N", default: "10000", text: "connections mutated as bytes" },
+  floods: {
+    type: "string",
+    value: "N",
+    default: "1000",
+    text: "of each kind: pipelined requests, tiny messages, nested texts",
+  },
+  wait: {
+    type: "string",
+    value: "MS",
+    default: "2000",
+    text: "bound of a good client's longest wait for tracks",
+  },
+  clients: { type: "string", value: "N", default: "6", text: "at once" },
+  jobs: {
+    type: "string",
+    value: "A,B,…",
+    text: "only these, one after the other, as a finding names them",
+  },
+} as const satisfies Record<string, Flag>;
 
 /** Fuzzing is not held up by what keeps clients from asking for too much. */
 const SERVER_FLAGS = ["--max-control-rate", "100000", "--max-frame-rate", "1000"];
@@ -43,28 +48,39 @@ const LOOKS = 100;
 const WITNESS_PAUSE_MS = 2000;
 const REST_MS = 3000;
 
-async function main(): Promise<void> {
-  const { values: flags, positionals } = parseArgs({
-    args: Deno.args,
-    options: FLAGS,
-    allowPositionals: true,
-  });
-  if (flags.help) return console.log(HELP);
-  const seed = Number(flags.seed);
-  const kinds = plan(Number(flags.messages), Number(flags.jpegs), Number(flags.wire), seed);
-  const jobs = flags.jobs?.split(",").map(Number) ?? kinds.keys();
-  const clients = flags.jobs ? 1 : Number(flags.clients);
+export const main = defineCommand({
+  program: "deno run -A bench/fuzz.ts",
+  usage: "[flags] [-- flags of the server]",
+  about:
+    "Starts a server and sends it mutated text messages, frame headers, JPEGs and raw connections,\n" +
+    "and floods of what is small or nested, from many clients at once. Fails where the server ends,\n" +
+    "hangs, answers what the protocol does not know, refuses a good frame, tracks a good client\n" +
+    "wrong or lets it wait, or keeps memory.",
+  flags: FLAGS,
+  async run({ values, positionals }) {
+    const count = (flag: "messages" | "jpegs" | "wire" | "floods" | "wait" | "seed") =>
+      readNumber(flag, values[flag], 0, 1e9);
+    const seed = count("seed");
+    const messages = count("messages"), floods = count("floods");
+    const numbers = [0.9 * messages, 0.1 * messages, count("jpegs"), count("wire")];
+    const kinds = plan([...numbers, floods, floods, floods], seed);
+    const jobs = values.jobs?.split(",").map(Number) ?? kinds.keys();
+    const clients = values.jobs ? 1 : readNumber("clients", values.clients, 1, 1000);
 
-  const serverFlags = ["--engine", flags.engine, ...SERVER_FLAGS, ...positionals];
-  await onTrial(serverFlags, async (server, ended) => {
-    const run = new Run(server, kinds, seed);
-    await run.all(jobs, clients, ended).finally(() => run.report());
-  });
-}
+    const serverFlags = ["--engine", values.engine, ...SERVER_FLAGS, ...positionals];
+    await onTrial(serverFlags, async (server, ended) => {
+      const run = new Run(server, kinds, seed, count("wait"));
+      await run.all(jobs, clients, ended).finally(() => run.report());
+    });
+  },
+});
 
-/** What each job is, in an order that the seed shuffles. */
-function plan(messages: number, jpegs: number, wire: number, seed: number): Kind[] {
-  const numbers = [0.9 * messages, 0.1 * messages, jpegs, wire];
+/**
+ * What each job is, in an order that the seed shuffles.
+ *
+ * @param numbers of messages or connections, one a kind
+ */
+function plan(numbers: readonly number[], seed: number): Kind[] {
   const kinds = numbers.flatMap((n, i) =>
     Array.from({ length: Math.ceil(n / MESSAGES_A_JOB) }, () => KINDS[i])
   );
@@ -80,15 +96,19 @@ class Run {
   readonly #server: ServerProcess;
   readonly #kinds: Kind[];
   readonly #seed: number;
+  readonly #mostWaitMs: number;
+  #longestWaitMs = 0;
   readonly #outcomes = new Map<string, number>();
   readonly #sent = new Map<Kind, number>();
   #done = 0;
   readonly #rssMiB: number[] = [];
 
-  constructor(server: ServerProcess, kinds: Kind[], seed: number) {
+  /** @param mostWaitMs bound of a good client's wait */
+  constructor(server: ServerProcess, kinds: Kind[], seed: number, mostWaitMs: number) {
     this.#server = server;
     this.#kinds = kinds;
     this.#seed = seed;
+    this.#mostWaitMs = mostWaitMs;
   }
 
   /** @throws what was found, or where the server ended. */
@@ -126,6 +146,7 @@ class Run {
 
   async #watch(over: AbortSignal): Promise<void> {
     const witness = await Witness.open(this.#server.url);
+    await using client = await GoodClient.open(this.#server.url);
     const overNow = new Promise((resolve) => over.addEventListener("abort", resolve));
     try {
       do {
@@ -135,10 +156,20 @@ class Run {
         const pause = new Promise((later) => timer = setTimeout(later, WITNESS_PAUSE_MS));
         await Promise.race([pause, overNow]);
         clearTimeout(timer);
+        this.#judgeWait(client);
       } while (!over.aborted);
       await witness.check();
     } finally {
       await witness.close();
+    }
+  }
+
+  #judgeWait(client: GoodClient): void {
+    const waitMs = client.takeLongestMs();
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, waitMs);
+    if (!client.isOpen) throw new Finding("A good client was cut off");
+    if (waitMs > this.#mostWaitMs) {
+      throw new Finding(`A good client waited ${waitMs.toFixed(0)} ms for its tracks`);
     }
   }
 
@@ -172,7 +203,8 @@ class Run {
   }
 
   report(): void {
-    console.log(`\nSeed ${this.#seed}. Sent:`);
+    console.log(`\nA good client's longest wait: ${this.#longestWaitMs.toFixed(0)} ms`);
+    console.log(`Seed ${this.#seed}. Sent:`);
     for (const kind of KINDS) console.log(`${this.#sent.get(kind) ?? 0}`.padStart(9), kind);
     console.log("Outcomes:");
     for (const [outcome, n] of [...this.#outcomes].sort()) console.log(`${n}`.padStart(9), outcome);
@@ -183,4 +215,4 @@ function mean(values: number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await runProcess(main);

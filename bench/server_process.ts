@@ -1,3 +1,4 @@
+import { taskCommand } from "../test/lib/task_command.ts";
 import { findListener, type ProcessState, readProcess } from "./process.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -5,7 +6,7 @@ const KEPT_LINES = 200;
 /** A server that hangs does not obey; it has this long. */
 const STOP_MS = 15_000;
 
-/** A server started as an operator starts it, on a free port, with the permissions it has by default. */
+/** A server started as an operator starts it, from what is built, on a free port, with the permissions it has by default. */
 export class ServerProcess {
   /** Resolves when it has ended, whatever the reason. */
   readonly ended: Promise<Deno.CommandStatus>;
@@ -27,13 +28,11 @@ export class ServerProcess {
 
   /** @param flags as of `deno task start` */
   static async start(flags: string[]): Promise<ServerProcess> {
+    const { args, env } = taskCommand("start");
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["task", "--quiet", "start", "--port", "0", ...flags],
+      args: [...args, "--port", "0", ...flags],
       cwd: ROOT,
-      env: { // as docs/operations/lkstream.service has it
-        MALLOC_MMAP_THRESHOLD_: "131072",
-        MALLOC_TRIM_THRESHOLD_: "131072",
-      },
+      env,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

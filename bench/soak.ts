@@ -1,31 +1,16 @@
 /** Lets clients of all kinds come and go for a long time, and looks at what the server keeps. */
-import { parseArgs } from "node:util";
+import { defineCommand, type Flag, readNumber, runProcess } from "../cli/command_line.ts";
 import { Pick } from "./pick.ts";
 import type { ServerProcess } from "./server_process.ts";
 import { pause } from "./soak/visit.ts";
 import { VISITORS } from "./soak/visitors.ts";
-import { onTrial } from "./trial.ts";
-
-const HELP = `Usage: deno run -A bench/soak.ts [flags] [-- flags of the server]
-
-Starts a server and sends it clients that film, change options and sizes, misbehave, and go. Exits
-with 1 where the server ends, does not answer a camera, or keeps something: memory in the last
-minute more than 5 % above that of minute 5 (or of the middle, if that is sooner), a session or a
-handle when all are gone.
-
-  --engine NAME       the server's (default auto)
-  --minutes N         from 2 (default 30)
-  --visitors N        at once (default 8)
-  --seed N            (default 1)
-  --help              this text`;
+import { onTrial, TRIAL_FLAGS } from "./trial.ts";
 
 const FLAGS = {
-  engine: { type: "string", default: "auto" },
-  minutes: { type: "string", default: "30" },
-  visitors: { type: "string", default: "8" },
-  seed: { type: "string", default: "1" },
-  help: { type: "boolean", default: false },
-} as const;
+  ...TRIAL_FLAGS,
+  minutes: { type: "string", value: "N", default: "30", text: "how long, from 2" },
+  visitors: { type: "string", value: "N", default: "8", text: "at once" },
+} as const satisfies Record<string, Flag>;
 
 const SERVER_FLAGS = ["--message-timeout", "3", "--handshake-timeout", "3"];
 const SAMPLE_MS = 5000;
@@ -39,23 +24,25 @@ const REST_MS = 8000;
 /** The server's own may differ by so many: a timer, a library loaded later. */
 const FEW_HANDLES = 3;
 
-async function main(): Promise<void> {
-  const { values: flags, positionals } = parseArgs({
-    args: Deno.args,
-    options: FLAGS,
-    allowPositionals: true,
-  });
-  if (flags.help) return console.log(HELP);
-  const minutes = Number(flags.minutes);
-  if (!(minutes >= 2)) {
-    throw new Error(`Cannot set --minutes to "${flags.minutes}": allowed are numbers from 2`);
-  }
-  const serverFlags = ["--engine", flags.engine, ...SERVER_FLAGS, ...positionals];
-  await onTrial(serverFlags, async (server, ended) => {
-    const soak = new Soak(server, minutes * MINUTE_MS);
-    await soak.run(Number(flags.visitors), Number(flags.seed), ended);
-  });
-}
+export const main = defineCommand({
+  program: "deno run -A bench/soak.ts",
+  usage: "[flags] [-- flags of the server]",
+  about:
+    "Starts a server and sends it clients that film, change options and sizes, misbehave, and go.\n" +
+    "Fails where the server ends, does not answer a camera, or keeps something: memory in the last\n" +
+    "minute more than 5 % above that of minute 5 (or of the middle, if that is sooner), a session or\n" +
+    "a handle when all are gone.",
+  flags: FLAGS,
+  async run({ values, positionals }) {
+    const minutes = readNumber("minutes", values.minutes, 2, 100_000);
+    const visitors = readNumber("visitors", values.visitors, 1, 1000);
+    const seed = readNumber("seed", values.seed, 0, 1e9);
+    const serverFlags = ["--engine", values.engine, ...SERVER_FLAGS, ...positionals];
+    await onTrial(serverFlags, async (server, ended) => {
+      await new Soak(server, minutes * MINUTE_MS).run(visitors, seed, ended);
+    });
+  },
+});
 
 interface Sample {
   minute: number;
@@ -167,4 +154,4 @@ class Soak {
   }
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await runProcess(main);

@@ -1,11 +1,18 @@
+import type { Flag } from "../cli/command_line.ts";
 import { ServerProcess } from "./server_process.ts";
+
+/** Flags of every trial. */
+export const TRIAL_FLAGS = {
+  engine: { type: "string", value: "NAME", default: "auto", text: "the server's" },
+  seed: { type: "string", value: "N", default: "1", text: "of what is random" },
+} as const satisfies Record<string, Flag>;
 
 const SHOWN_LINES = 20;
 
 /**
- * Starts a server, tries something on it and stops it. Where that fails, or the server ends with
- * another code than 0, says so with its last lines, and ends this process with 1.
+ * Starts a server, tries something on it and stops it.
  *
+ * @throws {Error} where that fails, or the server ends with another code than 0, with its last lines.
  * @param flags as of `deno task start`
  * @param trial is also given what rejects when the server ends
  */
@@ -21,9 +28,8 @@ export async function onTrial(
   const failure = await trial(server, ended).then(() => null, (error: Error) => error);
   const code = await server.stop();
   if (!failure && code === 0) return;
-  console.error(
-    `\n${failure?.message ?? "Nothing failed"}; the server ended with ${code}, saying last:`,
+  throw new Error(
+    `${failure?.message ?? "Nothing failed"}; the server ended with ${code}, saying last:\n` +
+      server.latestLines.slice(-SHOWN_LINES).join("\n"),
   );
-  console.error(server.latestLines.slice(-SHOWN_LINES).join("\n"));
-  Deno.exit(1);
 }

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { ProtocolError, quote } from "../protocol/mod.ts";
-import { ConfigError } from "../server/config.ts";
+import { type Io, printLine, processIo, writeAll } from "./io.ts";
 
 /** A flag as `parseArgs` wants it, with what `--help` says of it. */
 export interface Flag {
@@ -9,6 +9,8 @@ export interface Flag {
   multiple?: boolean;
   /** Name of its value in the help. */
   value?: string;
+  /** Its value where it is not given. */
+  default?: string;
   text: string;
 }
 
@@ -26,17 +28,17 @@ export class UsageError extends Error {
 
 /** What a command is made of. */
 export interface Command<Flags extends Record<string, Flag>> {
-  /** `flow`, `track` or `send`. */
-  name: string;
-  /** What follows the name. */
+  /** What one types to run it: `deno task track`. */
+  program: string;
+  /** What follows that. */
   usage: string;
   /** What it does, one or more paragraphs. */
   about: string;
   flags: Flags;
   /** More of the help, after the flags. */
-  notes: string;
-  /** Does the work. At an interrupt `signal` aborts; what was begun is then to be ended well. */
-  run(line: CommandLine<Flags>, signal: AbortSignal): Promise<void>;
+  notes?: string;
+  /** Does the work. */
+  run(line: CommandLine<Flags>, io: Io): Promise<void>;
 }
 
 /** Flags by name, and what stands beside them. */
@@ -44,45 +46,48 @@ export type CommandLine<Flags extends ParseArgsOptionsConfig> = ReturnType<
   typeof parse<Flags>
 >;
 
+/** Runs a command to its end. Returns its exit code, one of {@linkcode Exit}; throws nothing. */
+export type Main = (args: string[], io: Io) => Promise<number>;
+
 function parse<Flags extends ParseArgsOptionsConfig>(args: string[], flags: Flags) {
   return parseArgs({ args, options: flags, allowPositionals: true, strict: true });
 }
 
-/**
- * Runs a command to its end; the process then exits with one of {@linkcode Exit}.
- * A reader that closes standard output has seen enough: that is no failure.
- */
-export async function runCommand<Flags extends Record<string, Flag>>(
-  command: Command<Flags>,
-): Promise<void> {
+/** Makes the function that is a command: it reads the command line, gives help, and says what failed. */
+export function defineCommand<Flags extends Record<string, Flag>>(command: Command<Flags>): Main {
+  return async (args, io) => {
+    try {
+      if (wantsHelp(args)) await writeAll(io.stdout, `${helpText(command)}\n`);
+      else await command.run(readLine(args, command.flags), io);
+    } catch (error) {
+      // a reader that closes standard output has seen enough: that is no failure
+      if (!(error instanceof Deno.errors.BrokenPipe)) return explain(error, command.program, io);
+    }
+    return io.signal.aborted ? Exit.interrupted : Exit.done;
+  };
+}
+
+/** Runs `main` as what this process is for, which then exits. */
+export async function runProcess(main: Main): Promise<void> {
   const interrupted = new AbortController();
   const interrupt = () => {
     if (interrupted.signal.aborted) Deno.exit(Exit.interrupted); // asked again: at once
     interrupted.abort();
   };
   for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);
-  Deno.exitCode = await exitCodeOf(command, interrupted.signal);
+  // a task runs in the project's folder; paths are meant from where it was called
+  Deno.chdir(Deno.env.get("INIT_CWD") ?? ".");
+  Deno.exitCode = await main(Deno.args, processIo(interrupted.signal));
   for (const signal of SIGNALS) Deno.removeSignalListener(signal, interrupt);
   // sockets say goodbye; a read of standard input that still waits is left alone
   Deno.unrefTimer(setTimeout(() => Deno.exit(), GOODBYE_MS));
 }
 
-async function exitCodeOf<Flags extends Record<string, Flag>>(
-  command: Command<Flags>,
-  signal: AbortSignal,
-): Promise<number> {
-  try {
-    // a task runs in the project's folder; paths are meant from where it was called
-    Deno.chdir(Deno.env.get("INIT_CWD") ?? ".");
-    if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
-      await writeAll(Deno.stdout, `${helpText(command)}\n`);
-    } else {
-      await command.run(readLine(Deno.args, command.flags), signal);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) return tell(error, command.name);
-  }
-  return signal.aborted ? Exit.interrupted : Exit.done;
+/** What follows `--` is for somebody else. */
+function wantsHelp(args: string[]): boolean {
+  const end = args.indexOf("--");
+  const own = end < 0 ? args : args.slice(0, end);
+  return own.includes("--help") || own.includes("-h");
 }
 
 function readLine<Flags extends Record<string, Flag>>(args: string[], flags: Flags) {
@@ -94,25 +99,27 @@ function readLine<Flags extends Record<string, Flag>>(args: string[], flags: Fla
 }
 
 /** Says what went wrong; returns the exit code for it. */
-function tell(error: unknown, name: string): number {
+function explain(error: unknown, program: string, io: Io): number {
   const message = error instanceof Error ? error.message : `${error}`;
-  const isUsage = error instanceof UsageError || error instanceof ConfigError ||
+  const isUsage = error instanceof UsageError ||
     error instanceof ProtocolError && error.code === "bad_option";
-  console.error(isUsage ? `${message}\nSee deno task ${name} --help` : message);
+  printLine(io, isUsage ? `${message}\nSee ${program} --help` : message);
   return isUsage ? Exit.wrongUsage : Exit.failed;
 }
 
 function helpText<Flags extends Record<string, Flag>>(command: Command<Flags>): string {
-  const { name, usage, about, flags, notes } = command;
-  const lines = Object.entries(flags).map(([long, { short, value, text }]) => {
-    const left = `  ${short ? `-${short}, ` : ""}--${long}${value ? ` ${value}` : ""}`;
-    return `${left.padEnd(23)} ${text}`;
-  });
+  const { program, usage, about, flags, notes } = command;
+  const lines = Object.entries<Flag>(flags).map(
+    ([long, { short, value, text, default: usual }]) => {
+      const left = `  ${short ? `-${short}, ` : ""}--${long}${value ? ` ${value}` : ""}`;
+      return `${left.padEnd(23)} ${text}${usual === undefined ? "" : ` (default ${usual})`}`;
+    },
+  );
   return [
-    `Usage: deno task ${name} ${usage}`,
+    `Usage: ${program} ${usage}`,
     about,
     [...lines, `${"  -h, --help".padEnd(23)} this text`].join("\n"),
-    notes,
+    ...notes === undefined ? [] : [notes],
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
   ].join("\n\n");
 }
@@ -151,13 +158,4 @@ export function cannot(doWhat: string): (error: Error) => never {
   return (error) => {
     throw new Error(`Cannot ${doWhat}: ${error.message}`);
   };
-}
-
-/** Writes all of `text`; one write may take only a part of it. */
-export async function writeAll(
-  to: { write(bytes: Uint8Array): Promise<number> },
-  text: string,
-): Promise<void> {
-  let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(await to.write(bytes));
 }

@@ -1,18 +1,19 @@
 /** `deno task flow`: how points move from one picture to another. */
 import {
   cannot,
+  defineCommand,
   type Flag,
   readChoice,
   readNumber,
-  runCommand,
+  runProcess,
   UsageError,
-  writeAll,
 } from "./command_line.ts";
 import { COLOURINGS } from "./drawing/colours.ts";
 import { flowScene } from "./drawing/flow_scene.ts";
 import { withoutExif } from "./drawing/picture.ts";
 import type { Layer, Scene } from "./drawing/scene.ts";
 import { toSvg } from "./drawing/svg.ts";
+import { printLine, writeAll } from "./io.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import { readPicture } from "./source.ts";
 import { followTwo, type TwoPictures, twoPicturesToJson } from "./two_pictures.ts";
@@ -74,13 +75,13 @@ function short(value: number): string {
   return `${Math.round(100 * value) / 100 || 0}`;
 }
 
-await runCommand({
-  name: "flow",
+export const main = defineCommand({
+  program: "deno task flow",
   usage: "A.jpg B.jpg [flags]",
   about: "Finds corners in A, follows them into B, draws an arrow for each over B.",
   flags: FLAGS,
   notes: OPTIONS_HELP,
-  async run({ values, positionals }) {
+  async run({ values, positionals }, io) {
     if (positionals.length !== 2) {
       const given = positionals.length === 1 ? "1 picture" : `${positionals.length} pictures`;
       throw new UsageError(`Cannot follow points through ${given}: allowed are two`);
@@ -91,7 +92,7 @@ await runCommand({
     const scale = values.scale === undefined ? null : readNumber("scale", values.scale, 0.01, 1000);
     const options = await readOptions(values);
     const [a, b] = await Promise.all(positionals.map(readPicture));
-    const engine = await openEngine(values);
+    const engine = await openEngine(values, io);
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
@@ -100,9 +101,11 @@ await runCommand({
       const layers = layersOf(under, [a, b].map(({ jpeg }) => withoutExif(jpeg)));
       await save(values.output!, form, flowScene(result, layers, { colour, scale }));
     }
-    console.error(summary(result));
+    printLine(io, summary(result));
     if (values.json || !form) {
-      await writeAll(Deno.stdout, `${JSON.stringify(twoPicturesToJson(result))}\n`);
+      await writeAll(io.stdout, `${JSON.stringify(twoPicturesToJson(result))}\n`);
     }
   },
 });
+
+if (import.meta.main) await runProcess(main);

@@ -1,5 +1,6 @@
 import { type Tracks, TracksCsv, tracksToJson } from "../protocol/mod.ts";
-import { cannot, type Flag, writeAll } from "./command_line.ts";
+import { cannot, type Flag } from "./command_line.ts";
+import { type Io, type Output, writeAll } from "./io.ts";
 
 export const OUTPUT_FLAGS = {
   output: {
@@ -13,23 +14,24 @@ export const OUTPUT_FLAGS = {
 
 /** Writes tracks as they come, whole lines only: NDJSON in the wire's JSON form, or CSV. */
 export class TracksOutput implements Disposable {
-  readonly #file: { write(bytes: Uint8Array): Promise<number> };
+  readonly #file: Output;
   readonly #owned: Deno.FsFile | null;
   readonly #csv: TracksCsv | null;
 
-  private constructor(file: Deno.FsFile | null, csv: boolean) {
+  private constructor(file: Deno.FsFile | null, { stdout }: Pick<Io, "stdout">, csv: boolean) {
     this.#owned = file;
-    this.#file = file ?? Deno.stdout;
+    this.#file = file ?? stdout;
     this.#csv = csv ? new TracksCsv(["seq"]) : null;
   }
 
   /** Opens FILE, emptying it, or standard output. */
   static async open(
     { output = "-", csv = false }: { output?: string; csv?: boolean },
+    io: Pick<Io, "stdout">,
   ): Promise<TracksOutput> {
     const asCsv = csv || /\.csv$/i.test(output);
     const file = output === "-" ? null : await Deno.create(output).catch(cannot(`write ${output}`));
-    const opened = new TracksOutput(file, asCsv);
+    const opened = new TracksOutput(file, io, asCsv);
     if (opened.#csv) await writeAll(opened.#file, opened.#csv.head);
     return opened;
   }

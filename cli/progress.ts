@@ -1,26 +1,30 @@
+import type { Io } from "./io.ts";
+
 const WIDTH = 30;
 const EVERY_MS = 100;
 
 /** A line on standard error that tells how far the work is; silent where that is not a terminal. */
 export class Progress implements Disposable {
-  readonly #shown = Deno.stderr.isTerminal();
+  readonly #stderr: Io["stderr"];
   readonly #startedAt = performance.now();
   #drawnAt = -Infinity;
 
   /** @param total frames to come; null where nobody knows */
-  constructor(readonly total: number | null) {}
+  constructor(readonly total: number | null, { stderr }: Pick<Io, "stderr">) {
+    this.#stderr = stderr;
+  }
 
   /** @param done frames so far */
   update(done: number): void {
     const now = performance.now();
-    if (!this.#shown || now - this.#drawnAt < EVERY_MS) return;
+    if (!this.#stderr.isTerminal || now - this.#drawnAt < EVERY_MS) return;
     this.#drawnAt = now;
-    write(`\r\x1b[K${progressLine(done, this.total, now - this.#startedAt)}`);
+    this.#stderr.write(`\r\x1b[K${progressLine(done, this.total, now - this.#startedAt)}`);
   }
 
   /** Takes the line away, for something else to be said; the next update brings it back. */
   clear(): void {
-    if (this.#shown) write("\r\x1b[K");
+    if (this.#stderr.isTerminal) this.#stderr.write("\r\x1b[K");
     this.#drawnAt = -Infinity;
   }
 
@@ -35,8 +39,4 @@ export function progressLine(done: number, total: number | null, ms: number): st
   if (total === null) return `${done} frames, ${rate}`;
   const filled = Math.round(WIDTH * done / Math.max(total, 1));
   return `[${"#".repeat(filled).padEnd(WIDTH, ".")}] ${done} of ${total} frames, ${rate}`;
-}
-
-function write(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }

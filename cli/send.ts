@@ -1,6 +1,7 @@
 /** `deno task send`: plays an image sequence to a server and prints the tracks. */
 import { connect } from "../client/sdk/connection/connection.ts";
-import { type Flag, readNumber, runCommand, UsageError } from "./command_line.ts";
+import { defineCommand, type Flag, readNumber, runProcess, UsageError } from "./command_line.ts";
+import { printLine } from "./io.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { play } from "./player.ts";
 import { OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
@@ -44,8 +45,8 @@ async function* whenWritten(frames: AsyncIterable<SourceFrame>, written: () => P
   }
 }
 
-await runCommand({
-  name: "send",
+export const main = defineCommand({
+  program: "deno task send",
   usage: "SOURCE [URL] [flags]",
   about:
     `Plays SOURCE to the server at URL (default ${DEFAULT_URL}) and writes the tracks that come\n` +
@@ -55,19 +56,20 @@ await runCommand({
     }`,
   flags: FLAGS,
   notes: OPTIONS_HELP,
-  async run({ values, positionals }, signal) {
+  async run({ values, positionals }, io) {
+    const { signal } = io;
     const { url, sources } = splitUrl(positionals);
     const fps = readNumber("fps", values.fps ?? "30", 0, 10_000);
     if (values.loop && sources.includes("-")) {
       throw new UsageError("Cannot loop standard input: allowed are files");
     }
     const options = await readOptions(values);
-    const open = () => openSource(sources, signal);
+    const open = () => openSource(sources, io);
     const source = await open();
     const frames = values.loop ? looped(open, signal) : source.frames;
-    const token = values.token ?? (Deno.env.get("LKSTREAM_TOKEN") || undefined);
+    const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 
-    using output = await TracksOutput.open(values);
+    using output = await TracksOutput.open(values, io);
     using connection = connect(url, { token, options });
     let written = Promise.resolve();
     connection.on("tracks", (tracks) => {
@@ -75,10 +77,10 @@ await runCommand({
       written.catch(() => {}); // told where it is awaited
     });
     connection.on("error", ({ seq, message }) => {
-      console.error(seq === undefined ? message : `Passed over frame ${seq}: ${message}`);
+      printLine(io, seq === undefined ? message : `Passed over frame ${seq}: ${message}`);
     });
     connection.on("state", (state) => {
-      if (state.name === "reconnecting" && connection.hello) console.error(state.error.message);
+      if (state.name === "reconnecting" && connection.hello) printLine(io, state.error.message);
     });
     const { sent, skipped } = await play(
       whenWritten(frames, () => written),
@@ -91,9 +93,12 @@ await runCommand({
     if (answered === 0 && !signal.aborted) {
       throw new Error(`Cannot track: none of ${sent} frames was answered with tracks`);
     }
-    console.error(
+    printLine(
+      io,
       `${answered} of ${sent} frames answered, ${dropped} dropped by the server, ${skipped} skipped` +
         (roundTrip ? `; round trip p50 ${roundTrip.p50.toFixed(1)} ms` : ""),
     );
   },
 });
+
+if (import.meta.main) await runProcess(main);

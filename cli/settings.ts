@@ -1,7 +1,9 @@
 import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../protocol/mod.ts";
+import { ENGINES } from "../engines/choice.ts";
 import type { FlowEngine } from "../tracking/engine.ts";
-import { ENGINE_CHOICES, selectEngine } from "../engines/select.ts";
+import { selectEngine } from "../engines/select.ts";
 import { type Flag, readChoice, UsageError } from "./command_line.ts";
+import type { Io } from "./io.ts";
 
 /** Photographs are larger than what a server takes. */
 const MAX_FRAME_PIXELS = 100_000_000;
@@ -20,7 +22,7 @@ export const ENGINE_FLAGS = {
   engine: {
     type: "string",
     value: "NAME",
-    text: `one of ${ENGINE_CHOICES.join(", ")} (default auto, or LKSTREAM_ENGINE)`,
+    text: `one of ${ENGINES.join(", ")} (default auto, or LKSTREAM_ENGINE)`,
   },
 } as const satisfies Record<string, Flag>;
 
@@ -90,10 +92,13 @@ const DEADLINE_MS = 120_000;
  *
  * @throws {EngineError} where it cannot run.
  */
-export function openEngine({ engine }: { engine?: string }): Promise<FlowEngine> {
-  const name = engine ?? Deno.env.get("LKSTREAM_ENGINE") ?? "auto";
-  return selectEngine(readChoice("engine", name, ENGINE_CHOICES), {
-    library: Deno.env.get("LKSTREAM_LIBRARY") || null,
+export function openEngine(
+  { engine }: { engine?: string },
+  { env }: Pick<Io, "env">,
+): Promise<FlowEngine> {
+  const name = engine ?? env("LKSTREAM_ENGINE") ?? "auto";
+  return selectEngine(readChoice("engine", name, ENGINES), {
+    library: env("LKSTREAM_LIBRARY") || null,
     maxFramePixels: MAX_FRAME_PIXELS,
     deadlineMs: DEADLINE_MS,
   });

@@ -1,3 +1,4 @@
+import { type Io, printLine } from "./io.ts";
 import { type EngineInfo, LOST_REASONS, type Tracks } from "../protocol/mod.ts";
 
 /** So many frames that cannot be tracked are told one by one; of the rest, the number. */
@@ -6,6 +7,7 @@ const TOLD = 5;
 /** Counts what was tracked, and tells it on standard error. */
 export class Summary {
   readonly #engine: EngineInfo;
+  readonly #io: Pick<Io, "stderr">;
   readonly #startedAt = performance.now();
   readonly #lost = new Map<string, number>();
   #frames = 0;
@@ -13,8 +15,9 @@ export class Summary {
   #passedOver = 0;
   #size = "";
 
-  constructor(engine: EngineInfo) {
+  constructor(engine: EngineInfo, io: Pick<Io, "stderr">) {
     this.#engine = engine;
+    this.#io = io;
   }
 
   count({ width, height, points, lost }: Tracks): void {
@@ -29,7 +32,7 @@ export class Summary {
 
   /** Notes a frame that could not be tracked, and says why. */
   passOver(why: string): void {
-    if (++this.#passedOver <= TOLD) console.error(`Passed over ${why}`);
+    if (++this.#passedOver <= TOLD) printLine(this.#io, `Passed over ${why}`);
   }
 
   /**
@@ -45,7 +48,8 @@ export class Summary {
     if (this.#frames === 0) throw new Error(`Cannot track: there was no frame${andThose}`);
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const lost = Array.from(this.#lost, ([reason, n]) => `${n} ${reason.replaceAll("_", " ")}`);
-    console.error(
+    printLine(
+      this.#io,
       `Tracked ${counted(this.#frames, "frame")} of ${this.#size} on ${this.#engine.name} in ` +
         `${seconds.toFixed(2)} s, ${(this.#frames / seconds).toFixed(0)} frames/s${andThose}\n` +
         `${counted(this.#found, "point")} found, lost: ${lost.join(", ") || "none"}`,

@@ -2,7 +2,7 @@
 import type { Tracks } from "../protocol/mod.ts";
 import { FrameError } from "../tracking/engine.ts";
 import { type Step, Tracker } from "../tracking/tracker.ts";
-import { type Flag, readChoice, readNumber, runCommand } from "./command_line.ts";
+import { defineCommand, type Flag, readChoice, readNumber, runProcess } from "./command_line.ts";
 import { COLOURINGS } from "./drawing/colours.ts";
 import { FrameFolder } from "./drawing/frame_folder.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
@@ -48,32 +48,32 @@ async function* trackAll(
   }
 }
 
-await runCommand({
-  name: "track",
+export const main = defineCommand({
+  program: "deno task track",
   usage: "SOURCE [flags]",
   about:
     "Tracks points through every frame of SOURCE and writes a line of JSON a frame, the tracks\n" +
     `message of docs/protocol.md.\n\n${SOURCE_HELP}`,
   flags: FLAGS,
   notes: OPTIONS_HELP,
-  async run({ values, positionals }, signal) {
+  async run({ values, positionals }, io) {
     const fps = readNumber("fps", values.fps ?? "30", 0.001, 100_000);
     const trail = readNumber("trail", values.trail ?? "20", 0, 10_000);
     const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);
     const options = await readOptions(values);
-    const source = await openSource(positionals, signal);
-    const engine = await openEngine(values);
+    const source = await openSource(positionals, io);
+    const engine = await openEngine(values, io);
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
-    using output = await TracksOutput.open(values);
+    using output = await TracksOutput.open(values, io);
     const folder = values.draw === undefined
       ? null
       : await FrameFolder.open(values.draw, { colour, length: trail });
     await using sequence = engine.open();
     const tracker = new Tracker(sequence, options, MAX_POINTS);
-    const summary = new Summary(engine.info);
-    using progress = new Progress(source.count);
+    const summary = new Summary(engine.info, io);
+    using progress = new Progress(source.count, io);
     const passOver = (why: string) => {
       progress.clear();
       summary.passOver(why);
@@ -88,3 +88,5 @@ await runCommand({
     summary.finish(source.damaged());
   },
 });
+
+if (import.meta.main) await runProcess(main);

@@ -25,6 +25,8 @@ async function main(): Promise<void> {
   if (Deno.env.get("LKSTREAM_LIBRARY")) return;
   const hash = await hashSources();
   if (await read(STAMP) === hash) return;
+  const missing = await missingTool();
+  if (missing && await read(REASON) === missing) return tell(missing); // and nothing is written
   await Deno.mkdir(OUT, { recursive: true });
   // who comes second waits, and then finds it built; the lock ends with the process
   using lock = await Deno.open(LOCK, { create: true, write: true });
@@ -38,14 +40,25 @@ async function main(): Promise<void> {
     if (!(error instanceof BuildError)) throw error;
     await forget(LIBRARY, STAMP);
     await Deno.writeTextFile(REASON, error.message);
-    console.error(`The native library is not built: ${error.message}`);
+    tell(error.message);
   }
 }
 
-async function build(): Promise<void> {
+function tell(reason: string): void {
+  console.error(`The native library is not built: ${reason}`);
+}
+
+/** Why nothing can be built, if a tool is not installed. */
+async function missingTool(): Promise<string | null> {
   for (const tool of ["cmake", "c++"]) {
-    if (!await runs(tool)) throw new BuildError(`${tool} is missing; ${REMEDY}`);
+    if (!await runs(tool)) return `${tool} is missing; ${REMEDY}`;
   }
+  return null;
+}
+
+async function build(): Promise<void> {
+  const missing = await missingTool();
+  if (missing) throw new BuildError(missing);
   console.error("Building the native library, once…");
   try {
     await compile("AUTO");
@@ -61,15 +74,26 @@ async function build(): Promise<void> {
 
 /** @param cuda AUTO builds the CUDA engine where nvcc is found */
 async function compile(cuda: "AUTO" | "OFF"): Promise<void> {
-  const generator = await runs("ninja") ? ["-G", "Ninja"] : [];
+  const generator = await runs("ninja") ? "Ninja" : "Unix Makefiles";
+  await forgetOthers(generator);
   const configured = await run([
-    ...["-S", path(NATIVE), "-B", path(BUILD), ...generator, `-DLKSTREAM_CUDA=${cuda}`],
+    ...["-S", path(NATIVE), "-B", path(BUILD), "-G", generator, `-DLKSTREAM_CUDA=${cuda}`],
     ...["-DCMAKE_BUILD_TYPE=Release", "-DLKSTREAM_TESTS=OFF", "-DLKSTREAM_BENCH=OFF"],
   ], "quiet");
   if (!configured) throw new BuildError(`cmake cannot configure it, as told above; ${REMEDY}`);
   if (!await run(["--build", path(BUILD), "--target", "lkstream", "--parallel"], "told")) {
     throw new BuildError("it does not compile, as told above");
   }
+}
+
+/** CMake refuses a folder that it filled for sources elsewhere, or for another generator. */
+async function forgetOthers(generator: string): Promise<void> {
+  const cache = await read(new URL("CMakeCache.txt", BUILD));
+  if (cache === null) return;
+  const entry = (name: string) => new RegExp(`^${name}:INTERNAL=(.*)$`, "m").exec(cache)?.[1];
+  const isOurs = entry("CMAKE_HOME_DIRECTORY") === path(NATIVE).replace(/\/$/, "") &&
+    entry("CMAKE_GENERATOR") === generator;
+  if (!isOurs) await Deno.remove(BUILD, { recursive: true });
 }
 
 function path(url: URL): string {

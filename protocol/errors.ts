@@ -38,8 +38,14 @@ export function quote(value: unknown): string {
   const json = JSON.stringify(value, (_, part) => {
     if (++parts > QUOTED_CHARS) return null; // not shown; and what is nested too deeply would throw
     const isInfinite = part === Infinity || part === -Infinity; // 1e999 in a list, else null
-    return isInfinite ? "a number that is not finite" : part;
+    return isInfinite ? "a number that is not finite" : shortened(part);
   });
   const text = typeof value === "number" ? `${value}` : json ?? `${value}`;
   return text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS - 3)}...` : text;
+}
+
+/** A long text or list by its beginning: what follows is not quoted, and would cost time. */
+function shortened(part: unknown): unknown {
+  const isLong = (typeof part === "string" || Array.isArray(part)) && part.length > QUOTED_CHARS;
+  return isLong ? part.slice(0, QUOTED_CHARS) : part;
 }

@@ -1,4 +1,5 @@
 import { ProtocolError } from "./errors.ts";
+import { explainBytes } from "./pictures.ts";
 
 /** A frame on its way to the server. `seq` and `timestamp` are echoed in its tracks. */
 export interface FrameMessage {
@@ -14,7 +15,8 @@ export interface FrameMessage {
 
 const KIND_FRAME = 1;
 const FLAG_RESET = 1;
-const HEADER_BYTES = 16;
+/** Length of the header of a frame message. */
+export const FRAME_HEADER_BYTES = 16;
 
 /** True where the bytes start as every JPEG does (FF D8). */
 export function isJpeg(bytes: Uint8Array): boolean {
@@ -25,14 +27,14 @@ export function isJpeg(bytes: Uint8Array): boolean {
 export function encodeFrame(
   frame: { seq: number; timestamp: number; reset?: boolean; jpeg: Uint8Array },
 ): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(HEADER_BYTES + frame.jpeg.length);
+  const bytes = new Uint8Array(FRAME_HEADER_BYTES + frame.jpeg.length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, KIND_FRAME);
   view.setUint8(1, frame.reset ? FLAG_RESET : 0);
-  view.setUint16(2, HEADER_BYTES, true);
+  view.setUint16(2, FRAME_HEADER_BYTES, true);
   view.setUint32(4, frame.seq, true);
   view.setFloat64(8, frame.timestamp, true);
-  bytes.set(frame.jpeg, HEADER_BYTES);
+  bytes.set(frame.jpeg, FRAME_HEADER_BYTES);
   return bytes;
 }
 
@@ -44,8 +46,11 @@ export function encodeFrame(
  */
 export function decodeFrame(bytes: Uint8Array): FrameMessage {
   if (isJpeg(bytes)) return { seq: null, timestamp: 0, reset: false, jpeg: bytes };
-  if (bytes.length < HEADER_BYTES) {
-    throw notAFrame(`it has ${bytes.length} bytes, allowed are ${HEADER_BYTES} and more`);
+  // Not of a frame message: its numbers may look like anything.
+  const mistake = bytes[0] === KIND_FRAME ? undefined : explainBytes(bytes);
+  if (mistake) throw new ProtocolError("bad_frame", mistake);
+  if (bytes.length < FRAME_HEADER_BYTES) {
+    throw notAFrame(`it has ${bytes.length} bytes, allowed are ${FRAME_HEADER_BYTES} and more`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = view.getUint8(0);
@@ -53,9 +58,9 @@ export function decodeFrame(bytes: Uint8Array): FrameMessage {
     throw notAFrame(`its kind is ${kind}, allowed is ${KIND_FRAME} or a bare JPEG`);
   }
   const headerBytes = view.getUint16(2, true);
-  if (headerBytes < HEADER_BYTES || headerBytes > bytes.length) {
+  if (headerBytes < FRAME_HEADER_BYTES || headerBytes > bytes.length) {
     throw notAFrame(
-      `its header counts ${headerBytes} bytes, allowed are ${HEADER_BYTES} to ${bytes.length}`,
+      `its header counts ${headerBytes} bytes, allowed are ${FRAME_HEADER_BYTES} to ${bytes.length}`,
     );
   }
   return {

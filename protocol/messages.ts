@@ -1,6 +1,9 @@
 import * as v from "valibot";
 import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
+import { explainText } from "./pictures.ts";
+import { readResume, type ResumeMessage, type StreamState } from "./resume.ts";
+import { shapeOf } from "./text_shape.ts";
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
@@ -9,7 +12,9 @@ export const SUBPROTOCOLS = { bin: "lkstream.v1.bin", json: "lkstream.v1.json" }
 /** How tracks arrive: binary columns, or JSON text. */
 export type ResultForm = keyof typeof SUBPROTOCOLS;
 
-const xy = v.strictTuple([v.number(), v.number()]);
+/** JSON has no word for what is not finite, but 1e999 reads as that. */
+const coordinate = v.pipe(v.number(), v.finite());
+const xy = v.strictTuple([coordinate, coordinate]);
 const polygon = v.pipe(v.array(xy), v.minLength(3));
 const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff));
 
@@ -28,44 +33,80 @@ const FORMS = {
   mask: "polygons: a list of polygons, each a list of 3 or more [x, y]",
   stats: "nothing",
 };
-const TYPES = ["configure", ...Object.keys(FIELDS)];
+const TYPES = ["configure", "resume", ...Object.keys(FIELDS)];
+const MAX_REQUEST_CHARS = 64;
+/** Finite, because it comes back as JSON. */
+const requestForm = v.union([
+  v.pipe(v.number(), v.finite()),
+  v.pipe(v.string(), v.maxLength(MAX_REQUEST_CHARS)),
+]);
 /** Room for 10,000 points with all their digits. */
 const MAX_CONTROL_CHARS = 1 << 19;
+/** The same, and more is known of each. */
+const MAX_RESUME_CHARS = 1 << 20;
+/** No message nests more deeply than `mask`: four. */
+const MAX_DEPTH = 16;
+/** No message has more than `configure`: some twenty. */
+const MAX_MEMBERS = 1000;
 type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 
+/** What lkstream.v1 has gained since: `hello` lists what its server has, and a client uses no more. */
+export type Feature = "request" | "resume" | "going" | "stream";
+/** What this version's server has. */
+export const FEATURES: readonly Feature[] = ["request", "resume", "going"];
+
+/** A client's mark on a control message; the answer, or the error that refuses it, carries it too. */
+export type RequestId = number | string;
+interface Marked {
+  /** Only for a server with the feature `request`. */
+  request?: RequestId;
+}
+
 /** A text message from the client. */
-export type ClientMessage = { type: "configure" } & PartialOptions | Checked;
+export type ClientMessage =
+  & ({ type: "configure" } & PartialOptions | ResumeMessage | Checked)
+  & Marked;
 
 /** A control message that has been read; the options of `configure` are still to be checked. */
 export type ControlMessage =
-  | { type: "configure"; options: Record<string, unknown> }
-  | Checked;
+  & (
+    | { type: "configure"; options: Record<string, unknown> }
+    | { type: "resume"; state: StreamState }
+    | Checked
+  )
+  & Marked;
 
 /**
  * Reads a text message from a client.
  *
+ * @param measured is told how many values the text has, before they are parsed: what it costs; it
+ * may throw
  * @throws {ProtocolError} `bad_json` where it is not JSON, `bad_message` where
- * its type is not known or a field has the wrong form, `limit` where it is too long.
+ * its type is not known or a field has the wrong form, `limit` where it is too long, is nested too
+ * deeply or has too many members.
  */
-export function parseControl(text: string): ControlMessage {
-  if (text.length > MAX_CONTROL_CHARS) {
-    throw new ProtocolError(
-      "limit",
-      `Cannot read a message of ${text.length} characters: allowed are ${MAX_CONTROL_CHARS}`,
-    );
-  }
-  const message = parseObject(text);
+export function parseControl(
+  text: string,
+  measured: (values: number) => void = () => {},
+): ControlMessage {
+  checkLength(text, MAX_RESUME_CHARS);
+  checkShape(text, measured);
+  const { request, ...message } = parseObject(text);
+  const marked = checkedMark(request);
   const { type, ...rest } = message;
-  if (type === "configure") return { type, options: rest };
+  if (type === "resume") return { type, state: readResume(rest), ...marked };
+  checkLength(text, MAX_CONTROL_CHARS);
+  if (type === "configure") return { type, options: rest, ...marked };
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) {
     throw new ProtocolError(
       "bad_message",
-      `Cannot take a message of type ${quote(type)}: allowed are ${TYPES.join(", ")}`,
+      explainText(text) ??
+        `Cannot take a message of type ${quote(type)}: allowed are ${TYPES.join(", ")}`,
     );
   }
   // The first fault is enough: a list may hold a hundred thousand of them.
   const result = v.safeParse(FIELDS[type as keyof typeof FIELDS], message, { abortEarly: true });
-  if (result.success) return result.output;
+  if (result.success) return { ...result.output, ...marked };
   const [issue] = result.issues;
   throw new ProtocolError(
     "bad_message",
@@ -74,29 +115,70 @@ export function parseControl(text: string): ControlMessage {
   );
 }
 
+function checkLength(text: string, most: number): void {
+  const mistake = text.length > most ? explainText(text) : null;
+  if (mistake) throw new ProtocolError("bad_message", mistake);
+  checkMost(text.length, most, "characters");
+}
+
+/** What is dear to parse is refused before it is. */
+function checkShape(text: string, measured: (values: number) => void): void {
+  const { depth, members, values } = shapeOf(text, MAX_DEPTH);
+  measured(values);
+  checkMost(depth, MAX_DEPTH, "levels or more"); // it was measured no further
+  checkMost(members, MAX_MEMBERS, "members");
+}
+
+function checkMost(n: number, most: number, unit: string): void {
+  if (n <= most) return;
+  throw new ProtocolError("limit", `Cannot read a message of ${n} ${unit}: allowed are ${most}`);
+}
+
+function checkedMark(request: unknown): Marked {
+  if (request === undefined) return {};
+  if (v.is(requestForm, request)) return { request };
+  throw new ProtocolError(
+    "bad_message",
+    `Cannot take ${quote(request)} as request: allowed are finite numbers, and strings of ` +
+      `${MAX_REQUEST_CHARS} characters at most`,
+  );
+}
+
+/** The mark on a control message that was refused, and may not even be JSON; undefined where there is none. */
+export function requestOf(text: string): RequestId | undefined {
+  try {
+    checkLength(text, MAX_RESUME_CHARS);
+    checkShape(text, () => {});
+    const { request } = parseObject(text);
+    return v.is(requestForm, request) ? request : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ProtocolError("bad_json", `Cannot read ${quote(text)} as JSON`);
+    throw new ProtocolError(
+      "bad_json",
+      explainText(text) ?? `Cannot read ${quote(text)} as JSON`,
+    );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ProtocolError(
       "bad_message",
-      `Cannot take ${quote(value)} as a message: allowed are objects with a type`,
+      explainText(text) ??
+        `Cannot take ${quote(value)} as a message: allowed are objects with a type`,
     );
   }
   return value as Record<string, unknown>;
 }
 
-/** The engines there are, from the fastest on; the last one runs everywhere. */
-export const ENGINE_NAMES = ["cuda", "cpu", "wasm"] as const;
-export type EngineName = typeof ENGINE_NAMES[number];
-
 /** Which engine follows the points, and why this one. */
 export interface EngineInfo {
-  name: EngineName;
+  name: "cuda" | "cpu" | "wasm";
   device: string;
   reason: string;
 }
@@ -124,6 +206,8 @@ export interface Hello {
   engine: EngineInfo;
   options: Options;
   limits: Limits;
+  /** Missing where the server has none. */
+  features?: readonly Feature[];
 }
 
 /** This session's counters since it began. */
@@ -136,16 +220,28 @@ export interface Stats {
   latency: Record<"queue" | "decode" | "track" | "detect" | "server", Percentiles | null>;
 }
 
+/** What answers a control message. `done` answers one without an answer of its own that was marked. */
+export type Answer =
+  & (
+    | { type: "configured"; options: Options }
+    | { type: "added"; ids: number[] }
+    | { type: "masked"; share: number | null }
+    /** So many points live on; they stand on the next frame. */
+    | { type: "resumed"; live: number }
+    | { type: "done" }
+    | Stats
+  )
+  & Marked;
+
 /** A text message from the server. */
 export type ServerMessage =
   | Hello
-  | { type: "configured"; options: Options }
-  | { type: "added"; ids: number[] }
-  | { type: "masked"; share: number | null }
+  | Answer
+  /** This server stops: it serves this session for so many seconds more, and takes no new one. */
+  | { type: "going"; seconds: number }
   /** Another engine goes on, `reason` says why: every point ends with `reset` on the next frame. */
   | { type: "engine"; engine: EngineInfo }
-  | Stats
-  | { type: "error"; code: ErrorCode; message: string; seq?: number }
+  | { type: "error"; code: ErrorCode; message: string; seq?: number } & Marked
   | TracksJson;
 
 /**

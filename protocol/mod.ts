@@ -4,6 +4,8 @@ export * from "./frame.ts";
 export * from "./jpeg.ts";
 export * from "./messages.ts";
 export * from "./options.ts";
+export * from "./pictures.ts";
+export * from "./resume.ts";
 export * from "./tracks.ts";
 export * from "./tracks_csv.ts";
 export * from "./tracks_json.ts";

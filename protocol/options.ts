@@ -95,23 +95,17 @@ function choice(fallback: number, choices: readonly number[], text: string) {
   });
 }
 
-const odd = v.pipe(
-  v.number(),
-  v.integer(),
-  v.minValue(3),
-  v.maxValue(63),
-  v.check((side) => side % 2 === 1),
-);
+const side = v.pipe(v.number(), v.integer(), v.minValue(3), v.maxValue(63));
 
 function windowSize(fallback: [number, number], text: string) {
-  return option(v.strictTuple([odd, odd]), {
+  return option(v.strictTuple([side, side]), {
     kind: "size",
     default: fallback,
     min: 3,
     max: 63,
     unit: "px",
     text,
-    allowed: "[width, height], both odd whole numbers from 3 to 63 px",
+    allowed: "[width, height], both whole numbers from 3 to 63 px",
   });
 }
 
@@ -124,7 +118,8 @@ const DETECT = {
     "Live points aimed for; more than these live on until they are lost.",
   ),
   qualityLevel: option(
-    v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
+    // engines keep it in single precision, where the smallest numbers are 0
+    v.pipe(v.number(), v.gtValue(0), v.maxValue(1), v.check((share) => Math.fround(share) > 0)),
     {
       kind: "number",
       default: 0.01,

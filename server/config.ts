@@ -1,7 +1,7 @@
-import { ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
+import { type EngineChoice, ENGINES } from "../engines/choice.ts";
+import { checkNames, ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
-import { ENGINE_CHOICES, type EngineChoice } from "../engines/select.ts";
 
 export { ConfigError };
 
@@ -21,12 +21,26 @@ export interface Config {
   /** Event loops that share the port. */
   threads: number;
   token: string | null;
-  /** Exact, such as https://example.org, or with a wildcard, such as https://*.example.org. */
+  /** Exact, such as https://example.org or null, or with a wildcard, such as https://*.example.org. */
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
   trustProxy: boolean;
+  /** Sessions are served for so long after SIGTERM, so that their clients can go elsewhere. */
+  drainMs: number;
+  /** Where HAProxy's agent check is answered; null: nowhere. */
+  agentPort: number | null;
   limits: ServerLimits;
   log: "text" | "json";
+}
+
+/** Others reach `host`, and nothing keeps them out. */
+export class UnprotectedError extends ConfigError {
+  constructor(readonly host: string) {
+    super(
+      `Cannot listen on ${host} without a token, for others reach it: set LKSTREAM_TOKEN or ` +
+        "--token-file, or let everybody in with --open",
+    );
+  }
 }
 
 /** The native library takes no larger frames. */
@@ -39,10 +53,10 @@ const FLAGS = {
   tls: { value: "self-signed", text: "serve HTTPS by a certificate made at the start, for phones" },
   cert: {
     value: "FILE",
-    text: "serve HTTPS by this certificate (PEM, with its chain), a file in this folder",
+    text: "serve HTTPS by this certificate (PEM, with its chain)",
   },
   key: { value: "FILE", text: "and its private key (PEM)" },
-  engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINE_CHOICES.join(", ")}` },
+  engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
   library: { value: "FILE", text: "native library to use, not the one built here" },
   "engine-deadline": {
     value: "S",
@@ -51,12 +65,13 @@ const FLAGS = {
   },
   threads: { value: "N", fallback: "1", text: "event loops that share the port" },
   token: { value: "T", text: "clients must present it; LKSTREAM_TOKEN hides it better" },
-  "token-file": { value: "FILE", text: "the token is the first line of this file, in this folder" },
+  "token-file": { value: "FILE", text: "the token is the first line of this file" },
   open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
-    text: "a further web origin that may connect, such as https://example.org or " +
-      "https://*.example.org; may be repeated (in the variable: commas)",
+    text: "a further origin whose pages may connect, such as https://example.org, " +
+      "https://*.example.org, capacitor://localhost, or null for pages from files; may be " +
+      "repeated (in the variable: commas)",
   },
   "trust-proxy": { text: "take clients' addresses from X-Forwarded-For" },
   "max-sessions": { value: "N", fallback: `${D.maxSessions}`, text: "sessions at once" },
@@ -107,6 +122,15 @@ const FLAGS = {
     fallback: `${D.idleMs / 1000}`,
     text: "seconds that a session may be silent",
   },
+  drain: {
+    value: "S",
+    fallback: "10",
+    text: "seconds that sessions are served after SIGTERM, while their clients go elsewhere",
+  },
+  "agent-port": {
+    value: "N",
+    text: "port that answers HAProxy's agent-check, on the same address",
+  },
   log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
 type Read = Flags<keyof typeof FLAGS>;
@@ -123,6 +147,28 @@ export function helpText(): string {
     "",
     "Each flag is also a variable: --max-sessions is LKSTREAM_MAX_SESSIONS. A flag wins.",
   ].join("\n");
+}
+
+/** @throws {ConfigError} where one of `names` is a misspelled variable of the server. */
+export function checkVariables(names: readonly string[]): void {
+  checkNames(FLAGS, names);
+}
+
+/**
+ * The files that the server reads because a flag or variable names them.
+ *
+ * @throws {ConfigError} where the command line cannot be read, or the permission for one not be told.
+ */
+export function filesOf(
+  args: string[],
+  env: (name: string) => string | undefined,
+): string[] {
+  const flags: Read = new Flags(FLAGS, args, env);
+  return (["cert", "key", "token-file"] as const).map((name) => {
+    const path = flags.text(name);
+    if (path.includes(",")) throw flags.bad(name, path, "paths without a comma");
+    return path;
+  }).filter(Boolean);
 }
 
 /**
@@ -142,22 +188,21 @@ export function readConfig(
   const host = flags.text("host");
   const token = readToken(flags, readFile);
   if (token === null && !isLoopback(host) && !flags.isOn("open")) {
-    throw new ConfigError(
-      `Cannot listen on ${host} without a token, for others reach it: set LKSTREAM_TOKEN or ` +
-        "--token-file, or let everybody in with --open",
-    );
+    throw new UnprotectedError(host);
   }
   return {
     host,
     port: flags.whole("port", 0, 65535),
     tls: readTls(flags),
-    engine: flags.oneOf("engine", ENGINE_CHOICES),
+    engine: flags.oneOf("engine", ENGINES),
     library: flags.text("library") || null,
     deadlineMs: 1000 * flags.whole("engine-deadline", 1, 3600),
     threads: flags.whole("threads", 1, 256),
     token,
     allowOrigins: readOrigins(flags),
     trustProxy: flags.isOn("trust-proxy"),
+    drainMs: 1000 * flags.whole("drain", 0, 3600),
+    agentPort: flags.given("agent-port") === undefined ? null : flags.whole("agent-port", 1, 65535),
     limits: readLimits(flags),
     log: flags.oneOf("log", ["text", "json"] as const),
   };
@@ -203,14 +248,13 @@ function firstLine(flags: Read, file: string, readFile: (path: string) => string
   try {
     return readFile(file).split("\n")[0].trim();
   } catch (error) {
-    throw flags.bad(
-      "token-file",
-      file,
-      `files in this folder, the only one that the server may read (${
-        (error as Error).message.split(",")[0]
-      })`,
-    );
+    throw flags.bad("token-file", file, `files that can be read (${reasonOf(error)})`);
   }
+}
+
+/** Without the advice that Deno adds for those who wrote the program. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message.split(",")[0];
 }
 
 function readTls(flags: Read): Tls {
@@ -225,9 +269,17 @@ function readTls(flags: Read): Tls {
   throw flags.bad("tls", tls, "self-signed and off; --cert and --key take a certificate of yours");
 }
 
-/** An origin, whose host may begin with `*.` for any name below it. */
+/** As apps and extensions have them, whose schemes no web origin has: capacitor://localhost, file://. */
+const APP_ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#*@]*$/;
+
+/**
+ * An origin as browsers write it: a web origin, whose host may begin with `*.` for any name below
+ * it; `null`, which all pages from files and in sandboxes have; that of an app or an extension.
+ */
 function readOrigins(flags: Read): string[] {
   return flags.list("allow-origin").map((origin) => {
+    if (origin === "null") return origin;
+    if (!/^https?:/i.test(origin) && APP_ORIGIN.test(origin)) return origin;
     const plain = origin.replace(/\/$/, "");
     const below = plain.replace("://*.", "://any.");
     const url = URL.parse(below);
@@ -235,7 +287,8 @@ function readOrigins(flags: Read): string[] {
     throw flags.bad(
       "allow-origin",
       origin,
-      "origins such as https://example.org or https://*.example.org",
+      "null and origins such as https://example.org, https://*.example.org, capacitor://localhost " +
+        "or chrome-extension://ID",
     );
   });
 }

@@ -13,9 +13,51 @@ export interface Flag {
   text: string;
 }
 
+const PREFIX = "LKSTREAM_";
+
 /** The variable of a flag: --max-sessions is LKSTREAM_MAX_SESSIONS. */
 export function variable(flag: string): string {
-  return `LKSTREAM_${flag.toUpperCase().replaceAll("-", "_")}`;
+  return `${PREFIX}${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/**
+ * A misspelled variable must not be as if it were not there: a server without
+ * its token is open.
+ *
+ * @param table flags that are variables
+ * @param names all variables that are set
+ * @throws {ConfigError} naming one that is this program's and unknown, and the nearest right one.
+ */
+export function checkNames(table: Record<string, Flag>, names: readonly string[]): void {
+  const known = Object.keys(table).map(variable);
+  const unknown = names.find((name) => name.startsWith(PREFIX) && !known.includes(name));
+  if (unknown === undefined) return;
+  const byDistance = known.toSorted((a, b) => distance(unknown, a) - distance(unknown, b));
+  throw new ConfigError(
+    `Cannot set the variable ${unknown}: allowed are ${byDistance[0]}, which is the nearest, and ` +
+      "those of the other flags",
+  );
+}
+
+/** How many letters to insert, remove or change (Levenshtein, 1966). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      const changed = row[j] + Number(a[i] !== b[j]);
+      next.push(Math.min(changed, row[j + 1] + 1, next[j] + 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
+
+/** Says which flag or variable is wrong, and ends the process with 2; throws any other error on. */
+export function refuseStart(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  console.error(`${error.message}\n--help tells the flags`);
+  Deno.exit(2);
 }
 
 /** Flags, then variables, then defaults. */

@@ -1,38 +1,53 @@
 import { isLoopback } from "./address.ts";
-import { type Config, ConfigError, helpText, readConfig } from "./config.ts";
+import { type Config, helpText, readConfig, UnprotectedError } from "./config.ts";
+import { type Credentials, Renewal } from "./credentials.ts";
+import { fitConnections } from "./descriptors.ts";
+import { LibC } from "./libc.ts";
+import { refuseStart } from "./flags.ts";
+import { checkHost } from "./http/listen_error.ts";
+import { Lines } from "./lines.ts";
+import { openLog } from "./log.ts";
 import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads/threads.ts";
-import { addresses, type KeyPair, qrText, selfSigned } from "./http/tls.ts";
+import { addresses, type KeyPair, qrText, readKeyPair, selfSigned } from "./http/tls.ts";
 
-function config(): Config {
+/** Whoever reads them, or does not, keeps nobody waiting. */
+const output = new Lines(Deno.stdout);
+const errors = new Lines(Deno.stderr);
+const FLUSH_MS = 500;
+/** A signal comes twice where it is sent to all processes of a terminal or a service: that is no second wish. */
+const ONCE_MS = 1000;
+
+async function config(): Promise<Config> {
   try {
     const config = readConfig(Deno.args, (name) => Deno.env.get(name));
-    if (config) return config;
+    if (config) return fit(config);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(`${error.message}\n--help tells the flags`);
-    Deno.exit(2);
+    // a host that does not exist is not to be protected
+    if (error instanceof UnprotectedError) await checkHost(error.host);
+    refuseStart(error);
   }
   console.log(helpText());
   Deno.exit(0);
 }
 
-function certificate({ tls, host }: Config): Promise<KeyPair> | KeyPair | undefined {
-  if (tls === "off") return undefined;
-  if (tls === "self-signed") return selfSigned(["localhost", "127.0.0.1", "::1", ...namesOf(host)]);
-  return { cert: readPem("cert", tls.cert), key: readPem("key", tls.key) };
+/** To the file descriptors that there are. */
+function fit(wanted: Config): Config {
+  using library = LibC.open();
+  const { config, lowered } = fitConnections(wanted, library?.descriptorLimit ?? Infinity);
+  if (lowered) errors.put(lowered);
+  return config;
 }
 
-function readPem(flag: string, file: string): string {
-  try {
-    return Deno.readTextFileSync(file);
-  } catch (error) {
-    const why = (error as Error).message.split(",")[0];
-    throw new Error(
-      `Cannot read --${flag} ${file} (${why}): allowed are files in this folder, the only one that ` +
-        "the server may read",
-    );
-  }
+async function certificate({ tls, host }: Config): Promise<KeyPair | undefined> {
+  if (tls !== "self-signed") return tls === "off" ? undefined : readKeyPair(tls);
+  return await selfSigned(["localhost", "127.0.0.1", "::1", ...namesOf(host)]);
+}
+
+/** What flags, variables and the files that they name say now; a certificate made at the start stays. */
+function readAgain(made: KeyPair | undefined): Credentials {
+  const { tls, token } = readConfig(Deno.args, (name) => Deno.env.get(name))!;
+  return { token, tls: typeof tls === "object" ? readKeyPair(tls) : made };
 }
 
 /** By what others reach a server that listens on `host`. */
@@ -46,7 +61,7 @@ function namesOf(host: string): string[] {
 function invite({ host, token }: Config, { url }: Running, isSecure: boolean): void {
   if (isLoopback(host)) return;
   if (!isSecure) {
-    console.error("Cameras of other machines do not open over plain HTTP: see --tls and --cert");
+    errors.put("Cameras of other machines do not open over plain HTTP: see --tls and --cert");
     return;
   }
   const { port } = new URL(url);
@@ -54,33 +69,58 @@ function invite({ host, token }: Config, { url }: Running, isSecure: boolean): v
   const pages = namesOf(host).map((name) =>
     `https://${name.includes(":") ? `[${name}]` : name}:${port}/`
   );
-  for (const page of pages) console.log(`From other machines: ${page}`);
+  for (const page of pages) output.put(`From other machines: ${page}`);
   if (isShown && pages[0]) {
-    console.log(qrText(token === null ? pages[0] : `${pages[0]}?token=${token}`));
+    output.put(
+      qrText(token === null ? pages[0] : `${pages[0]}#token=${encodeURIComponent(token)}`),
+    );
   }
 }
 
+function hasTerminal(): boolean {
+  return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+}
+
 async function main(): Promise<void> {
-  const wanted = config();
+  const wanted = await config();
   const tls = await certificate(wanted);
   const server = await (wanted.threads > 1 ? runThreads(wanted, tls) : run(wanted, { tls }));
   const { name, device, reason } = server.engine;
-  console.log(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
+  output.put(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
   invite(wanted, server, tls !== undefined);
 
-  let stopping = false;
-  const stop = async () => {
-    if (stopping) Deno.exit(1); // asked again: at once, whatever is still at work
-    stopping = true;
-    await server.close();
+  const { log } = openLog(wanted.log);
+  const renewal = new Renewal({ token: wanted.token, tls }, {
+    read: () => readAgain(tls),
+    apply: (credentials) => server.renew(credentials),
+    log,
+  });
+  const hadTerminal = hasTerminal();
+
+  let stoppingSince: number | null = null;
+  const stop = async (drainMs: number) => {
+    const now = performance.now();
+    if (stoppingSince !== null && now - stoppingSince < ONCE_MS) return;
+    if (stoppingSince !== null) Deno.exit(1); // asked again: at once, whatever is still at work
+    stoppingSince = now;
+    await server.close(drainMs);
+    await output.flush(FLUSH_MS);
     Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  Deno.addSignalListener("SIGTERM", () => stop(wanted.drainMs));
+  Deno.addSignalListener("SIGINT", () => stop(0)); // somebody waits at the terminal
+  // two things by one name: a terminal that was closed, and an operator who asks to read files anew
+  Deno.addSignalListener(
+    "SIGHUP",
+    () => hadTerminal && !hasTerminal() ? stop(0) : renewal.reload(),
+  );
 }
 
 try {
   await main();
 } catch (error) {
-  console.error(`Cannot start: ${error instanceof Error ? error.message : error}`);
+  const why = error instanceof Error ? error.message : `${error}`;
+  errors.put(`Cannot start: ${why.replace(/^Cannot /, "it cannot ")}`);
+  await errors.flush(FLUSH_MS);
   Deno.exit(1);
 }

@@ -123,8 +123,14 @@ export class Metrics implements Disposable {
     ...this.#register,
   });
 
-  /** @param counters what the engine has counted, asked whenever the metrics are */
-  constructor(counters: () => EngineCounters | null = () => null) {
+  /**
+   * @param counters what the engine has counted, asked whenever the metrics are
+   * @param free how much room there is for further sessions, from 0 to 1
+   */
+  constructor(
+    counters: () => EngineCounters | null = () => null,
+    free: () => number = () => 1,
+  ) {
     this.#loop.enable();
     for (const code of ["session_limit", "address_limit", "unauthorized"]) {
       this.refused.inc({ code }, 0);
@@ -166,6 +172,14 @@ export class Metrics implements Disposable {
         gauge.set(this.#loop.percentile(99) / 1e9);
         this.#loop.reset();
       }),
+      ...this.#register,
+    });
+    new Gauge({
+      name: "lkstream_free",
+      help:
+        "How much room there is for further sessions, from 0 to 1, as /v1/load says; 0 while stopping",
+      aggregator: "min",
+      collect: collectInto((gauge) => gauge.set(free())),
       ...this.#register,
     });
     new Gauge({

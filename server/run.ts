@@ -2,7 +2,10 @@ import type { EngineInfo } from "../protocol/mod.ts";
 import type { Config } from "./config.ts";
 import { selectEngine } from "../engines/select.ts";
 import { type RunningServer, serve, type ServeOptions, type Shared } from "./http/server.ts";
-import { logJson, logText } from "./log.ts";
+import { openLog } from "./log.ts";
+
+/** A log that nobody reads keeps nobody from stopping. */
+const FLUSH_MS = 500;
 
 /** What threads need beside the configuration. */
 export interface RunOptions {
@@ -25,7 +28,7 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
     workers,
   });
   try {
-    const log = config.log === "json" ? logJson : logText;
+    const { log, flush } = openLog(config.log);
     const isEngineReady = () => engine.isReady;
     const server = await serve({ ...config, tls, engine, isEngineReady, shared, log });
     engine.events = server.engineEvents;
@@ -33,7 +36,11 @@ export async function run(config: Config, { tls, shared }: RunOptions): Promise<
       url: server.url,
       engine: engine.info,
       metrics: () => server.metrics(),
-      close: () => server.close(),
+      renew: (credentials) => server.renew(credentials),
+      async close(drainMs) {
+        await server.close(drainMs);
+        await flush(FLUSH_MS);
+      },
     };
   } catch (error) {
     await engine.close();

@@ -1,3 +1,5 @@
+import { exactLine } from "./exact_line.ts";
+
 /** Corner points of polygons in pixels; (0, 0) is the centre of the top-left pixel. */
 export type Polygons = readonly (readonly (readonly [number, number])[])[];
 
@@ -47,18 +49,26 @@ interface Lines {
   pixel: number;
 }
 
+/** Larger coordinates lose so much of a pixel to rounding that edges are taken exactly. */
+const LARGE = 2 ** 26;
+
 /** Where an edge crosses the middle of a line; its lower end belongs to the next edge. */
 function flipBehindEdge(
   mask: Uint8Array,
   { count, length, line, pixel }: Lines,
-  [x0, y0]: readonly [number, number],
-  [x1, y1]: readonly [number, number],
+  from: readonly [number, number],
+  to: readonly [number, number],
 ): void {
+  const [x0, y0] = from, [x1, y1] = to;
   if (y0 === y1) return;
   const [top, bottom] = y0 < y1 ? [y0, y1] : [y1, y0];
   const last = Math.min(count, Math.ceil(bottom));
-  for (let y = Math.max(0, Math.ceil(top)); y < last; y++) {
-    const x = Math.max(0, Math.ceil(x0 + (y - y0) * (x1 - x0) / (y1 - y0)));
+  const first = Math.max(0, Math.ceil(top));
+  if (first >= last) return;
+  const isLarge = Math.max(...from.map(Math.abs), ...to.map(Math.abs)) > LARGE;
+  const at = isLarge ? exactLine(from, to) : (y: number) => x0 + (y - y0) * (x1 - x0) / (y1 - y0);
+  for (let y = first; y < last; y++) {
+    const x = Math.max(0, Math.ceil(at(y)));
     if (x < length) mask[y * line + x * pixel] ^= 255;
   }
 }

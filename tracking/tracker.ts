@@ -6,14 +6,15 @@ import {
   type PointColumns,
   ProtocolError,
   quote,
+  type StreamState,
   type Timing,
   type Tracks,
 } from "../protocol/mod.ts";
 import { crowd } from "./crowding.ts";
-import { type Advanced, type FlowSequence, type Frame, Status } from "./engine.ts";
+import { type Advanced, type FlowSequence, type Frame, FrameError, Status } from "./engine.ts";
 import { maskCost, maskShare, paintMask, type Polygons } from "./mask.ts";
 import { median } from "./median.ts";
-import { append, carryOver, noPoints, pick } from "./points.ts";
+import { append, carryOver, noPoints, pick, pointColumns } from "./points.ts";
 
 /** What a frame brought: tracks without what only the session knows. */
 export type Step =
@@ -45,6 +46,8 @@ export class Tracker {
   #cleared = false;
   /** The last frame moved the points, and was not told: its detection failed. */
   #untold = false;
+  /** The points are those of {@linkcode resume}, and stand on the next frame. */
+  #resumed = false;
 
   /** @param maxPoints live points at most, found or added */
   constructor(
@@ -64,6 +67,49 @@ export class Tracker {
   }
 
   /**
+   * What another tracker needs to go on as this one would: see {@linkcode resume}. A copy.
+   * Before the first detection, `sinceDetection` is as large as it can be.
+   */
+  get state(): StreamState {
+    const { id, xy, dxy, age } = this.#points;
+    return {
+      nextId: this.#nextId,
+      sinceDetection: Math.min(this.#framesSinceDetection, 0xffffffff),
+      points: { id: id.slice(), xy: xy.slice(), dxy: dxy.slice(), age: age.slice() },
+    };
+  }
+
+  /**
+   * Goes on with a stream that another tracker, here or elsewhere, began. Its points stand on the
+   * next frame: that one is made current, and nothing is followed into it.
+   *
+   * @returns how many points live
+   * @throws {ProtocolError} `bad_message` after a frame or a `resume`, `limit` past `maxPoints`;
+   * then nothing has changed.
+   */
+  resume({ nextId, sinceDetection, points }: StreamState): number {
+    if (this.#size || this.#resumed) {
+      const after = this.#size ? "a frame was processed" : "a resume";
+      throw new ProtocolError(
+        "bad_message",
+        `Cannot resume after ${after}: allowed is once, before the first frame`,
+      );
+    }
+    const n = points.id.length;
+    if (n > this.maxPoints) {
+      throw new ProtocolError(
+        "limit",
+        `Cannot resume with ${n} points: allowed are ${this.maxPoints} in all`,
+      );
+    }
+    this.#points = { ...pointColumns(n), ...points };
+    this.#nextId = nextId;
+    this.#framesSinceDetection = sinceDetection;
+    this.#resumed = true;
+    return n;
+  }
+
+  /**
    * Follows the live points into `frame`, filters them and finds new ones.
    *
    * @param asFirst end every point and begin anew
@@ -72,21 +118,21 @@ export class Tracker {
    */
   async process(frame: Frame, asFirst = false): Promise<Step> {
     const anew = asFirst || this.#untold;
-    const before = anew ? noPoints() : this.#points;
-    const advanced = await this.sequence.advance(
-      frame,
-      before.xy,
-      this.#flowOptions(),
-      this.#guess(before),
-    );
+    const stands = this.#resumed && !anew;
+    const before = anew || stands ? noPoints() : this.#points;
+    const advanced = await this.#advance(frame, before);
     this.#untold = true;
+    this.#resumed = false;
     this.#resize(advanced);
-    const restarted = anew || !advanced.continues;
-    const survivors = this.#carryOver(before, advanced, restarted);
+    const restarted = !stands && (anew || !advanced.continues);
+    const survivors = stands
+      ? this.#keep(this.#points, (i) => this.#cannotStand(advanced, i))
+      : this.#carryOver(before, advanced, restarted);
     const reset = restarted || (this.#cleared && survivors.id.length === 0);
     this.#points = survivors;
 
-    const detection = await this.#refill(restarted);
+    const due = stands ? this.live === 0 : this.#isDetectionDue(restarted);
+    const detection = due ? await this.#refill() : null;
     const lost = this.#takeEnded();
     this.#cleared = this.#untold = false;
     return {
@@ -94,7 +140,7 @@ export class Tracker {
       height: advanced.height,
       detected: detection !== null,
       reset,
-      flow: medianFlow(survivors),
+      flow: stands ? null : medianFlow(survivors),
       points: this.#points,
       lost,
       timing: {
@@ -118,7 +164,8 @@ export class Tracker {
       throw new ProtocolError("bad_message", "Cannot add points before a frame was processed");
     }
     const { width, height } = this.#size;
-    const outside = xy.find(([x, y]) => !isInside(x, y, width, height));
+    // as they are kept: rounding may put one beside the frame, and it would be lost at once
+    const outside = xy.find(([x, y]) => !isInside(Math.fround(x), Math.fround(y), width, height));
     if (outside) {
       throw new ProtocolError(
         "bad_message",
@@ -177,6 +224,17 @@ export class Tracker {
     return cost;
   }
 
+  /** A frame that does not decode changes nothing; where the engine failed, nothing stands on the next one. */
+  async #advance(frame: Frame, before: PointColumns): Promise<Advanced> {
+    try {
+      const guess = this.#guess(before);
+      return await this.sequence.advance(frame, before.xy, this.#flowOptions(), guess);
+    } catch (error) {
+      if (!(error instanceof FrameError)) this.#resumed = false;
+      throw error;
+    }
+  }
+
   #flowOptions() {
     const { winSize, maxLevel, maxCount, epsilon, minEigThreshold } = this.options.flow;
     const back = this.options.filter.forwardBackward !== null;
@@ -223,6 +281,13 @@ export class Tracker {
     this.#ended.reason.push(reason);
   }
 
+  /** Why a point that was brought cannot live on the frame on which it stands. */
+  #cannotStand({ width, height }: Advanced, i: number): LostReason | null {
+    const x = this.#points.xy[2 * i], y = this.#points.xy[2 * i + 1];
+    if (!isInside(x, y, width, height)) return "out_of_frame";
+    return isMasked(this.#mask, x, y, width) ? "masked" : null;
+  }
+
   /** Drops the points that have a reason to end, and notes it. */
   #keep(points: PointColumns, reasonToEnd: (i: number) => LostReason | null): PointColumns {
     const kept: number[] = [];
@@ -234,16 +299,20 @@ export class Tracker {
     return this.#points = kept.length === points.id.length ? points : pick(points, kept);
   }
 
-  /** Detects new points where they are due. Null where detection did not run. */
-  async #refill(restarted: boolean): Promise<{ detectMs: number } | null> {
+  /** Asked once a frame. */
+  #isDetectionDue(restarted: boolean): boolean {
     this.#framesSinceDetection++;
-    const { enabled, maxCorners, refill, interval } = this.options.detect;
-    const room = Math.min(maxCorners, this.maxPoints) - this.live;
-    const due = restarted || this.#cleared ||
+    const { maxCorners, refill, interval } = this.options.detect;
+    return restarted || this.#cleared ||
       this.live < refill * maxCorners &&
         (this.live === 0 || this.#framesSinceDetection >= interval);
-    if (!enabled || !due || room <= 0) return null;
-    const { enabled: _, refill: __, interval: ___, ...options } = this.options.detect;
+  }
+
+  /** Detects new points, if detection is enabled and there is room for them. Null where it did not run. */
+  async #refill(): Promise<{ detectMs: number } | null> {
+    const { enabled, maxCorners, refill: _, interval: __, ...options } = this.options.detect;
+    const room = Math.min(maxCorners, this.maxPoints) - this.live;
+    if (!enabled || room <= 0) return null;
     const { xy, detectMs } = await this.sequence.detect(
       { ...options, maxCorners: room },
       this.#points.xy,
@@ -279,8 +348,12 @@ function lostReason(
   if (status[i] !== Status.tracked || !isInside(x, y, width, height)) return CODES.out_of_frame;
   if (maxError !== null && error[i] > maxError) return CODES.high_error;
   if (forwardBackward !== null && !(fb[i] <= forwardBackward)) return CODES.forward_backward;
-  if (mask && !mask[Math.round(y) * width + Math.round(x)]) return CODES.masked;
-  return 0;
+  return isMasked(mask, x, y, width) ? CODES.masked : 0;
+}
+
+/** Of a place on a frame of this width. */
+function isMasked(mask: Uint8Array | null, x: number, y: number, width: number): boolean {
+  return mask !== null && !mask[Math.round(y) * width + Math.round(x)];
 }
 
 /** True where a position lies on the frame: pixel centres and half a pixel around them. */

@@ -1,6 +1,11 @@
 import { createRequire } from "node:module";
+import { type FrameHeader, ProtocolError } from "../protocol/mod.ts";
+import { notAJpeg } from "../protocol/jpeg.ts";
+import { readScans } from "../protocol/jpeg_scans.ts";
 import { FrameError } from "../tracking/engine.ts";
-import { badFrame, withoutColourTransform } from "./jpeg_header.ts";
+import { greyJpeg } from "./grey_jpeg.ts";
+import { type PlainJpeg, withoutColourTransform } from "./jpeg_header.ts";
+import { upsample } from "./upsample.ts";
 
 /** Where to put a frame's grey levels, once its size is known: width × height bytes. */
 export type GreyTarget = (width: number, height: number) => Uint8Array;
@@ -12,15 +17,10 @@ export type GreyTarget = (width: number, height: number) => Uint8Array;
  */
 const FAILURES_PER_INSTANCE = 256;
 
-/** A usual progressive file has 10. Each one walks all blocks again, whatever few bytes it has. */
-const MAX_SCANS = 100;
-
 /** The codec's own decoder (libjpeg-turbo in WebAssembly, by embind). */
 interface CodecDecoder {
   /** Room for the file, in the codec's heap. */
   getEncodedBuffer(length: number): Uint8Array;
-  readHeader(): void;
-  getFrameInfo(): { width: number; height: number; componentCount: number };
   decode(): void;
   /** Grey, or red, green, blue: a byte each, without padding. */
   getDecodedBuffer(): Uint8Array;
@@ -58,23 +58,49 @@ export class JpegDecoder {
    * Decodes a file into what `target` returns for its size; it is asked only
    * after the pixels were decoded.
    *
+   * The codec refuses more than libjpeg does: files that are odd in what costs no
+   * pixel, and samplings of which TurboJPEG does not know the name; and what lacks
+   * the finer scans of a progressive picture it makes smooth. Such files are read
+   * here, and given to it as a grey file of the same coefficients.
+   *
    * @throws {FrameError} `bad_frame` where the file is damaged, cut short or
-   * neither grey nor of three colours; `frame_too_large` past `maxPixels`,
+   * of a kind that does not decode; `frame_too_large` past `maxPixels`,
    * found in the header before memory is taken.
    */
   decode(jpeg: Uint8Array, maxPixels: number, target: GreyTarget): void {
-    const { parts, components, rgb } = withoutColourTransform(jpeg);
-    checkScans(jpeg);
+    try {
+      const plain = withoutColourTransform(jpeg);
+      const { width, height, components } = plain.header;
+      checkSize(width, height, maxPixels);
+      const isTaken = plain.isWhole && isUsual(components);
+      const pixels = isTaken ? this.#decode(plain.parts) : null;
+      const planes = pixels ? [pixels] : this.#decodeOdd(jpeg, plain);
+      toGrey(planes, plain, target(width, height));
+    } catch (error) {
+      throw error instanceof ProtocolError ? new FrameError("bad_frame", error.message) : error;
+    }
+  }
+
+  /** The planes that the pixels need, of the frame's size. */
+  #decodeOdd(jpeg: Uint8Array, { rgb }: PlainJpeg): Uint8Array[] {
+    const { width, height, components } = readScans(jpeg, rgb ? 3 : 1);
+    const across = Math.max(...components.map((c) => c.across));
+    const down = Math.max(...components.map((c) => c.down));
+    return components.slice(0, rgb ? 3 : 1).map((component) => {
+      const [x, y] = [across / component.across, down / component.down];
+      if (!Number.isInteger(x) || !Number.isInteger(y)) {
+        throw notAJpeg("its sampling is no whole part of the largest one");
+      }
+      const data = this.#decode([greyJpeg(component)]);
+      if (!data) throw notAJpeg("it is damaged");
+      return x * y === 1 ? data.slice() : upsample({ ...component, data }, x, y, width, height);
+    });
+  }
+
+  /** Null where the codec does not take it. The pixels are the codec's, until it decodes again. */
+  #decode(parts: Uint8Array[]): Uint8Array | null {
     this.#fill(parts);
-    this.#run("its header is damaged", () => this.#codec.readHeader());
-    const { width, height } = this.#codec.getFrameInfo();
-    checkSize(width, height, maxPixels);
-    this.#run("its data is damaged or cut short", () => this.#codec.decode());
-    const grey = target(width, height);
-    const decoded = this.#codec.getDecodedBuffer();
-    if (components === 1) grey.set(decoded);
-    else if (rgb) rgbToGrey(decoded, grey);
-    else firstOfThree(decoded, grey);
+    return this.#run(() => this.#codec.decode()) ? this.#codec.getDecodedBuffer() : null;
   }
 
   #fill(parts: Uint8Array[]): void {
@@ -88,13 +114,14 @@ export class JpegDecoder {
   }
 
   /** What the codec throws is a bare number that says nothing: a pointer to a C string. */
-  #run(why: string, call: () => void): void {
+  #run(call: () => void): boolean {
     try {
       call();
+      return true;
     } catch (error) {
       if (typeof error !== "number") throw error;
       if (++this.#failures === FAILURES_PER_INSTANCE) this.#renew();
-      throw badFrame(why);
+      return false;
     }
   }
 
@@ -116,22 +143,28 @@ export function checkSize(width: number, height: number, maxPixels: number): voi
   }
 }
 
-function checkScans(jpeg: Uint8Array): void {
-  let scans = 0;
-  for (let at = jpeg.indexOf(0xff); at >= 0; at = jpeg.indexOf(0xff, at + 1)) {
-    if (jpeg[at + 1] === 0xda) scans++;
-  }
-  if (scans > MAX_SCANS) throw badFrame(`it has ${scans} scans, allowed are up to ${MAX_SCANS}`);
+/** The samplings of which TurboJPEG knows the name, as they are usually written. */
+function isUsual([luma, ...chroma]: FrameHeader["components"]): boolean {
+  if (chroma.length === 0) return true;
+  const isNamed = luma.across <= 2 && luma.down <= 2 || luma.across === 4 && luma.down === 1;
+  return isNamed && chroma.every(({ across, down }) => across === 1 && down === 1);
 }
 
-function firstOfThree(pixels: Uint8Array, grey: Uint8Array): void {
-  for (let i = 0, from = 0; i < grey.length; i++, from += 3) grey[i] = pixels[from];
+/** Planes of their own, or one of three bytes a pixel, as grey levels. */
+function toGrey(planes: Uint8Array[], { header, rgb }: PlainJpeg, grey: Uint8Array): void {
+  const [first] = planes;
+  const step = planes.length === 1 ? first.length / grey.length : 1;
+  if (step !== 1 && step !== header.components.length) throw notAJpeg("it is damaged");
+  if (rgb) {
+    const [r, g, b] = planes.length === 3 ? planes : [first, first.subarray(1), first.subarray(2)];
+    for (let i = 0, from = 0; i < grey.length; i++, from += step) {
+      grey[i] = luma(r[from], g[from], b[from]);
+    }
+  } else if (step === 1) grey.set(first);
+  else for (let i = 0, from = 0; i < grey.length; i++, from += step) grey[i] = first[from];
 }
 
 /** The weights 0.299, 0.587 and 0.114 in 16 bits of fraction, rounded, as in libjpeg's `rgb_gray_convert`. */
-function rgbToGrey(pixels: Uint8Array, grey: Uint8Array): void {
-  for (let i = 0, from = 0; i < grey.length; i++, from += 3) {
-    grey[i] = (19595 * pixels[from] + 38470 * pixels[from + 1] + 7471 * pixels[from + 2] + 32768) >>
-      16;
-  }
+function luma(r: number, g: number, b: number): number {
+  return 19595 * r + 38470 * g + 7471 * b + 32768 >> 16;
 }

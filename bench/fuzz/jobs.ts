@@ -4,6 +4,7 @@ import { Connection, Finding } from "./connection.ts";
 import { fuzzedControl } from "./control.ts";
 import { fuzzedJpeg, seedJpegs } from "./jpegs.ts";
 import { Pick } from "../pick.ts";
+import { nestedText, pipeline, pourTiny } from "./floods.ts";
 import { fuzzWire } from "./wire.ts";
 
 /** Messages of one job. Fewer than the errors in a row that end a session. */
@@ -13,7 +14,15 @@ const JOBS_A_CONNECTION = 60;
 /** By these the server may end a connection: not a frame, not UTF-8, too many errors, too large. */
 const ALLOWED_CLOSES = [1003, 1007, 1008, 1009];
 
-export const KINDS = ["controls", "headers", "jpegs", "wire"] as const;
+export const KINDS = [
+  "controls",
+  "headers",
+  "jpegs",
+  "wire",
+  "pipelined requests",
+  "tiny messages",
+  "nested texts",
+] as const;
 export type Kind = typeof KINDS[number];
 
 const JPEGS = seedJpegs();
@@ -55,17 +64,27 @@ export class Fuzzer {
       }
       return;
     }
+    if (kind === "pipelined requests" || kind === "tiny messages") {
+      const flood = kind === "tiny messages" ? pourTiny : pipeline;
+      for (let n = 0; n < MESSAGES_A_JOB; n++) await flood(this.#url, pick);
+      return;
+    }
     if (this.#connection && this.#connection.jobs.length >= JOBS_A_CONNECTION) {
       await this.#connection.close(pick.chance(0.5));
     }
     await this.#goodFrame(job, pick); // positions and masks need a frame
-    if (kind === "controls") await this.#controls(job, pick);
+    if (kind === "controls") await this.#texts(job, pick, fuzzedControl);
+    else if (kind === "nested texts") await this.#texts(job, pick, nestedText);
     else await this.#frames(kind, job, pick);
   }
 
-  async #controls(job: number, pick: Pick): Promise<void> {
+  async #texts(
+    job: number,
+    pick: Pick,
+    text: (pick: Pick) => Uint8Array<ArrayBuffer>,
+  ): Promise<void> {
     const connection = await this.#connected(job);
-    for (let n = 0; n < MESSAGES_A_JOB; n++) connection.say(fuzzedControl(pick));
+    for (let n = 0; n < MESSAGES_A_JOB; n++) connection.say(text(pick));
     await this.#goodFrame(job, pick);
   }
 

@@ -28,7 +28,7 @@ export const VISITORS: Record<string, Visitor> = {
       visit.say({
         type: "configure",
         detect: { maxCorners: 50 + pick.below(900), minDistance: pick.below(12) },
-        flow: { winSize: [9 + 2 * pick.below(10), 21], maxLevel: pick.below(5) },
+        flow: { winSize: [9 + pick.below(20), 21], maxLevel: pick.below(5) },
         filter: { forwardBackward: pick.one([null, 1, 2]) },
       });
       visit.say({ type: "add", points: [[100, 100], [50.5, 70]] });

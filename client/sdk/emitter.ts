@@ -2,7 +2,10 @@
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(value: never) => void>>();
 
-  /** Calls `listener` at each event of this name; the result takes it off again. */
+  /**
+   * Calls `listener` at each event of this name; the result takes it off again. What it throws is
+   * reported as the platform reports uncaught errors, and is nobody else's matter.
+   */
   on<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
@@ -11,7 +14,17 @@ export class Emitter<Events extends object> {
 
   protected emit<Name extends keyof Events>(name: Name, value: Events[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
-      (listener as (value: Events[Name]) => void)(value);
+      try {
+        (listener as (value: Events[Name]) => void)(value);
+      } catch (error) {
+        report(error);
+      }
     }
   }
+}
+
+/** Node has no `reportError`, and would end the program. */
+function report(error: unknown): void {
+  if (typeof reportError === "function") reportError(error);
+  else console.error(error);
 }

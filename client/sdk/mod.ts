@@ -5,18 +5,19 @@
  * pages and workers; cameras and other sources need a page.
  *
  * ```ts
- * import { connect, govern, openCamera } from "http://localhost:8000/lkstream.js";
+ * import { capture, connect, govern, openCamera } from "http://localhost:8000/lkstream.js";
  *
  * const camera = await openCamera({ facing: "environment" });
  * document.body.append(camera.picture);
  * const connection = connect("http://localhost:8000");
- * const capturing = connection.attach(camera.picture);
+ * const capturing = capture(camera.picture, connection);
  * const governor = govern(capturing, connection, { targetMs: 80 });
  * connection.on("tracks", ({ seq, points }) => console.log(seq, points.id.length));
  * ```
  *
  * @module
  */
+import "./dispose.ts"; // first
 export * from "./sources/camera.ts";
 export * from "./sources/camera_error.ts";
 export * from "./capture/capture.ts";
@@ -24,7 +25,8 @@ export * from "./connection/connection.ts";
 export * from "./connection/errors.ts";
 export type { Measured } from "./connection/flight.ts";
 export type { FrameTimes, Spent } from "./connection/frame_times.ts";
-export { type Attachable, type Frames, type Picture, watchFrames } from "./capture/frames.ts";
+export type { Attachable, FrameCallback, Frames, Picture } from "./capture/frames.ts";
+export { watchFrames } from "./capture/watch_frames.ts";
 export * from "./governor/governor.ts";
 export type { Spread } from "./meter.ts";
 export * from "./sources/images.ts";
@@ -33,10 +35,13 @@ export * from "./sources/screen.ts";
 export * from "./sources/source.ts";
 export { SourceError } from "./sources/source_error.ts";
 export * from "./sources/video_file.ts";
+export type { TroubleName } from "./sources/camera_health.ts";
+export * from "./sources/watch_camera.ts";
 export {
   type About,
   defaultOptions,
   type EngineInfo,
+  type Feature,
   type Hello,
   type Limits,
   LOST_REASONS,

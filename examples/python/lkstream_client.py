@@ -26,24 +26,85 @@ import websockets
 HEADER = struct.Struct("<BBHIdHHIIIfffffff4x")  # of a tracks message, 64 bytes
 FRAME_HEADER = struct.Struct("<BBHId")  # of a frame message, 16 bytes
 MAX_UNANSWERED = 2  # the server works on one frame and keeps one waiting
-START, END = b"\xff\xd8", b"\xff\xd9"  # of a JPEG
+MAX_FAILURES, PAUSE_S = 8, 0.5  # connections in a row that come to nothing, and between them
+MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)  # in a JPEG; FF 00 is a byte of data
+START, END = 0xD8, 0xD9
 
 
 def jpegs(source):
     """The JPEGs of a folder, or of MJPEG on standard input."""
     if source != "-":
-        names = [p for p in Path(source).iterdir() if p.suffix.lower() in (".jpg", ".jpeg")]
+        names = [
+            path for path in Path(source).iterdir()
+            if path.suffix.lower() in (".jpg", ".jpeg") and not path.name.startswith(".")
+        ]
         if not names:
             raise ValueError("it holds no .jpg or .jpeg")
         for name in sorted(names, key=by_number):
             yield name.read_bytes()
         return
-    rest = b""
-    while chunk := sys.stdin.buffer.read1(1 << 16):
+    parts = set()  # pictures that belong to the last frame
+    for start, jpeg in split(iter(lambda: sys.stdin.buffer.read1(1 << 16), b"")):
+        if (start, len(jpeg)) not in parts:
+            parts = {(start + at, size) for at, size in appended(jpeg)}
+            yield jpeg
+
+
+def split(chunks):
+    """Where each JPEG begins in a stream of them, and its bytes.
+
+    Goes from segment to segment, so that a thumbnail inside of one is no frame. One without an end
+    marker ends where the next one begins: the server says whether pixels are missing.
+    """
+    rest, offset, at, has_scan = b"", 0, 0, False
+    for chunk in chunks:
         rest += chunk
-        while (start := rest.find(START)) >= 0 and (end := rest.find(END, start)) >= 0:
-            yield rest[start : end + 2]
-            rest = rest[end + 2 :]
+        while True:
+            if at == 0:  # between frames
+                start = rest.find(b"\xff\xd8\xff")
+                skipped = start if start >= 0 else max(0, len(rest) - 2)
+                rest, offset = rest[skipped:], offset + skipped
+                if start < 0:
+                    break
+                at, has_scan = 2, False
+            marker = MARKER.search(rest, at)
+            if not marker:
+                at = max(at, len(rest) - 1)
+                break
+            code, end = marker[1][0], marker.end()
+            if code in (START, END):
+                end = end if code == END else marker.start()
+                if code == END or has_scan:
+                    yield offset, rest[:end]
+                rest, offset, at = rest[end:], offset + end, 0
+                continue
+            if code != 0x01 and not 0xD0 <= code <= 0xD7:  # those stand alone
+                end += max(2, int.from_bytes(rest[end : end + 2], "big"))
+                if end > len(rest):
+                    at = marker.start()
+                    break
+                has_scan = has_scan or code == 0xDA
+            at = end
+    if at and has_scan:
+        yield offset, rest
+
+
+def appended(jpeg):
+    """Start and size of what a JPEG says is appended to it, as a gain map (CIPA DC-007)."""
+    at = jpeg.find(b"MPF\0") + 4
+    order = "<" if jpeg[at : at + 2] == b"II" else ">"
+    try:
+        (index,) = struct.unpack_from(order + "I", jpeg, at + 4)
+        (fields,) = struct.unpack_from(order + "H", jpeg, at + index)
+        for i in range(fields if at >= 4 else 0):
+            tag, _, size, first = struct.unpack_from(order + "HHII", jpeg, at + index + 2 + 12 * i)
+            if tag == 0xB002:  # the list of pictures, this one first
+                entries = range(at + first + 16, at + first + size, 16)
+                pictures = [struct.unpack_from(order + "4xII", jpeg, entry) for entry in entries]
+                return [(at + start, size) for size, start in pictures]
+    except struct.error:
+        pass  # it points outside
+    return []
 
 
 def by_number(path):
@@ -65,7 +126,7 @@ def decode_tracks(message):
         at += count * array(code).itemsize
     return {
         "seq": seq, "timestamp": timestamp, "width": width, "height": height,
-        "dropped": dropped, "server_ms": fields[14], **columns,
+        "dropped": dropped, "detected": bool(fields[1] & 1), "server_ms": fields[14], **columns,
     }
 
 
@@ -78,28 +139,87 @@ def print_points(tracks):
         )
 
 
+class Stream:
+    """What outlasts a connection, so that the points live on at the next one, wherever that is."""
+
+    def __init__(self, source):
+        self.frames = enumerate(jpegs(source))
+        self.unanswered = {}  # seq: its JPEG, in order
+        self.last = None  # seq and JPEG of the last answered frame
+        self.points = {}  # which stand on it
+        self.next_id = 1  # above every id that was given out
+        self.since_detection = 0
+        self.round_trips = []
+
+    def answered(self, tracks):
+        """Answers come in order, so frames before this one were dropped."""
+        seq = tracks["seq"]
+        if seq in self.unanswered:
+            self.last = seq, self.unanswered[seq]
+            self.since_detection = 0 if tracks["detected"] else self.since_detection + 1
+        self.unanswered = {other: jpeg for other, jpeg in self.unanswered.items() if other > seq}
+        xy, dxy = tracks["xy"], tracks["dxy"]
+        self.points = {
+            "id": [*tracks["id"]], "x": [*xy[::2]], "y": [*xy[1::2]],
+            "dx": [*dxy[::2]], "dy": [*dxy[1::2]], "age": [*tracks["age"]],
+        }
+        self.next_id = max([self.next_id - 1, *tracks["id"], *tracks["lost"]]) + 1
+
+    def state(self):
+        """The fields of `resume`; the server is then given `last`, on which the points stand."""
+        return {"nextId": self.next_id, "sinceDetection": self.since_detection, "points": self.points}
+
+
 class Client:
     """One session: sends frames as fast as they are answered, never more than two ahead."""
 
-    def __init__(self, socket):
+    def __init__(self, socket, stream):
         self.socket = socket
-        self.unanswered = {}  # seq: when it was sent
+        self.stream = stream
+        self.hello = None  # what the server says first
+        self.sent = {}  # seq of a frame without an answer: when it was sent
+        self.requests = 0
+        self.answers = {}  # request: its answer
         self.changed = asyncio.Event()
-        self.round_trips = []
         self.closed = False
 
-    async def send_all(self, source):
+    async def ask(self, type, **fields):
+        """Sends a control message and returns its answer; raises ValueError where it is refused."""
+        await self.until(lambda: self.hello)
+        if "request" not in self.hello.get("features", []):
+            raise ValueError(f"{self.hello['server']} does not say which message it answers")
+        request = self.requests = self.requests + 1
+        await self.socket.send(json.dumps({"type": type, "request": request, **fields}))
+        await self.until(lambda: request in self.answers)
+        answer = self.answers.pop(request)
+        if answer["type"] == "error":
+            raise ValueError(answer["message"])
+        return answer
+
+    async def send_all(self):
+        """First what another server did not answer, then what is new."""
+        for seq, jpeg in [*self.stream.unanswered.items()]:
+            await self.send(seq, jpeg)
         loop = asyncio.get_running_loop()
-        frames = jpegs(source)
-        seq = 0
-        while jpeg := await loop.run_in_executor(None, next, frames, None):
-            await self.until(lambda: len(self.unanswered) < MAX_UNANSWERED)
-            now = time.monotonic()
-            self.unanswered[seq] = now
-            await self.socket.send(FRAME_HEADER.pack(1, 0, FRAME_HEADER.size, seq, now * 1000) + jpeg)
-            seq += 1
-        await self.until(lambda: not self.unanswered)
+        while frame := await loop.run_in_executor(None, next, self.stream.frames, None):
+            self.stream.unanswered[frame[0]] = frame[1]
+            await self.send(*frame)
+        await self.until(lambda: not self.sent)
         await self.socket.close()
+
+    async def send(self, seq, jpeg):
+        await self.until(lambda: len(self.sent) < MAX_UNANSWERED)
+        now = time.monotonic()
+        self.sent[seq] = now
+        await self.socket.send(FRAME_HEADER.pack(1, 0, FRAME_HEADER.size, seq, now * 1000) + jpeg)
+
+    async def resume(self):
+        """Goes on with what another session began: the points, and the frame on which they stand."""
+        if self.stream.last is None:
+            return
+        await self.ask("resume", **self.stream.state())
+        await self.send(*self.stream.last)
+        await self.until(lambda: not self.sent)
 
     async def until(self, condition):
         while not condition():
@@ -112,9 +232,7 @@ class Client:
         try:
             async for message in self.socket:
                 if isinstance(message, bytes):
-                    tracks = decode_tracks(message)
-                    self.answered(tracks["seq"])
-                    print_points(tracks)
+                    self.answered(decode_tracks(message))
                 else:
                     self.understand(json.loads(message))
         finally:
@@ -125,15 +243,22 @@ class Client:
         if message["type"] == "hello":
             engine = message["engine"]
             print(f"{message['server']}, {engine['name']} on {engine['device']}", file=sys.stderr)
+            self.hello = message
+        elif "request" in message:
+            self.answers[message["request"]] = message
         elif message["type"] == "error":
             print(f"{message['code']}: {message['message']}", file=sys.stderr)
-            self.unanswered.pop(message.get("seq"), None)
-            self.changed.set()
+            self.sent.pop(message.get("seq"), None)
+            self.stream.unanswered.pop(message.get("seq"), None)
+        self.changed.set()
 
-    def answered(self, seq):
-        """Answers come in order, so frames before this one were dropped."""
-        self.round_trips.append((time.monotonic() - self.unanswered.get(seq, time.monotonic())) * 1000)
-        self.unanswered = {other: at for other, at in self.unanswered.items() if other > seq}
+    def answered(self, tracks):
+        seq = tracks["seq"]
+        if self.stream.last is None or self.stream.last[0] != seq:  # else it was printed before
+            print_points(tracks)
+        self.stream.round_trips.append((time.monotonic() - self.sent.get(seq, time.monotonic())) * 1000)
+        self.sent = {other: at for other, at in self.sent.items() if other > seq}
+        self.stream.answered(tracks)
         self.changed.set()
 
 
@@ -146,14 +271,36 @@ def stream_address(url):
     return urlunsplit((scheme, host, "/v1/stream" if path in ("", "/") else path, query, ""))
 
 
-async def run(source, url, token):
+async def track(client, options):
+    if options:
+        await client.ask("configure", **options)
+    await client.resume()
+    await client.send_all()
+
+
+async def session(stream, url, token, options):
     subprotocols = ["lkstream.v1.bin"] + ([f"bearer.{token}"] if token else [])
     async with websockets.connect(
         stream_address(url), subprotocols=subprotocols, max_size=None, compression=None
     ) as socket:
-        client = Client(socket)
-        await asyncio.gather(client.send_all(source), client.receive_all())
-    trips = sorted(client.round_trips)
+        client = Client(socket, stream)
+        await asyncio.gather(track(client, options), client.receive_all())
+
+
+async def run(source, url, token, options):
+    stream, failures = Stream(source), 0
+    while True:
+        answered = stream.last
+        try:
+            await session(stream, url, token, options)
+            break
+        except (OSError, websockets.ConnectionClosed) as error:
+            failures = 1 if stream.last is not answered else failures + 1
+            if stream.last is None or failures > MAX_FAILURES:
+                raise
+            print(f"{error}; going on elsewhere", file=sys.stderr)
+            await asyncio.sleep(PAUSE_S * (failures - 1))
+    trips = sorted(stream.round_trips)
     if trips:
         print(f"frames: {len(trips)}, median round trip {trips[len(trips) // 2]:.1f} ms", file=sys.stderr)
 
@@ -167,9 +314,15 @@ def main():
         help="the server's address (http, https, ws or wss), %(default)s by default",
     )
     parser.add_argument("--token", help="for a server that was started with one")
+    parser.add_argument(
+        "--options",
+        type=json.loads,
+        metavar="JSON",
+        help='tracking options, such as \'{"detect": {"maxCorners": 200}}\'',
+    )
     args = parser.parse_args()
     try:
-        asyncio.run(run(args.source, args.url, args.token))
+        asyncio.run(run(args.source, args.url, args.token, args.options))
     except (OSError, ValueError, websockets.WebSocketException) as error:
         raise SystemExit(f"Cannot track {args.source} by {args.url}: {error}")
 

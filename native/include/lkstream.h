@@ -73,7 +73,8 @@ typedef enum lk_status {
   LK_INVALID_ARGUMENT = 1, /* a null, a wrong size, an option out of range */
   LK_OUT_OF_MEMORY = 2,
   LK_BAD_FRAME = 3,       /* not a JPEG, damaged, truncated, or of a kind that
-                             has no grey (CMYK) */
+                             is not decoded: CMYK, lossless, hierarchical, not
+                             8 bits a sample; the text names it */
   LK_FRAME_TOO_LARGE = 4, /* more pixels than the limit; found in the header,
                              before any memory is taken for it */
   LK_NO_FRAME = 5,        /* detection before the first frame */
@@ -287,12 +288,16 @@ typedef enum lk_kind {
    * `frame`.
    * With LK_BAD_FRAME, LK_FRAME_TOO_LARGE and, on the CPU, LK_CANCELLED and
    * LK_DEADLINE the current frame stays, so that the next good frame is
-   * followed from the last good one. Damage that costs pixels (truncated or
+   * followed from the last good one. Every file stands alone: the standard
+   * Huffman tables (ITU-T T.81, K.3) apply where it has none, and one without
+   * quantization tables is a bad frame. Damage that costs pixels (truncated or
    * undecodable data, lost restart markers, where libjpeg would go on with grey
-   * filler) makes a bad frame; stray bytes between segments do not. One
-   * exception: on a GPU, nvJPEG decodes what it can, and does not tell of
-   * damage inside a scan; LKSTREAM_NVJPEG=off in the environment leaves all
-   * decoding to libjpeg.
+   * filler, a lost scan) makes a bad frame. Stray bytes between segments do not,
+   * nor before a restart marker, nor does a missing end marker where all data has
+   * come (of arithmetic coding, which does not tell, it does); what follows the
+   * last pixel is not looked at. One exception: on a GPU, nvJPEG decodes what it
+   * can, and does not tell of damage inside a scan; LKSTREAM_NVJPEG=off in the
+   * environment leaves all decoding to libjpeg.
    * Cost: one pyramid, and the windows of the points; see docs/performance.md. */
   LK_ADVANCE = 0,
   /* Finds `corners` of the current frame, as `detect` says. `image` is a mask of

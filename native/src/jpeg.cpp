@@ -19,6 +19,16 @@ namespace {
 // busy; cameras and encoders write about ten.
 constexpr int kMaxScans = 100;
 
+// What a frame header's marker (ITU-T T.81, B.1) says of a kind that is not decoded here.
+const char* kind_of(int sof) {
+  switch (sof) {
+    case 0xc3: return "lossless";
+    case 0xcb: return "lossless, with arithmetic coding";
+    case 0xc8: return "of a reserved kind";
+    default: return sof > 0xc8 ? "hierarchical, with arithmetic coding" : "hierarchical";
+  }
+}
+
 }  // namespace
 
 // libjpeg reports errors by a callback that must not return. It is C, so no
@@ -29,6 +39,7 @@ struct JpegDecoder::State {
   jpeg_progress_mgr progress;
   jmp_buf failed;
   Turn* turn = nullptr;  // while decoding
+  bool ends_early;  // without an end marker
   char text[JMSG_LENGTH_MAX];
 
   // Runs a few libjpeg calls; false if one of them failed. The body must own
@@ -47,9 +58,58 @@ struct JpegDecoder::State {
     fail(LK_BAD_FRAME, "Cannot decode the JPEG: %s.", text);
   }
 
-  static void on_error(j_common_ptr info) {
+  // A new decoder: libjpeg keeps tables from one file to the next, and would
+  // decode a file that lacks its own with those of another one.
+  void create() {
+    jpeg_destroy_decompress(&jpeg);
+    jpeg_create_decompress(&jpeg);
+    jpeg.progress = &progress;
+  }
+
+  // Refuses what has no grey. libjpeg would call it a conversion that it lacks.
+  void check_colours() const {
+    switch (jpeg.jpeg_color_space) {
+      case JCS_GRAYSCALE:
+      case JCS_YCbCr:
+      case JCS_RGB: return;
+      case JCS_CMYK:
+      case JCS_YCCK:
+        fail(LK_BAD_FRAME, "Cannot decode the JPEG: it is CMYK, allowed are grey and colour.");
+      default:
+        fail(LK_BAD_FRAME, "Cannot decode the JPEG: it has %d components, allowed are 1 and 3.",
+             jpeg.num_components);
+    }
+  }
+
+  // False where a scan is missing that pixels need. Where the file ends early, or
+  // does not tell what is damaged, all bits of their coefficients must have come;
+  // else it may leave out the finer scans of a progressive picture.
+  bool is_whole() const {
+    for (int i = 0; i < jpeg.num_components; ++i) {
+      if (!jpeg.comp_info[i].component_needed) continue;
+      if (!jpeg.comp_info[i].quant_table) return false;
+      if (!jpeg.progressive_mode || !(ends_early || jpeg.arith_code)) continue;
+      for (int k = 0; k < DCTSIZE2; ++k)
+        if (jpeg.coef_bits[i][k] != 0) return false;
+    }
+    return true;
+  }
+
+  [[noreturn]] static void on_error(j_common_ptr info) {
     auto* state = static_cast<State*>(info->client_data);
-    info->err->format_message(info, state->text);
+    const int first = info->err->msg_parm.i[0];
+    switch (info->err->msg_code) {
+      case JERR_SOF_UNSUPPORTED:
+        std::snprintf(state->text, sizeof state->text,
+                      "it is %s (SOF%d), allowed are baseline and progressive", kind_of(first),
+                      first - 0xc0);
+        break;
+      case JERR_BAD_PRECISION:
+        std::snprintf(state->text, sizeof state->text, "it has %d bits a sample, allowed are 8",
+                      first);
+        break;
+      default: info->err->format_message(info, state->text);
+    }
     longjmp(state->failed, 1);
   }
 
@@ -57,14 +117,32 @@ struct JpegDecoder::State {
   // not follow those, so whatever costs pixels ends the frame.
   static void on_message(j_common_ptr info, int level) {
     if (level >= 0) return;
+    auto* state = static_cast<State*>(info->client_data);
     switch (info->err->msg_code) {
-      case JWRN_EXTRANEOUS_DATA:  // stray bytes between segments, skipped
       case JWRN_ADOBE_XFORM:
       case JWRN_JFIF_MAJOR:
         return;
+      case JWRN_EXTRANEOUS_DATA:  // stray bytes between segments, skipped
+        if (!state->is_arithmetic_scan()) return;
+        on_error(info);
+      case JWRN_JPEG_EOF:  // the scan that lacks data for this says so itself
+        if (state->may_end()) {
+          state->ends_early = true;
+          return;
+        }
+        [[fallthrough]];
       default:
         on_error(info);
     }
+  }
+
+  // Arithmetic coding does not tell a scan that is cut short from a whole one:
+  // from its first scan on, nothing may be odd about such a file.
+  bool is_arithmetic_scan() const { return jpeg.arith_code && jpeg.input_scan_number > 0; }
+
+  // Whether the file may end here: in a scan or behind one, not in a segment.
+  bool may_end() const {
+    return jpeg.input_scan_number > 0 && jpeg.unread_marker == 0 && !jpeg.arith_code;
   }
 
   // Called every few rows, in each scan.
@@ -72,7 +150,7 @@ struct JpegDecoder::State {
     auto* state = static_cast<State*>(info->client_data);
     if (state->turn && !state->turn->go_on()) longjmp(state->failed, 1);
     if (state->jpeg.input_scan_number <= kMaxScans) return;
-    std::snprintf(state->text, sizeof state->text, "It has more than %d scans", kMaxScans);
+    std::snprintf(state->text, sizeof state->text, "it has more than %d scans", kMaxScans);
     longjmp(state->failed, 1);
   }
 };
@@ -84,20 +162,22 @@ JpegDecoder::JpegDecoder() : state_(new State) {
   s.errors.error_exit = State::on_error;
   s.errors.emit_message = State::on_message;
   s.progress.progress_monitor = State::on_progress;
-  if (!s.run([&] { jpeg_create_decompress(&s.jpeg); })) throw std::bad_alloc();
-  s.jpeg.progress = &s.progress;
+  s.jpeg.mem = nullptr;  // nothing to destroy yet
+  if (!s.run([&] { s.create(); })) throw std::bad_alloc();
 }
 
 JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&state_->jpeg); }
 
 JpegDecoder::Size JpegDecoder::open(const uint8_t* bytes, size_t count, uint32_t max_pixels) {
   State& s = *state_;
-  jpeg_abort_decompress(&s.jpeg);
+  s.ends_early = false;
   if (!s.run([&] {
+        s.create();
         jpeg_mem_src(&s.jpeg, bytes, count);
         jpeg_read_header(&s.jpeg, TRUE);
       }))
     s.refuse();
+  s.check_colours();
   const Size size{s.jpeg.image_width, s.jpeg.image_height};
   if (uint64_t(size.width) * size.height > max_pixels)
     fail(LK_FRAME_TOO_LARGE, "Cannot take a frame of %u x %u pixels: at most %u are allowed.",
@@ -110,7 +190,13 @@ void JpegDecoder::decode(uint8_t* pixels, size_t stride, Turn& turn) {
   s.turn = &turn;
   if (!s.run([&] {
         s.jpeg.out_color_space = JCS_GRAYSCALE;
+        s.jpeg.do_block_smoothing = FALSE;  // as it stands: each version would smooth otherwise
         jpeg_start_decompress(&s.jpeg);
+      }))
+    s.refuse();
+  if (!s.is_whole())
+    fail(LK_BAD_FRAME, "Cannot decode the JPEG: it lacks scans, and so pixels.");
+  if (!s.run([&] {
         while (s.jpeg.output_scanline < s.jpeg.output_height) {
           JSAMPROW rows[8];
           const JDIMENSION left = s.jpeg.output_height - s.jpeg.output_scanline;
@@ -119,7 +205,8 @@ void JpegDecoder::decode(uint8_t* pixels, size_t stride, Turn& turn) {
             rows[i] = pixels + (s.jpeg.output_scanline + i) * stride;
           jpeg_read_scanlines(&s.jpeg, rows, n);
         }
-        // Not jpeg_finish_decompress: what comes after the last pixel matters to no one.
+        // What comes after the last pixel matters to no one, unless it tells of damage.
+        if (s.jpeg.arith_code) jpeg_finish_decompress(&s.jpeg);
         jpeg_abort_decompress(&s.jpeg);
       }))
     s.refuse();

@@ -26,7 +26,19 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 std::vector<std::vector<uint8_t>> fuzz_seeds() {
   std::vector<std::vector<uint8_t>> seeds;
+  const Picture picture = waves(48, 40);
   for (const Jpeg kind : {Jpeg::kGrey, Jpeg::kColour, Jpeg::kProgressive, Jpeg::kCmyk})
-    seeds.push_back(jpeg_of(waves(48, 40), kind));
+    seeds.push_back(jpeg_of(picture, kind));
+  using Encoder = jpeg_compress_struct;
+  const auto tuned = [&](Jpeg kind, void (*tune)(Encoder&)) {
+    seeds.push_back(jpeg_of(picture, kind, 85, tune));
+  };
+  tuned(Jpeg::kColour, [](Encoder& e) { e.restart_interval = 2; });
+  tuned(Jpeg::kProgressive, [](Encoder& e) { e.restart_interval = 2; });
+  tuned(Jpeg::kColour, [](Encoder& e) { e.arith_code = TRUE; });
+  tuned(Jpeg::kColour, [](Encoder& e) { e.comp_info[1].h_samp_factor = 4; });
+  tuned(Jpeg::kColour, [](Encoder& e) { jpeg_set_colorspace(&e, JCS_RGB); });
+  seeds.push_back(without(seeds[1], 0xc4));
+  for (const size_t i : {0, 2}) seeds.emplace_back(seeds[i].begin(), seeds[i].end() - 2);
   return seeds;
 }

@@ -68,7 +68,9 @@ inline Picture squares(int width, int height, int size) {
 
 enum class Jpeg { kGrey, kColour, kProgressive, kCmyk };
 
-inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quality = 85) {
+// tune may change what the encoder is set to, before it starts.
+inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quality = 85,
+                                    void (*tune)(jpeg_compress_struct&) = nullptr) {
   jpeg_compress_struct jpeg;
   jpeg_error_mgr errors;
   jpeg.err = jpeg_std_error(&errors);
@@ -84,6 +86,7 @@ inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quali
   jpeg_set_defaults(&jpeg);
   jpeg_set_quality(&jpeg, quality, TRUE);
   if (kind == Jpeg::kProgressive) jpeg_simple_progression(&jpeg);
+  if (tune) tune(jpeg);
   jpeg_start_compress(&jpeg, TRUE);
   std::vector<uint8_t> row(size_t(picture.width) * channels);
   for (int y = 0; y < picture.height; ++y) {
@@ -97,4 +100,18 @@ inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quali
   std::vector<uint8_t> result(bytes, bytes + size);
   std::free(bytes);
   return result;
+}
+
+// A marker's first place behind the start of the file; the file's size where it has none.
+inline size_t marker_at(const std::vector<uint8_t>& jpeg, uint8_t marker, size_t from = 2) {
+  for (size_t i = from; i + 1 < jpeg.size(); ++i)
+    if (jpeg[i] == 0xff && jpeg[i + 1] == marker) return i;
+  return jpeg.size();
+}
+
+// Without the segments of a marker that stand before the first scan.
+inline std::vector<uint8_t> without(std::vector<uint8_t> jpeg, uint8_t marker) {
+  for (size_t i; (i = marker_at(jpeg, marker)) < marker_at(jpeg, 0xda);)
+    jpeg.erase(jpeg.begin() + long(i), jpeg.begin() + long(i) + 2 + (jpeg[i + 2] << 8 | jpeg[i + 3]));
+  return jpeg;
 }

@@ -94,6 +94,21 @@ void one_scan_to_the_end() {
   CHECK(!is_plain(headless));
 }
 
+void every_table_is_its_own() {
+  const Bytes jpeg = of(Jpeg::kColour);
+  const size_t quantization = find(jpeg, 0xdb), huffman = find(jpeg, 0xc4), scan = find(jpeg, 0xda);
+  CHECK(!is_plain(without(jpeg, 0xdb)));
+  CHECK(!is_plain(without(jpeg, 0xc4)));
+  CHECK(!is_plain(with_byte(jpeg, quantization + 4, 2)));  // another place than is asked for
+  CHECK(!is_plain(with_byte(jpeg, quantization + 3, 66)));  // a table cut short
+  CHECK(!is_plain(with_byte(jpeg, huffman + 4, 0x03)));
+  CHECK(!is_plain(with_byte(jpeg, huffman + 4, 0x10)));
+  CHECK(!is_plain(with_byte(jpeg, huffman + 3, 10)));
+  CHECK(!is_plain(with_byte(jpeg, scan + 5, 9)));     // a component that is not there
+  CHECK(!is_plain(with_byte(jpeg, scan + 6, 0x20)));  // tables that are not
+  CHECK(!is_plain(with_byte(jpeg, scan + 6, 0x03)));
+}
+
 }  // namespace
 
 int main() {
@@ -101,5 +116,6 @@ int main() {
   one_frame_of_the_size_that_was_read();
   luma_is_first_and_whole();
   one_scan_to_the_end();
+  every_table_is_its_own();
   return finish("test_plain_jpeg");
 }

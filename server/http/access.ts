@@ -7,7 +7,7 @@ import { isAddress, isLoopback } from "../address.ts";
 export class Refusal extends Error {
   override readonly name = "Refusal";
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 408 | 431 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 431 | 503,
     readonly code: string,
     message: string,
     readonly headers: Record<string, string> = {},
@@ -31,13 +31,16 @@ export interface Access {
  * @throws {Refusal} 403 where Host or Origin is not allowed, 401 where the token is missing or wrong.
  */
 export function admit(request: IncomingMessage, access: Access): void {
-  checkHost(request.headers.host, access);
+  checkHost(request, access);
   const origin = request.headers.origin;
   if (origin !== undefined && !isOriginAllowed(origin, request.headers.host, access)) {
     throw new Refusal(
       403,
       "origin_not_allowed",
-      `Cannot connect from ${origin}: allowed are the server's own origin and those of --allow-origin`,
+      `Cannot connect from ${
+        shortened(origin)
+      }: allowed are the server's own origin and those of ` +
+        `--allow-origin; to let it in, start the server with --allow-origin ${shortened(origin)}`,
     );
   }
   checkToken(request, access);
@@ -59,8 +62,13 @@ export function checkToken(request: IncomingMessage, { token }: Pick<Access, "to
  * A site may let its own name point to this machine, and its page then has the
  * server's origin (DNS rebinding). Where only this machine is served, and no
  * token keeps others out, foreign names are refused.
+ *
+ * @throws {Refusal} 403 for such a name.
  */
-function checkHost(host: string | undefined, { host: listens, token, allowOrigins }: Access): void {
+export function checkHost(
+  { headers: { host } }: IncomingMessage,
+  { host: listens, token, allowOrigins }: Access,
+): void {
   if (token !== null || !isLoopback(listens)) return;
   const to = URL.parse(`http://${host}`);
   if (to && (isLoopback(to.hostname) || isAddress(to.hostname))) return;
@@ -69,16 +77,42 @@ function checkHost(host: string | undefined, { host: listens, token, allowOrigin
   throw new Refusal(
     403,
     "host_not_allowed",
-    `Cannot connect to ${host}: allowed are localhost, addresses and the hosts of --allow-origin`,
+    `Cannot connect to ${
+      shortened(`${host}`)
+    }: allowed are localhost, addresses and the hosts of ` +
+      "--allow-origin",
   );
 }
 
-/** Same origin, or one that was named. Clients that are not pages send no Origin. */
+/**
+ * Of two Host headers, a proxy before the server may go by the other one (RFC 9112, 3.2).
+ *
+ * @throws {Refusal} 400 where there is more than one.
+ */
+export function checkOneHost({ rawHeaders }: IncomingMessage): void {
+  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host");
+  if (hosts.length <= 1) return;
+  throw new Refusal(
+    400,
+    "bad_request",
+    `Cannot read a request with ${hosts.length} Host headers: allowed is one`,
+  );
+}
+
+/** Whoever is refused writes what he likes: so much of it is told and logged. */
+function shortened(origin: string): string {
+  return origin.length > 100 ? `${origin.slice(0, 97)}...` : origin;
+}
+
+/**
+ * Same origin, or one that was named, as `null` or `capacitor://localhost` may be, which are no
+ * web origins. Clients that are not pages send no Origin.
+ */
 function isOriginAllowed(origin: string, host: string | undefined, access: Access): boolean {
-  const from = URL.parse(origin), to = URL.parse(`http://${host}`);
-  if (from === null) return false;
   if (isNamed(origin, access.allowOrigins)) return true;
-  return to !== null && (from.host === to.host || areThisMachine(from, to));
+  const from = URL.parse(origin), to = URL.parse(`http://${host}`);
+  if (from === null || to === null || !/^https?:$/.test(from.protocol)) return false;
+  return from.host === to.host || areThisMachine(from, to);
 }
 
 /** Whether `origin` is one of `allowed`, or lies below the `*.` of one. */

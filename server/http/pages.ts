@@ -4,7 +4,8 @@ import { compress } from "hono/compress";
 import { secureHeaders } from "hono/secure-headers";
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { EngineInfo, Limits } from "../../protocol/mod.ts";
-import { Refusal } from "./access.ts";
+import { checkOneHost, Refusal } from "./access.ts";
+import type { Room } from "./agent.ts";
 
 /** What the server says of itself. */
 export interface Info {
@@ -19,7 +20,10 @@ export interface Info {
 
 /** What pages ask the server for. */
 export interface Ask {
+  /** @throws {Refusal} where the request may not have it. */
   info(request: IncomingMessage): Info;
+  /** Whether there is room for a further session. */
+  load(): Room & { sessions: { open: number; max: number } };
   /** Why no session can be opened now; null where it can. */
   notReady(): string | null;
   /** @throws {Refusal} where the request may not have them. */
@@ -62,35 +66,56 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
     strictTransportSecurity: false, // for the proxy that ends TLS to say
   }));
   app.use(compress());
+  app.use((c, next) => {
+    checkOneHost(c.env.incoming);
+    return next();
+  });
+  app.onError((error, c) => {
+    if (!(error instanceof Refusal)) throw error;
+    return fail(c, error.status, error.code, error.message, error.headers);
+  });
   app.get("/healthz", (c) => c.text("ok\n"));
   app.get("/readyz", (c) => {
     const why = ask.notReady();
     return why ? c.text(`${why}\n`, 503) : c.text("ready\n");
   });
-  app.get("/metrics", async (c) => {
-    try {
-      return c.body(await ask.metrics(c.env.incoming), 200, {
-        "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
-      });
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return fail(c, 401, error.code, error.message, error.headers);
-    }
-  });
+  app.get("/metrics", async (c) =>
+    c.body(await ask.metrics(c.env.incoming), 200, {
+      "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+    }));
   app.get(
     "/v1/info",
     (c) => c.json(ask.info(c.env.incoming), 200, { "Access-Control-Allow-Origin": "*" }),
   );
+  app.get("/v1/load", (c) => c.json(ask.load(), 200, { "Cache-Control": "no-store" }));
   app.get(
     "/v1/stream",
     (c) =>
-      fail(c, 426, "upgrade_required", "Cannot answer without a WebSocket upgrade", {
-        Upgrade: "websocket",
-      }),
+      fail(
+        c,
+        426,
+        "upgrade_required",
+        "Cannot answer plain http: this is a WebSocket, to be opened by ws:// or wss://, as " +
+          "new WebSocket(address) does",
+        {
+          Upgrade: "websocket",
+        },
+      ),
   );
   for (const [name, { body, type }] of files) {
     const path = name === "index.html" ? "/" : `/${name}`;
     app.get(path, (c) => c.body(body, 200, headersOf(type)));
+  }
+  for (const path of new Set(app.routes.map(({ path }) => path))) {
+    if (path === "/*") continue; // what is done for all of them
+    app.all(path, ({ req }) => {
+      throw new Refusal(
+        405,
+        "method_not_allowed",
+        `Cannot ${req.method} ${path}: allowed are GET and HEAD`,
+        { Allow: "GET, HEAD" },
+      );
+    });
   }
   app.notFound((c) => fail(c, 404, "not_found", `Cannot find ${new URL(c.req.url).pathname}`));
   const listener = getRequestListener(app.fetch);
@@ -107,7 +132,7 @@ function headersOf(type: string): Record<string, string> {
 
 function fail(
   c: Context,
-  status: 401 | 404 | 426,
+  status: Refusal["status"] | 426,
   code: string,
   message: string,
   headers: Record<string, string> = {},

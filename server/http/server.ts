@@ -1,26 +1,50 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
 import config from "../../deno.json" with { type: "json" };
 import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
-import { type Access, admit, checkToken, chooseResults, Refusal } from "./access.ts";
+import { AcceptWatch } from "./accept_watch.ts";
+import {
+  type Access,
+  admit,
+  checkHost,
+  checkOneHost,
+  checkToken,
+  chooseResults,
+  Refusal,
+} from "./access.ts";
+import type { Credentials } from "../credentials.ts";
 import { Census } from "../threads/census.ts";
 import type { FlowEngine } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import { toldLimits } from "../limits.ts";
-import { createListener, listen, type ListenOptions } from "./listener.ts";
-import type { Log } from "../log.ts";
+import { Load } from "../load.ts";
+import { createAgent, type Room } from "./agent.ts";
+import {
+  createListener,
+  listen,
+  listenAgain,
+  listenAt,
+  type ListenOptions,
+  renewCertificate,
+} from "./listener.ts";
+import { limited, type Log } from "../log.ts";
 import { Metrics } from "../metrics.ts";
+import type { PacedSocket } from "./paced_socket.ts";
 import { type Ask, pages } from "./pages.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import { describeClientError, refuse } from "./refuse.ts";
+import { FramePace } from "../session/frame_pace.ts";
 import { Sessions } from "../session/sessions.ts";
 
 /** Name and version, as told to clients. */
 export const SERVER = `lkstream/${config.version}`;
 const PAGE_FOLDER = new URL("../../dist/client/", import.meta.url);
 const PING_MS = 25_000;
+/** Of each event of sessions. */
+const SESSION_LINES_PER_SECOND = 20;
 
 export interface ServeOptions extends Access, ListenOptions {
   engine: FlowEngine;
@@ -30,6 +54,8 @@ export interface ServeOptions extends Access, ListenOptions {
   trustProxy?: boolean;
   /** A client that does not answer a ping before the next one is gone. */
   pingMs?: number;
+  /** Where HAProxy's agent check is answered, on the same host; null: nowhere. */
+  agentPort?: number | null;
   log: Log;
   /** For one of several event loops that share the port. */
   shared?: Shared;
@@ -39,6 +65,8 @@ export interface ServeOptions extends Access, ListenOptions {
 export interface Shared {
   /** Counters of {@linkcode Census.share}. */
   census: SharedArrayBuffer;
+  /** How busy they are: {@linkcode Load.share}. */
+  load: SharedArrayBuffer;
   /** The metrics of all of them. */
   metrics(): Promise<MetricObject[][]>;
 }
@@ -50,8 +78,13 @@ export interface RunningServer {
   readonly engineEvents: EngineEvents;
   /** What this event loop has counted. */
   metrics(): Promise<MetricObject[]>;
-  /** Ends all sessions with 1001 and stops listening; the engine stays open. Idempotent. */
-  close(): Promise<void>;
+  /** Takes another token and certificate for whom connects from now on; sessions go on. */
+  renew(credentials: Credentials): void;
+  /**
+   * Takes no new session, tells the others that it goes, and serves them for `drainMs` more; then
+   * ends them with 1001 and stops listening. The engine stays open. Idempotent.
+   */
+  close(drainMs?: number): Promise<void>;
 }
 
 /** Listens, and resolves once it does. */
@@ -69,13 +102,17 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 class Server implements RunningServer {
   url = "";
   readonly engineEvents: Sessions;
-  readonly #options: ServeOptions;
+  #options: ServeOptions;
   readonly #census: Census;
+  readonly #load: Load;
+  readonly #looking: ReturnType<typeof setInterval>;
+  readonly #agent = createAgent(() => this.#room());
   readonly #metrics: Metrics;
   readonly #refusals: RefusalLog;
   readonly #sessions: Sessions;
   readonly #sockets: WebSocketServer;
   #listener: ReturnType<typeof createListener> | undefined;
+  #acceptWatch: AcceptWatch | undefined;
   #closing: Promise<void> | null = null;
   /** Of a proxy whose word on addresses does not count. */
   #hasWarned = false;
@@ -84,20 +121,25 @@ class Server implements RunningServer {
     const { engine, limits, log, pingMs = PING_MS, shared } = options;
     this.#options = options;
     this.#census = new Census(limits, shared?.census);
-    this.#metrics = new Metrics(() => engine.counters?.() ?? null);
+    this.#load = new Load(shared?.load);
+    this.#looking = setInterval(() => this.#load.look(performance.now()), Load.LOOK_MS);
+    this.#metrics = new Metrics(() => engine.counters?.() ?? null, () => this.#room().free);
     this.#metrics.engine(engine.info);
     this.#refusals = new RefusalLog(log);
     this.#sessions = new Sessions({
       ...options,
       server: SERVER,
       pingMs,
+      log: limited(log, SESSION_LINES_PER_SECOND),
       metrics: this.#metrics,
+      load: this.#load,
     });
     this.engineEvents = this.#sessions;
     this.#sockets = new WebSocketServer({
       noServer: true,
       maxPayload: limits.maxFrameBytes,
       perMessageDeflate: false, // JPEGs do not shrink, and tracks must not wait
+      autoPong: false, // sessions answer pings
       handleProtocols: (offered) =>
         [...offered].find((name) => Object.values<string>(SUBPROTOCOLS).includes(name)) ?? false,
     });
@@ -107,59 +149,103 @@ class Server implements RunningServer {
   }
 
   async listen(): Promise<void> {
-    const listener = createListener(this.#options, await pages(PAGE_FOLDER, this.#asked()));
-    listener.on(
-      "clientError",
-      (error, socket) => this.#turnAway(socket, describeClientError(error)),
-    );
+    const answer = await pages(PAGE_FOLDER, this.#asked());
+    const listener = createListener(this.#options);
+    listener.on("request", answer);
+    listener.on("clientError", (error, socket) => {
+      const refusal = describeClientError(error);
+      this.#refusals.note((socket as Socket).remoteAddress ?? "", refusal);
+      this.#turnAway(socket, refusal);
+    });
+    // nobody can read an answer, but who runs the server may want to know
+    listener.prependListener("tlsClientError", (error: Error, { remoteAddress = "" }: Socket) => {
+      this.#refusals.note(remoteAddress, describeClientError(error));
+    });
     listener.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.url = await listen(listener, this.#options, this.#options.shared !== undefined);
     this.#listener = listener;
+    this.#acceptWatch = new AcceptWatch(listener, () => this.#listenAgain());
+    const { agentPort = null, host } = this.#options;
+    if (agentPort === null) return;
+    const reusePort = this.#options.shared !== undefined;
+    await listenAt(this.#agent, { host, port: agentPort, reusePort });
   }
 
   metrics(): Promise<MetricObject[]> {
     return this.#metrics.values();
   }
 
-  close(): Promise<void> {
-    return this.#closing ??= this.#shutDown();
+  renew({ token, tls }: Credentials): void {
+    this.#options = { ...this.#options, token };
+    if (tls && this.#listener) renewCertificate(this.#listener, tls);
   }
 
-  async #shutDown(): Promise<void> {
+  async #listenAgain(): Promise<void> {
+    if (!this.#listener || this.#closing) return;
+    this.#options.log("listens_again", { reason: "it did not accept the connections that wait" });
+    const port = Number(new URL(this.url).port); // the one that was picked, if 0 was asked for
+    const { shared } = this.#options;
+    await listenAgain(this.#listener, { ...this.#options, port }, shared !== undefined);
+  }
+
+  close(drainMs = 0): Promise<void> {
+    return this.#closing ??= this.#shutDown(drainMs);
+  }
+
+  async #shutDown(drainMs: number): Promise<void> {
+    if (drainMs > 0) await this.#sessions.drain(drainMs);
+    clearInterval(this.#looking);
+    this.#agent.close();
+    this.#acceptWatch?.[Symbol.dispose]();
     this.#listener?.close();
     await this.#sessions.close(CloseCode.serverStopping, "server stopping");
     this.#listener?.closeAllConnections();
     this.#metrics[Symbol.dispose]();
   }
 
+  /** For further sessions. */
+  #room(): Room {
+    if (this.#closing) return { state: "drain", free: 0 };
+    const taken = this.#census.open / this.#options.limits.maxSessions;
+    return { state: "ready", free: 1 - Math.max(Math.min(1, taken), this.#load.busy) };
+  }
+
   /** What pages ask. */
   #asked(): Ask {
-    const { engine, isEngineReady = () => true, limits, shared, token } = this.#options;
+    const { engine, isEngineReady = () => true, limits, shared } = this.#options;
     return {
-      info: (request) => ({
-        server: SERVER,
-        protocol: "lkstream.v1",
-        engine: engine.info,
-        limits: toldLimits(limits),
-        sessions: {
-          open: this.#census.open,
-          max: limits.maxSessions,
-          full: this.#census.isFull(this.#addressOf(request)),
-        },
-        token: token === null ? "none" : "required",
+      info: (request) => {
+        this.#check(request, checkHost);
+        return {
+          server: SERVER,
+          protocol: "lkstream.v1",
+          engine: engine.info,
+          limits: toldLimits(limits),
+          sessions: {
+            open: this.#census.open,
+            max: limits.maxSessions,
+            full: this.#census.isFull(this.#addressOf(request)),
+          },
+          token: this.#options.token === null ? "none" : "required",
+        };
+      },
+      load: () => ({
+        ...this.#room(),
+        sessions: { open: this.#census.open, max: limits.maxSessions },
       }),
       notReady: () => this.#closing ? "stopping" : isEngineReady() ? null : "no engine runs",
       metrics: async (request) => {
-        this.#checkToken(request);
+        this.#check(request, checkHost);
+        this.#check(request, checkToken);
         return await Metrics.text(shared ? await shared.metrics() : [await this.metrics()]);
       },
     };
   }
 
-  /** @throws {Refusal} where the token is not presented; who tries is counted and logged. */
-  #checkToken(request: IncomingMessage): void {
+  /** @throws {Refusal} that `check` throws; it is counted and logged. */
+  #check(request: IncomingMessage, check: (request: IncomingMessage, access: Access) => void) {
     try {
-      checkToken(request, this.#options);
+      check(request, this.#options);
     } catch (error) {
       this.#refusals.note(this.#addressOf(request), error);
       if (error instanceof Refusal) this.#metrics.refused.inc({ code: error.code });
@@ -171,7 +257,7 @@ class Server implements RunningServer {
     const from = this.#addressOf(request);
     let leave: () => void;
     try {
-      this.#check(request);
+      this.#checkUpgrade(request);
       leave = this.#census.enter(from);
     } catch (error) {
       this.#refusals.note(from, error);
@@ -180,12 +266,14 @@ class Server implements RunningServer {
     socket.once("close", leave); // while it is no session yet
     this.#sockets.handleUpgrade(request, socket, head as Buffer, (ws) => {
       socket.off("close", leave);
+      (socket as PacedSocket).pace = new FramePace(this.#options.limits);
       this.#sessions.begin({ ws, socket, from, results: chooseResults(request), leave });
     });
   }
 
   /** @throws {Refusal} where the request is not to become a session. */
-  #check(request: IncomingMessage): void {
+  #checkUpgrade(request: IncomingMessage): void {
+    checkOneHost(request);
     const path = new URL(request.url ?? "/", "http://host").pathname;
     if (path !== "/v1/stream") {
       throw new Refusal(404, "not_found", `Cannot upgrade ${path}: allowed is /v1/stream`);

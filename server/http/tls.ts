@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { renderUnicodeCompact } from "uqr";
 
@@ -46,6 +47,41 @@ export async function selfSigned(hosts: readonly string[]): Promise<KeyPair> {
   });
   return { cert, key };
 }
+
+/**
+ * Reads a certificate and its key, and sees that they belong together.
+ *
+ * @param files PEM files
+ * @throws {Error} that names the flag, the file and what is wrong with it.
+ */
+export function readKeyPair(files: { cert: string; key: string }): KeyPair {
+  const cert = readPem("cert", files.cert), key = readPem("key", files.key);
+  const certificate = use("cert", files.cert, () => new X509Certificate(cert));
+  const privateKey = use("key", files.key, () => createPrivateKey(key));
+  if (certificate.checkPrivateKey(privateKey)) return { cert, key };
+  throw new Error(
+    `Cannot use --key ${files.key}: allowed is the key of the certificate in ${files.cert}`,
+  );
+}
+
+function readPem(flag: string, file: string): string {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (error) {
+    const why = (error as Error).message.split(",")[0];
+    throw new Error(`Cannot read --${flag} ${file}: allowed are files that can be read (${why})`);
+  }
+}
+
+function use<T>(flag: string, file: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    throw new Error(`Cannot use --${flag} ${file}: allowed are PEM files of a ${FILES[flag]}`);
+  }
+}
+
+const FILES: Record<string, string> = { cert: "certificate", key: "private key" };
 
 /**
  * The addresses under which other machines reach this one: no loopback, and no

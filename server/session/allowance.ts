@@ -1,13 +1,14 @@
 /**
- * So many a second, and as many at once: a token bucket. What costs more than
+ * So many a second, and so many at once: a token bucket. What costs more than
  * one is paid for afterwards. Times are performance.now().
  */
 export class Allowance {
   #left: number;
   #at = 0;
 
-  constructor(readonly perSecond: number) {
-    this.#left = perSecond;
+  /** @param atOnce as many as a second's by default */
+  constructor(readonly perSecond: number, readonly atOnce: number = perSecond) {
+    this.#left = atOnce;
   }
 
   /** Milliseconds until one more is allowed; 0: it is. */
@@ -32,7 +33,7 @@ export class Allowance {
   #refill(now: number): void {
     if (this.#at > 0) {
       const more = (now - this.#at) * this.perSecond / 1000;
-      this.#left = Math.min(this.perSecond, this.#left + more);
+      this.#left = Math.min(this.atOnce, this.#left + more);
     }
     this.#at = now;
   }

@@ -4,10 +4,13 @@ const MAX_CONTROL_CHARS = 1 << 20;
 /**
  * What a client has sent and the session has not yet come to, in the order in
  * which it was sent. Only the newest frame waits: a newer one takes an older
- * one's place, behind the control messages sent before it.
+ * one's place, behind the control messages sent before it. But the first frame of
+ * all gives way to none, for it is the one on which resumed points stand.
  */
 export class Inbox<Frame extends object> {
   #waiting: (Frame | string)[] = [];
+  /** Undefined before it came, null once it was taken. */
+  #first: Frame | null | undefined;
   #controls = 0;
   #controlChars = 0;
 
@@ -24,16 +27,18 @@ export class Inbox<Frame extends object> {
     return typeof this.#waiting[0] === "string";
   }
 
-  get hasFrame(): boolean {
-    return this.#waiting.some((item) => typeof item !== "string");
+  /** How many frames wait. */
+  get frames(): number {
+    return this.#waiting.length - this.#controls;
   }
 
   /** @returns the older frame that had to go */
   putFrame(frame: Frame): Frame | undefined {
-    const older = this.#waiting.find((item) => typeof item !== "string");
+    if (this.#first === undefined) this.#first = frame;
+    const older = this.#waiting.find((item) => typeof item !== "string" && item !== this.#first);
     if (older) this.#waiting.splice(this.#waiting.indexOf(older), 1);
     this.#waiting.push(frame);
-    return older;
+    return older as Frame | undefined;
   }
 
   putControl(text: string): void {
@@ -44,6 +49,7 @@ export class Inbox<Frame extends object> {
 
   take(): Frame | string | undefined {
     const item = this.#waiting.shift();
+    if (item !== undefined && item === this.#first) this.#first = null;
     if (typeof item === "string") {
       this.#controls--;
       this.#controlChars -= item.length;

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import {
+  type Answer,
   CloseCode,
   type ControlMessage,
   decodeFrame,
@@ -7,11 +8,14 @@ import {
   encodeTracks,
   type EngineInfo,
   type ErrorCode,
+  FEATURES,
   type FrameMessage,
   jpegSize,
   mergeOptions,
   parseControl,
   ProtocolError,
+  type RequestId,
+  requestOf,
   type ResultForm,
   type ServerMessage,
   type Tracks,
@@ -26,6 +30,7 @@ import {
 } from "../../tracking/engine.ts";
 import { Inbox } from "./inbox.ts";
 import { type ServerLimits, toldLimits } from "../limits.ts";
+import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { DropReason, Metrics } from "../metrics.ts";
 import { SessionStats } from "./session_stats.ts";
@@ -52,14 +57,18 @@ export interface SessionContext {
   results: ResultForm;
   log: Log;
   metrics: Metrics;
+  load: Load;
 }
 
 /** While more than this waits for a reader that does not drain, nothing is worked on. */
 const MAX_BUFFERED_BYTES = 1 << 20;
 /** So many errors without a success between them end the session. */
 const MAX_ERRORS_IN_A_ROW = 20;
-/** What takes as long as a small control message: reading so many characters, painting so many pixels of a mask. */
+/** A flood of errors ends it too, whatever succeeds between them: past this share of the control messages allowed a second. */
+const ERRORS_OF_CONTROLS = 1 / 4;
+/** What takes as long as a small control message: reading so many characters, parsing so many values, painting so many pixels of a mask. */
 const CHARS_AS_A_CONTROL = 10_000;
+const VALUES_AS_A_CONTROL = 1000;
 const PIXELS_AS_A_CONTROL = 100_000;
 /** Control messages are obeyed one after the other for no longer than this. */
 const TURN_MS = 5;
@@ -82,6 +91,7 @@ export class Session {
   readonly #inbox = new Inbox<Received>();
   readonly #frameRate: Allowance;
   readonly #controlRate: Allowance;
+  readonly #errorRate: Allowance;
   #lastSeq = -1;
   #dropped = 0;
   #errorsInARow = 0;
@@ -99,7 +109,11 @@ export class Session {
     this.#context = context;
     this.#tracker = new Tracker(sequence, defaultOptions(), context.limits.maxPoints);
     this.#frameRate = new Allowance(context.limits.maxFrameRate);
-    this.#controlRate = new Allowance(context.limits.maxControlRate);
+    const { maxControlRate } = context.limits;
+    this.#controlRate = new Allowance(maxControlRate);
+    this.#errorRate = new Allowance(
+      Math.max(2 * MAX_ERRORS_IN_A_ROW, ERRORS_OF_CONTROLS * maxControlRate),
+    );
     this.#send({
       type: "hello",
       protocol: "lkstream.v1",
@@ -108,6 +122,7 @@ export class Session {
       engine: context.engine,
       options: this.#tracker.options,
       limits: toldLimits(context.limits),
+      features: FEATURES,
     });
   }
 
@@ -148,6 +163,11 @@ export class Session {
     if (!this.#closing) this.#send({ type: "engine", engine });
   }
 
+  /** Tells that this server stops, and serves the session for `seconds` more. */
+  going(seconds: number): void {
+    if (!this.#closing) this.#send({ type: "going", seconds });
+  }
+
   /**
    * Ends the session: answers the frame in work, closes the socket with `code`
    * and frees the sequence. Idempotent.
@@ -159,7 +179,7 @@ export class Session {
   async #shutDown(code: number, reason: string): Promise<void> {
     clearTimeout(this.#pacing);
     if (this.#working) await new Promise<void>((idle) => this.#idle = idle);
-    if (this.#inbox.hasFrame) this.#countDropped("closed");
+    for (let left = this.#inbox.frames; left > 0; left--) this.#countDropped("closed");
     this.#countPoints(0);
     if (this.#paused) this.#socket.resume(); // or the client's close frame is never read
     this.#socket.close(code, reason);
@@ -252,13 +272,14 @@ export class Session {
       this.#errorsInARow = 0;
       this.stats.count(tracks);
       this.#context.metrics.processed(tracks);
+      this.#context.load.queued(tracks.timing.queue);
       this.#countPoints(tracks.points.id.length);
       this.#send(
         this.#context.results === "bin" ? encodeTracks(tracks) : tracksToJson(tracks),
       );
     } catch (error) {
       this.stats.failed++;
-      this.#sendError(error, frame.seq);
+      this.#sendError(error, { seq: frame.seq });
     }
     this.#chargeMask(this.#frameRate); // a new size has it painted anew
   }
@@ -277,12 +298,16 @@ export class Session {
   #obey(text: string): void {
     try {
       this.#checkControlRate(text.length);
-      const answer = this.#answer(parseControl(text));
+      const message = parseControl(
+        text,
+        (values) => this.#controlRate.charge(values / VALUES_AS_A_CONTROL),
+      );
+      const { request } = message;
+      const answer = this.#answer(message);
       this.#errorsInARow = 0;
-      if (answer) this.#send(answer);
+      if (answer.type !== "done" || request !== undefined) this.#send({ ...answer, request });
     } catch (error) {
-      if (error instanceof ProtocolError) this.#sendError(error);
-      else this.#fail(error);
+      this.#sendError(error, { request: requestOf(text) });
     }
   }
 
@@ -304,7 +329,7 @@ export class Session {
     );
   }
 
-  #answer(message: ControlMessage): ServerMessage | null {
+  #answer(message: ControlMessage): Answer {
     const tracker = this.#tracker;
     switch (message.type) {
       case "configure":
@@ -314,15 +339,20 @@ export class Session {
         return { type: "added", ids: tracker.add(message.points) };
       case "remove":
         tracker.remove(message.ids);
-        return null;
+        return { type: "done" };
       case "clear":
         tracker.clear();
-        return null;
+        return { type: "done" };
       case "mask": {
         this.#checkMask(message.polygons);
         const share = tracker.confine(message.polygons);
         this.#chargeMask(this.#controlRate);
         return { type: "masked", share };
+      }
+      case "resume": {
+        const live = tracker.resume(message.state);
+        this.#frameRate.charge(1);
+        return { type: "resumed", live };
       }
       case "stats":
         return this.stats.toMessage(this.#context.id, tracker);
@@ -343,15 +373,26 @@ export class Session {
     check(polygons.reduce((sum, { length }) => sum + length, 0), "corners", maxMaskCorners);
   }
 
-  #sendError(error: unknown, seq?: number): void {
-    const { code, message } = describe(error);
+  /**
+   * Answers what a client can know of. Any other is a fault of this server, and its text the log's
+   * alone.
+   *
+   * @param about the frame or the message that it is about
+   */
+  #sendError(error: unknown, about: { seq?: number; request?: RequestId }): void {
+    const described = describe(error);
+    if (!described) return this.#fail(error);
+    const { code, message } = described;
     this.#context.metrics.errors.inc({ code });
     if (code === "engine_failed") {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
     }
-    this.#send({ type: "error", code, message, seq });
+    this.#send({ type: "error", code, message, ...about });
+    const isFlood = !this.#errorRate.take(performance.now());
     if (code === "overloaded") {
       this.#end(CloseCode.overloaded, "a frame took too long");
+    } else if (isFlood) {
+      this.#end(CloseCode.tooManyErrors, `too many errors a second, the last one: ${code}`);
     } else if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {
       // an engine that fails is not the client's fault: it may come again
       const closeCode = code === "engine_failed" ? CloseCode.internal : CloseCode.tooManyErrors;
@@ -367,9 +408,9 @@ export class Session {
   }
 }
 
-function describe(error: unknown): { code: ErrorCode; message: string } {
+function describe(error: unknown): { code: ErrorCode; message: string } | null {
   if (error instanceof ProtocolError || error instanceof FrameError) return error;
   if (error instanceof DeadlineError) return { code: "overloaded", message: error.message };
   if (error instanceof EngineError) return { code: "engine_failed", message: error.message };
-  return { code: "engine_failed", message: `Cannot process a frame: ${error}` };
+  return null;
 }

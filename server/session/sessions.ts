@@ -4,6 +4,7 @@ import { CloseCode, type ResultForm } from "../../protocol/mod.ts";
 import type { FlowEngine, FlowSequence } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import type { ServerLimits } from "../limits.ts";
+import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { Session } from "./session.ts";
@@ -13,6 +14,9 @@ import { Watch } from "./watch.ts";
 const FINISH_MS = 2500;
 /** A client that does not answer the close frame within this is cut off. */
 const CLOSE_MS = 1500;
+
+/** While more bytes than this wait to be read by the client, its pings are not answered. */
+const MAX_UNREAD_PONGS = 1 << 16;
 
 /** `ws` closes by itself on an error, and then tells 1006; on any other than these with 1002. */
 const CODES_OF_ERRORS: Record<string, number> = {
@@ -33,6 +37,7 @@ export interface SessionsOptions {
   pingMs: number;
   log: Log;
   metrics: Metrics;
+  load: Load;
 }
 
 /** An upgraded connection, and who is at its other end. */
@@ -51,6 +56,8 @@ export class Sessions implements EngineEvents {
   readonly #options: SessionsOptions;
   readonly #watch: Watch;
   readonly #open = new Map<Session, WebSocket>();
+  /** Called when the last one has ended. */
+  #emptied: () => void = () => {};
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -86,6 +93,10 @@ export class Sessions implements EngineEvents {
       if (isBinary) session.receiveBinary(data as Uint8Array);
       else session.receiveText(data.toString());
     });
+    ws.on("ping", (data) => {
+      // one that is not answered is followed by others; who reads nothing piles up no answers
+      if (ws.bufferedAmount < MAX_UNREAD_PONGS && ws.readyState === ws.OPEN) ws.pong(data);
+    });
     ws.on("close", (code) => this.#ended(session, id, broken ?? code, leave));
   }
 
@@ -99,6 +110,13 @@ export class Sessions implements EngineEvents {
     this.#options.log("engine_changed", { engine: name, device, reason });
     this.#options.metrics.engine(info);
     for (const session of this.#open.keys()) session.engineChanged(info);
+  }
+
+  /** Tells all that this server stops, and serves them until they have gone, or for `ms` at most. */
+  async drain(ms: number): Promise<void> {
+    if (this.#open.size === 0) return;
+    for (const session of this.#open.keys()) session.going(ms / 1000);
+    await within(ms, [new Promise<void>((emptied) => this.#emptied = emptied)]);
   }
 
   /** Ends all sessions, each frame in work being answered, and cuts off who does not go. */
@@ -129,6 +147,7 @@ export class Sessions implements EngineEvents {
     );
     this.#open.delete(session); // not sooner: the engine may still be at work for it
     leave();
+    if (this.#open.size === 0) this.#emptied();
     metrics.sessions.dec();
     metrics.sessionsClosed.inc({ code: COUNTED_CODES.has(code) ? code : "other" });
     const { received, processed, dropped, failed } = session.stats;

@@ -2,13 +2,15 @@ import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { CloseCode } from "../../protocol/mod.ts";
 import type { ServerLimits } from "../limits.ts";
+import { lookMs } from "../looks.ts";
 
-/** A client that does not answer the close frame within this is cut off. */
+/** From the close frame on, of either side, a client has so long: then its place is free. */
 const CLOSE_MS = 2000;
 
 /** Of a client's ping or pong: two bytes and the mask. */
 const CONTROL_HEADER_BYTES = 6;
 
+/** Times are numbers of looks. */
 interface Watched {
   ws: WebSocket;
   /** Last message, or the opening. */
@@ -19,30 +21,34 @@ interface Watched {
   partialSince: number;
   pingedAt: number;
   ponged: boolean;
-  closedAt: number | null;
+  closingSince: number | null;
 }
 
 /**
  * Looks after open WebSockets: cuts off a client that answers no ping, whose
- * message trickles in, or that is silent for too long.
+ * message trickles in, that is silent for too long, or that does not close. Time
+ * is counted in looks of the event loop: what came while the machine slept is read
+ * before the next one.
  */
 export class Watch implements Disposable {
   readonly #watched = new Map<WebSocket, Watched>();
   readonly #limits: Pick<ServerLimits, "messageMs" | "idleMs">;
   readonly #pingMs: number;
+  readonly #everyMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
+  #looks = 0;
 
   /** @param pingMs a client that does not answer a ping before the next one is gone */
   constructor(limits: Pick<ServerLimits, "messageMs" | "idleMs">, pingMs: number) {
     this.#limits = limits;
     this.#pingMs = pingMs;
-    const shortest = Math.min(pingMs, limits.messageMs, limits.idleMs);
-    this.#timer = setInterval(() => this.#look(), Math.min(1000, Math.max(5, shortest / 4)));
+    this.#everyMs = lookMs(Math.min(pingMs, limits.messageMs, limits.idleMs, CLOSE_MS));
+    this.#timer = setInterval(() => this.#look(), this.#everyMs);
   }
 
   /** @param socket what `ws` reads from */
   add(ws: WebSocket, socket: Duplex): void {
-    const now = performance.now();
+    const now = this.#looks;
     const watched: Watched = {
       ws,
       heardAt: now,
@@ -50,17 +56,17 @@ export class Watch implements Disposable {
       partialSince: now,
       pingedAt: now,
       ponged: true,
-      closedAt: null,
+      closingSince: null,
     };
     this.#watched.set(ws, watched);
     // before ws sees the bytes: where they complete a message, it says so next
     socket.prependListener("data", ({ length }: Uint8Array) => {
-      if (watched.partial === 0) watched.partialSince = performance.now();
+      if (watched.partial === 0) watched.partialSince = this.#looks;
       watched.partial += length;
     });
     ws.on("message", () => {
       watched.partial = 0;
-      watched.heardAt = performance.now();
+      watched.heardAt = this.#looks;
     });
     // they may come between the parts of a message, and do not complete it
     const passOver = ({ length }: Uint8Array) => {
@@ -85,33 +91,36 @@ export class Watch implements Disposable {
   }
 
   #look(): void {
-    const now = performance.now();
+    this.#looks++;
     for (const watched of this.#watched.values()) {
-      if (watched.closedAt !== null) {
-        if (now - watched.closedAt > CLOSE_MS) watched.ws.terminate();
+      if (watched.ws.readyState === watched.ws.OPEN) {
+        this.#judge(watched);
       } else {
-        this.#judge(watched, now);
+        watched.closingSince ??= this.#looks;
+        const closing = this.#looks - watched.closingSince;
+        if (closing * this.#everyMs >= CLOSE_MS) watched.ws.terminate();
       }
     }
   }
 
-  #judge(watched: Watched, now: number): void {
+  #judge(watched: Watched): void {
     const { messageMs, idleMs } = this.#limits;
-    if (watched.partial > 0 && now - watched.partialSince > messageMs) {
+    const { ws } = watched;
+    if (watched.partial > 0 && this.#isOver(watched.partialSince, messageMs)) {
       const late = `a message took longer than ${messageMs / 1000} s to arrive`;
-      this.#close(watched, CloseCode.tooManyErrors, late);
-    } else if (now - watched.heardAt > idleMs) {
-      this.#close(watched, CloseCode.done, `idle for ${idleMs / 1000} s`);
-    } else if (now - watched.pingedAt > this.#pingMs) {
-      if (!watched.ponged) return watched.ws.terminate();
+      ws.close(CloseCode.tooManyErrors, late);
+    } else if (this.#isOver(watched.heardAt, idleMs)) {
+      ws.close(CloseCode.done, `idle for ${idleMs / 1000} s`);
+    } else if (this.#isOver(watched.pingedAt, this.#pingMs)) {
+      if (!watched.ponged) return ws.terminate();
       watched.ponged = false;
-      watched.pingedAt = now;
-      watched.ws.ping();
+      watched.pingedAt = this.#looks;
+      ws.ping();
     }
   }
 
-  #close(watched: Watched, code: number, reason: string): void {
-    watched.closedAt = performance.now();
-    watched.ws.close(code, reason);
+  /** One look more than the time has: it is the one after a sleep, before sockets were read. */
+  #isOver(since: number, ms: number): boolean {
+    return this.#looks - since > Math.ceil(ms / this.#everyMs);
   }
 }

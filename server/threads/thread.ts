@@ -15,16 +15,18 @@ self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
       return tell({ type: "counted", call: data.call, values: await running?.metrics() ?? [] });
     case "metrics":
       return metricsOfAll.settle(data.call, data.values);
+    case "renew":
+      return running?.renew(data.credentials);
     case "close":
-      await running?.close();
+      await running?.close(data.drainMs);
       return tell({ type: "closed" });
   }
 };
 
-async function start({ config, tls, census }: Extract<ToThread, { type: "start" }>) {
+async function start({ config, tls, shared }: Extract<ToThread, { type: "start" }>) {
   try {
     const metrics = () => metricsOfAll.make((call) => tell({ type: "metrics", call }));
-    running = await run(config, { tls, shared: { census, metrics } });
+    running = await run(config, { tls, shared: { ...shared, metrics } });
     tell({ type: "listening", url: running.url, engine: running.engine });
   } catch (error) {
     tell({ type: "failed", message: error instanceof Error ? error.message : String(error) });

@@ -3,18 +3,24 @@ import type { EngineInfo } from "../../protocol/mod.ts";
 import { Calls } from "./calls.ts";
 import { Census } from "./census.ts";
 import type { Config } from "../config.ts";
-import type { ServeOptions } from "../http/server.ts";
+import type { Credentials } from "../credentials.ts";
+import type { ServeOptions, Shared } from "../http/server.ts";
+import { Load } from "../load.ts";
 import { connectionsOf } from "../http/listener.ts";
 import type { Running } from "../run.ts";
 
 /** To a thread. */
 export type ToThread =
-  | { type: "start"; config: Config; tls: ServeOptions["tls"]; census: SharedArrayBuffer }
+  | { type: "start"; config: Config; tls: ServeOptions["tls"]; shared: SharedBuffers }
   /** Asks for what this thread has counted. */
   | { type: "count"; call: number }
   /** Answers its `metrics`. */
   | { type: "metrics"; call: number; values: MetricObject[][] }
-  | { type: "close" };
+  | { type: "renew"; credentials: Credentials }
+  | { type: "close"; drainMs: number };
+
+/** What all event loops count in. */
+type SharedBuffers = Pick<Shared, "census" | "load">;
 
 /** From a thread. */
 export type FromThread =
@@ -32,7 +38,7 @@ export type FromThread =
  * shared out.
  */
 export async function runThreads(config: Config, tls: ServeOptions["tls"]): Promise<Running> {
-  const census = Census.share();
+  const shared = { census: Census.share(), load: Load.share() };
   const maxConnections = Math.ceil(connectionsOf(config.limits) / config.threads);
   const limits = { ...config.limits, maxConnections };
   const all: Thread[] = [];
@@ -40,7 +46,7 @@ export async function runThreads(config: Config, tls: ServeOptions["tls"]): Prom
   const start = (port: number): Promise<Thread> => {
     const thread = new Thread(metrics);
     all.push(thread);
-    return thread.start({ ...config, port, limits }, tls, census);
+    return thread.start({ ...config, port, limits }, tls, shared);
   };
   try {
     const first = await start(config.port);
@@ -50,8 +56,9 @@ export async function runThreads(config: Config, tls: ServeOptions["tls"]): Prom
       url: first.url,
       engine: first.engine,
       metrics: async () => (await metrics()).flat(),
-      close: async () => {
-        await Promise.all(all.map((thread) => thread.close()));
+      renew: (credentials) => all.forEach((thread) => thread.renew(credentials)),
+      close: async (drainMs) => {
+        await Promise.all(all.map((thread) => thread.close(drainMs)));
       },
     };
   } catch (error) {
@@ -78,8 +85,8 @@ class Thread {
     this.#worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#receive(data);
   }
 
-  start(config: Config, tls: ServeOptions["tls"], census: SharedArrayBuffer): Promise<this> {
-    this.#tell({ type: "start", config, tls, census });
+  start(config: Config, tls: ServeOptions["tls"], shared: SharedBuffers): Promise<this> {
+    this.#tell({ type: "start", config, tls, shared });
     return this.#started.promise;
   }
 
@@ -87,8 +94,12 @@ class Thread {
     return this.#counts.make((call) => this.#tell({ type: "count", call }));
   }
 
-  async close(): Promise<void> {
-    this.#tell({ type: "close" });
+  renew(credentials: Credentials): void {
+    this.#tell({ type: "renew", credentials });
+  }
+
+  async close(drainMs = 0): Promise<void> {
+    this.#tell({ type: "close", drainMs });
     await this.#closed.promise;
     this.#worker.terminate();
   }

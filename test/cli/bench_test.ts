@@ -1,5 +1,7 @@
 /** The benches that others rely on: they run, and their counts add up. Their figures are no tests. */
 import assert from "node:assert/strict";
+import type { ServerProcess } from "../../bench/server_process.ts";
+import { onTrial } from "../../bench/trial.ts";
 import { start } from "../lib/running.ts";
 
 const BENCH = new URL("../../bench/", import.meta.url);
@@ -47,32 +49,44 @@ Deno.test({
   name: "bench: the fuzzer finds nothing in a first few hundred messages",
   ignore: Deno.build.os !== "linux", // it looks at the server's memory in /proc
   async fn() {
-    const size = ["--messages", "640", "--jpegs", "160", "--wire", "32", "--seed", "7"];
-    const { code, output, errors } = await runBench("fuzz.ts", size);
+    const size = ["--messages", "640", "--jpegs", "160", "--wire", "32", "--floods", "32"];
+    const patient = ["--wait", "60000"]; // how long it takes is no test
+    const { code, output, errors } = await runBench("fuzz.ts", [
+      ...size,
+      ...patient,
+      "--seed",
+      "7",
+    ]);
     assert.equal(code, 0, output + errors);
-    assert.match(output, /^ *576 controls$/m);
+    for (
+      const sent of ["576 controls", "32 pipelined requests", "32 tiny messages", "32 nested texts"]
+    ) {
+      assert.match(output, new RegExp(`^ *${sent}$`, "m"));
+    }
   },
 });
 
 Deno.test({
-  name: "bench: a trial that fails, or whose server does, ends with 1 and the server's last lines",
+  name: "bench: a trial that fails, or whose server does, fails with the server's last lines",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const trials = {
-      'throw new Error("as told")':
-        /as told; the server ended with 0, saying last:\n[^]* listens on /,
-      'Deno.kill(server.pid, "SIGKILL"); await ended':
-        /The server ended; the server ended with 137/,
-      'Deno.kill(server.pid, "SIGKILL")': /Nothing failed; the server ended with 137/,
-    };
-    for (const [trial, said] of Object.entries(trials)) {
-      const script = `import { onTrial } from "${BENCH}trial.ts";
-        await onTrial(["--engine", "wasm"], async (server, ended) => { ${trial} });`;
-      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["eval", "--no-check", script],
-      }).output();
-      assert.equal(code, 1);
-      assert.match(new TextDecoder().decode(stderr), said);
+    const kill = (server: ServerProcess) => Deno.kill(server.pid, "SIGKILL");
+    const trials: [RegExp, Parameters<typeof onTrial>[1]][] = [
+      [
+        /^as told; the server ended with 0, saying last:\n[^]* listens on /,
+        () => Promise.reject(new Error("as told")),
+      ],
+      [/^The server ended; the server ended with 137/, async (server, ended) => {
+        kill(server);
+        await ended;
+      }],
+      [
+        /^Nothing failed; the server ended with 137/,
+        (server) => Promise.resolve(kill(server)),
+      ],
+    ];
+    for (const [message, trial] of trials) {
+      await assert.rejects(onTrial(["--engine", "wasm"], trial), { message });
     }
   },
 });

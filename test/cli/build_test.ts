@@ -1,49 +1,98 @@
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url);
-const CLIENT = new URL("dist/client/", ROOT);
 
-async function buildPage(): Promise<void> {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "build:page"],
-    cwd: ROOT,
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
+/** The sources of the page alone, elsewhere: this checkout's own page is served to other tests meanwhile. */
+class PageProject implements AsyncDisposable {
+  private constructor(readonly folder: string) {}
+
+  static async make(): Promise<PageProject> {
+    const folder = await Deno.makeTempDir();
+    for (const part of ["client", "protocol", "deno.start.json"]) {
+      await copy(new URL(part, ROOT), `${folder}/${part}`);
+    }
+    await Deno.symlink(new URL("node_modules", ROOT).pathname, `${folder}/node_modules`);
+    return new PageProject(folder);
+  }
+
+  /** @returns what it says, or why it failed */
+  async build(...permissions: string[]): Promise<string> {
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--no-prompt", "--config", new URL("deno.start.json", ROOT).pathname],
+        ...permissions,
+        `${this.folder}/client/build.ts`,
+      ],
+    }).output();
+    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  }
+
+  /** How many bytes each file of the built page has. */
+  sizes(): Map<string, number> {
+    const client = `${this.folder}/dist/client`;
+    const names = Array.from(Deno.readDirSync(client), ({ name }) => name).toSorted();
+    return new Map(names.map((name) => [name, Deno.statSync(`${client}/${name}`).size]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
 }
 
-/** How many bytes each file of the built page has. */
-function sizes(): Map<string, number> {
-  return new Map(
-    Array.from(Deno.readDirSync(CLIENT), ({ name }) => name).toSorted()
-      .map((name) => [name, Deno.statSync(new URL(name, CLIENT)).size]),
-  );
+async function copy(from: URL, to: string): Promise<void> {
+  if (!(await Deno.stat(from)).isDirectory) return await Deno.copyFile(from, to);
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) {
+    await copy(new URL(`${from.href}/${name}`), `${to}/${name}`);
+  }
 }
 
 Deno.test("build: the page is whole at every moment while two builds replace it", async () => {
-  await buildPage();
-  const whole = sizes();
-  await Deno.writeTextFile(new URL("left-over.js", CLIENT), "");
+  await using project = await PageProject.make();
+  const client = `${project.folder}/dist/client`;
+  await project.build("-A");
+  const whole = project.sizes();
+  assert.ok(whole.has("index.html") && whole.has("lkstream.js"));
+  await Deno.writeTextFile(`${client}/left-over.js`, "");
   let isOver = false;
-  const builds = Promise.all([buildPage(), buildPage()]).finally(() => isOver = true);
+  const builds = Promise.all([project.build("-A"), project.build("-A")]).finally(() =>
+    isOver = true
+  );
   while (!isOver) {
     for (const [name, size] of whole) {
-      assert.equal(Deno.statSync(new URL(name, CLIENT)).size, size, name);
+      assert.equal(Deno.statSync(`${client}/${name}`).size, size, name);
     }
     await new Promise((later) => setTimeout(later, 1));
   }
   await builds;
-  assert.deepEqual(sizes(), whole);
-  const others = Array.from(Deno.readDirSync(new URL("dist/", ROOT)), ({ name }) => name)
+  assert.deepEqual(project.sizes(), whole);
+  const others = Array.from(Deno.readDirSync(`${project.folder}/dist`), ({ name }) => name)
     .filter((name) => name.startsWith("client-"));
   assert.deepEqual(others, []);
 });
 
-/** Stands in for cmake: notes when a build begins and ends, and makes the library. */
+Deno.test("build: a page that is built is not built again, nor is anything written", async () => {
+  await using project = await PageProject.make();
+  assert.match(await project.build("-A"), /^Built dist\/client/);
+  assert.equal(await project.build("--allow-read"), "");
+  await Deno.writeTextFile(`${project.folder}/protocol/jpeg.ts`, "\n", { append: true });
+  assert.match(await project.build("--allow-read"), /NotCapable.*write/, "it is stale");
+  assert.match(await project.build("-A"), /^Built dist\/client/);
+  await Deno.remove(`${project.folder}/dist/client/page.js`);
+  assert.match(await project.build("-A"), /^Built dist\/client/);
+});
+
+/**
+ * Stands in for cmake: notes when a build begins and ends, and makes the library.
+ * Like cmake, it takes no folder that it filled for sources elsewhere.
+ */
 const CMAKE = `#!/bin/sh
 case "$1" in
-  -S) mkdir -p "$4" ;;
+  -S)
+    mkdir -p "$4"
+    home="CMAKE_HOME_DIRECTORY:INTERNAL=$(echo "$2" | sed 's,/$,,')"
+    [ -e "$4/CMakeCache.txt" ] && ! grep -qx "$home" "$4/CMakeCache.txt" && exit 1
+    printf '%s\\nCMAKE_GENERATOR:INTERNAL=%s\\n' "$home" "$6" > "$4/CMakeCache.txt" ;;
   --build)
     echo begin >> "$NOTES"; sleep 0.5; echo end >> "$NOTES"
     [ -e "$NOTES.fail" ] && exit 1
@@ -53,7 +102,7 @@ esac
 
 /** A project of native/build.ts alone, with a compiler that only pretends. */
 class NativeProject implements AsyncDisposable {
-  private constructor(readonly folder: string) {}
+  private constructor(public folder: string) {}
 
   static async make(): Promise<NativeProject> {
     const folder = await Deno.makeTempDir();
@@ -69,14 +118,19 @@ class NativeProject implements AsyncDisposable {
   }
 
   /** Runs the build; it must succeed and say nothing on standard output. */
-  async build(): Promise<void> {
+  async build(...permissions: string[]): Promise<void> {
     const { folder } = this;
+    const allowed = permissions.length > 0 ? ["--no-prompt", ...permissions] : ["-A"];
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-config", `${folder}/native/build.ts`],
+      args: ["run", ...allowed, "--no-config", `${folder}/native/build.ts`],
       env: { PATH: `${folder}/bin:/usr/bin:/bin`, NOTES: `${folder}/notes`, LKSTREAM_LIBRARY: "" },
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     assert.equal(stdout.length, 0);
+  }
+
+  async move(): Promise<void> {
+    await Deno.rename(this.folder, this.folder += "-moved");
   }
 
   /** Names in dist/native. */
@@ -111,4 +165,25 @@ Deno.test("build: changed sources are built anew; a build that fails leaves the 
   await Deno.remove(`${folder}/notes.fail`);
   await project.build();
   assert.deepEqual(project.built(), ["liblkstream.so", "sources.sha256"]);
+});
+
+Deno.test("build: a checkout that was moved builds changed sources by itself", async () => {
+  await using project = await NativeProject.make();
+  await project.build();
+  await project.move();
+  await Deno.writeTextFile(`${project.folder}/native/src/a.cpp`, "int changed;");
+  await project.build();
+  assert.deepEqual(project.built(), ["liblkstream.so", "sources.sha256"]);
+});
+
+Deno.test("build: where the library is built, or cannot be, nothing is written again", async () => {
+  await using project = await NativeProject.make();
+  const reads = ["--allow-read", "--allow-run", "--allow-env"];
+  await project.build();
+  await project.build(...reads);
+  await Deno.writeTextFile(`${project.folder}/native/src/a.cpp`, "int changed;");
+  await Deno.writeTextFile(`${project.folder}/bin/c++`, "#!/bin/sh\nexit 1\n");
+  await project.build();
+  assert.deepEqual(project.built(), ["reason.txt"]);
+  await project.build(...reads);
 });

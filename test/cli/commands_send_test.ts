@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type Tracks, tracksFromJson } from "../../protocol/mod.ts";
-import { concat, folderOf, pictures, type Ran, runTask, spawnTask } from "../lib/commands.ts";
+import { main as send } from "../../cli/send.ts";
+import { main as track } from "../../cli/track.ts";
+import { concat, folderOf, pictures, type Ran, run, spawnTask } from "../lib/commands.ts";
 import { freePort } from "../lib/free_port.ts";
-import { start } from "../lib/running.ts";
+import { defaultServer, type Running, start } from "../lib/running.ts";
 
 const FRAMES = pictures(6, 1.5, 1);
 
@@ -19,14 +21,14 @@ function content(tracks: Tracks[]) {
 Deno.test("send: every frame comes back with the tracks that track finds itself", async () => {
   await using folder = await folderOf(FRAMES);
   const options = ["--set", "detect.maxCorners=50"];
-  const local = tracksOf(await runTask("track", [folder.path, ...options]));
-  const server = await start();
+  const local = tracksOf(await run(track, [folder.path, ...options]));
+  const server = await defaultServer();
   try {
-    const files = await runTask("send", [folder.path, server.url, "--fps", "0", ...options]);
+    const files = await run(send, [folder.path, server.url, "--fps", "0", ...options]);
     assert.deepEqual(content(tracksOf(files)), content(local));
     assert.match(files.stderr, /^6 of 6 frames answered, 0 dropped by the server, 0 skipped; /);
 
-    const stream = await runTask("send", ["-", server.url, "--fps", "0", ...options], {
+    const stream = await run(send, ["-", server.url, "--fps", "0", ...options], {
       stdin: concat(FRAMES),
     });
     assert.deepEqual(content(tracksOf(stream)), content(local));
@@ -37,10 +39,10 @@ Deno.test("send: every frame comes back with the tracks that track finds itself"
 
 Deno.test("send: --fps sets the pace", async () => {
   await using folder = await folderOf(FRAMES);
-  const server = await start();
+  const server = await defaultServer();
   try {
     const started = performance.now();
-    const ran = await runTask("send", [folder.path, server.url, "--fps", "10"]);
+    const ran = await run(send, [folder.path, server.url, "--fps", "10"]);
     assert.ok(performance.now() - started >= 500, "six frames at 10 a second take 0.5 s");
     assert.ok(tracksOf(ran).length > 0);
   } finally {
@@ -51,9 +53,9 @@ Deno.test("send: --fps sets the pace", async () => {
 Deno.test("send: a bad frame costs only itself", async () => {
   const broken = new TextEncoder().encode("no picture");
   await using folder = await folderOf([FRAMES[0], broken, ...FRAMES.slice(1)]);
-  const server = await start();
+  const server = await defaultServer();
   try {
-    const ran = await runTask("send", [folder.path, server.url, "--fps", "0"]);
+    const ran = await run(send, [folder.path, server.url, "--fps", "0"]);
     assert.deepEqual(tracksOf(ran).map(({ seq }) => seq), [0, 2, 3, 4, 5, 6]);
     assert.match(ran.stderr, /^Passed over frame 1: Cannot .*\n6 of 7 frames answered/);
   } finally {
@@ -66,14 +68,14 @@ Deno.test("send: a token opens the door, and without one it says so", async () =
   const server = await start({ env: { LKSTREAM_TOKEN: "secret" } });
   const args = [folder.path, server.url, "--fps", "0"];
   try {
-    const none = await runTask("send", args);
+    const none = await run(send, args);
     assert.deepEqual([none.code, none.stdout], [1, ""]);
     assert.match(none.stderr, /^The server asks for a token\n$/);
-    const wrong = await runTask("send", [...args, "--token", "guess"]);
+    const wrong = await run(send, [...args, "--token", "guess"]);
     assert.deepEqual([wrong.code, wrong.stderr], [1, "The server's token is another one\n"]);
-    assert.equal(tracksOf(await runTask("send", [...args, "--token", "secret"])).length, 6);
+    assert.equal(tracksOf(await run(send, [...args, "--token", "secret"])).length, 6);
     const env = { LKSTREAM_TOKEN: "secret" };
-    assert.equal(tracksOf(await runTask("send", args, { env })).length, 6);
+    assert.equal(tracksOf(await run(send, args, { env })).length, 6);
   } finally {
     await server.stop();
   }
@@ -88,7 +90,7 @@ async function nextOf(lines: ReadableStreamDefaultReader<string>): Promise<strin
 
 Deno.test("send: --loop goes on until nobody reads", async () => {
   await using folder = await folderOf(FRAMES.slice(0, 2));
-  const server = await start();
+  const server = await defaultServer();
   try {
     const child = spawnTask("send", [folder.path, server.url, "--fps", "0", "--loop"]);
     await child.stdin.close();
@@ -106,24 +108,19 @@ Deno.test("send: --loop goes on until nobody reads", async () => {
 
 Deno.test("send: a server that goes away is told and waited for", async () => {
   await using folder = await folderOf(FRAMES);
-  const first = await start();
-  const port = Number(new URL(first.url).port);
-  const child = spawnTask("send", [folder.path, first.url, "--loop", "--fps", "50"]);
-  await child.stdin.close();
-  const stderr = new Response(child.stderr).text();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let text = await nextOf(lines);
-  await first.stop();
-  const second = await start({ port });
-  try {
-    // the first frame of each session is a reset
-    while (text.split('"reset":true').length <= 2) text += await nextOf(lines);
-    await lines.cancel();
-    assert.equal((await child.status).code, 0);
-    assert.match(await stderr, /The server is stopping/);
-  } finally {
-    await second.stop();
-  }
+  const port = freePort();
+  const first = await start({ port });
+  let second: Promise<Running> | undefined;
+  const resets = (stdout: string) => stdout.split('"reset":true').length - 1;
+  const enough = (stdout: string) => {
+    if (resets(stdout) === 1) second ??= first.stop().then(() => start({ port }));
+    return resets(stdout) > 1; // the first frame of each session is a reset
+  };
+  const args = [folder.path, first.url, "--loop", "--fps", "50"];
+  const { code, stderr } = await run(send, args, { enough });
+  await (await second!).stop();
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /The server is stopping/);
 });
 
 Deno.test("send: exit codes, and nothing on standard output but data", async () => {
@@ -140,7 +137,7 @@ Deno.test("send: exit codes, and nothing on standard output but data", async () 
       [[folder.path, "--set", "flow.maxLevel=x"], 2, /flow\.maxLevel to "x".*0 to 8/],
     ] as [string[], number, RegExp][]
   ) {
-    const { code, stdout, stderr } = await runTask("send", args);
+    const { code, stdout, stderr } = await run(send, args);
     assert.deepEqual([code, stdout], [expected, ""], `${args}: ${stderr}`);
     assert.match(stderr, named);
   }

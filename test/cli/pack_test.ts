@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
-import { startBrowser } from "../lib/browser.ts";
+import { openBrowser } from "../lib/browser.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { type Running, start } from "../lib/running.ts";
 
@@ -8,6 +8,7 @@ const ROOT = new URL("../../", import.meta.url);
 /** An empty project into which the package was installed. */
 let project: string;
 let server: Running;
+let browser: Browser;
 
 Deno.test.beforeAll(async () => {
   await ok("deno", ["task", "--quiet", "pack"], ROOT.pathname);
@@ -17,9 +18,11 @@ Deno.test.beforeAll(async () => {
   await Deno.writeTextFile(`${project}/package.json`, `{ "type": "module" }`);
   await ok("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball]);
   server = await start();
+  browser = await openBrowser();
 });
 
 Deno.test.afterAll(async () => {
+  await browser?.close();
   await server?.stop();
   await Deno.remove(project, { recursive: true });
 });
@@ -95,13 +98,13 @@ Deno.test("pack: every link of its README leads somewhere", async () => {
 Deno.test("pack: the types are complete, and wrong use is an error", async () => {
   await write(
     "use.ts",
-    `import { connect, type FrameTimes, govern, type Options, type Tracks } from "lkstream";
+    `import { capture, connect, type FrameTimes, govern, type Options, type Tracks } from "lkstream";
 const connection = connect("http://h", { options: { flow: { maxLevel: 2 } } });
 connection.on("tracks", (tracks: Tracks) => { const xy: Float32Array = tracks.points.xy; void xy; });
 connection.on("frame", ({ uplink }: FrameTimes) => uplink.toFixed());
 const configured: Promise<Options> = connection.configure({ detect: { maxCorners: 5 } });
 configured.then(({ filter }) => { const error: number | null = filter.maxError; void error; });
-govern(connection.attach(new OffscreenCanvas(1, 1)), connection).targetMs = 50;
+govern(capture(new OffscreenCanvas(1, 1), connection), connection).targetMs = 50;
 // @ts-expect-error an option that is none
 connect("http://h", { options: { flow: { maxlevel: 2 } } });
 // @ts-expect-error an event that is none
@@ -151,10 +154,9 @@ Deno.test("pack: the examples for pages and workers run in a browser", async () 
   const all = await examples();
   const inBrowser = (heading: string) =>
     all.get(heading)!.replace(`"lkstream"`, `"${server.url}/lkstream.js"`);
-  const browser: Browser = await startBrowser();
-  const deadline = setTimeout(() => browser.close(), 60_000); // what waits in it fails
+  const page = await browser.newPage({ permissions: ["camera"], bypassCSP: true });
+  const deadline = setTimeout(() => page.close(), 60_000); // what waits in it fails
   try {
-    const page = await browser.newPage({ permissions: ["camera"], bypassCSP: true });
     await page.goto(`${server.url}/healthz`);
     await page.addScriptTag({ type: "module", content: inBrowser("In a page") });
     await page.waitForFunction(() => /^frame \d+: [1-9]\d* points$/.test(document.title));
@@ -171,6 +173,6 @@ Deno.test("pack: the examples for pages and workers run in a browser", async () 
     assert.ok(points > 0);
   } finally {
     clearTimeout(deadline);
-    await browser.close();
+    await page.close();
   }
 });

@@ -23,6 +23,11 @@ export function checkOptions(check: Check): void {
     ["a small window", { winSize: [7, 7] }],
     ["a wide window", { winSize: [31, 9] }],
     ["a large window", { winSize: [63, 63], maxLevel: 1 }],
+    ["an even window", { winSize: [20, 20] }],
+    ["the smallest even window", { winSize: [4, 4] }],
+    ["the largest even window", { winSize: [62, 62], maxLevel: 1 }],
+    ["a window even across and odd down", { winSize: [16, 21] }],
+    ["a window odd across and even down", { winSize: [31, 8] }],
     ["one level", { maxLevel: 0 }],
     // 40 × 30 is the last level larger than the window. With a tiny window there would be levels of
     // so few pixels that the texture is gone, and the last bit of a sum would decide.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { findMarker } from "../../protocol/jpeg.ts";
 import { type FlowEngine, type Frame, FrameError, type Grey } from "../../tracking/engine.ts";
 import { gridPoints, luma, merge, shift, Texture, withFlat } from "../lib/images.ts";
 import {
@@ -15,6 +16,8 @@ import {
   oracleCorners,
   oracleFlow,
 } from "../lib/oracle.ts";
+import { median } from "../../tracking/median.ts";
+import { readInput } from "../lib/inputs.ts";
 import { random } from "../lib/random.ts";
 import {
   type Check,
@@ -80,6 +83,65 @@ export function checkFrames(check: Check): void {
       await assertSamePixels(engine, withTem, decodeGreyJpeg(jpeg));
     },
   );
+
+  check("every JPEG stands alone, whatever came before it", async (engine) => {
+    const [plain, withoutTables, withoutQuantization] = await Promise.all(
+      ["base-a.jpg", "uvc-no-dht.jpg", "no-dqt.jpg"].map(readInput),
+    );
+    await using sequence = engine.open();
+    for (const name of ["chrome-canvas.jpg", "optimised.jpg", "optimised-dark.jpg", "base-b.jpg"]) {
+      await sequence.advance(await readInput(name), NO_POINTS, FLOW);
+      await rejects(name, sequence.advance(withoutQuantization, points, FLOW), "bad_frame");
+      await sequence.advance(plain, NO_POINTS, FLOW);
+      const found = await sequence.advance(withoutTables, points, SAME);
+      assertBelow(`largest difference of pixels after ${name}`, Math.max(...found.error), 0);
+    }
+  });
+
+  check("takes JPEGs that are odd in what costs no pixel", async (engine) => {
+    const plain = await readInput("base-a.jpg");
+    const names = ["uvc-no-dht", "stray-byte-before-dqt", "no-eoi", "no-eoi-zero-padded"];
+    for (const name of [...names, "exif-thumbnail", "gainmap-mpf"]) {
+      await under(name, async () => {
+        const jpeg = await readInput(`${name}.jpg`);
+        await assertSameFrames(engine, jpeg, plain);
+        const moved = await follow(engine, jpeg, await readInput("base-b.jpg"), points);
+        const steps = points.map((at, i) => moved.xy[i] - at);
+        const along = (axis: 0 | 1) => median(steps.filter((_, i) => i % 2 === axis))!;
+        assert.deepEqual([along(0), along(1)].map(Math.round), [-3, -2]);
+      });
+    }
+    const restarting = await readInput("small/restart.jpg");
+    const next = findMarker(restarting, restarting.indexOf(0xda))!.start;
+    const stray = [...restarting.subarray(0, next), 7, 0xff, 0, 9, ...restarting.subarray(next)];
+    await assertSameFrames(engine, Uint8Array.from(stray), restarting);
+  });
+
+  check("takes every sampling that is legal", async (engine) => {
+    for (const name of ["410", "3x1", "luma-smaller"]) {
+      const { width, height } = await sizeOf(engine, await readInput(`sampling-${name}.jpg`));
+      assert.deepEqual([width, height], [WIDTH, HEIGHT], name);
+    }
+    const plain = await readInput("base-a.jpg");
+    await assertSameFrames(engine, await readInput("sampling-3x1.jpg"), plain);
+  });
+
+  check("refuses what does not decode by the name of its kind", async (engine) => {
+    const jpeg = await readInput("base-a.jpg");
+    const kinds: [RegExp, Uint8Array][] = [
+      [/it is lossless \(SOF3\)/, await readInput("unsupported-sof3.jpg")],
+      [/it is CMYK/, await readInput("cmyk.jpg")],
+      [/it has 12 bits a sample/, withFrameHeader(jpeg, { precision: 12 })],
+    ];
+    await using sequence = engine.open();
+    for (const [kind, frame] of kinds) {
+      await assert.rejects(sequence.advance(frame, NO_POINTS, FLOW), (error) => {
+        assert.ok(error instanceof FrameError && error.code === "bad_frame", `${error}`);
+        assert.match(error.message, kind);
+        return true;
+      });
+    }
+  });
 
   check("takes frames of any size", async (engine) => {
     for (const [width, height] of [[16, 16], [17, 23], [63, 5], [5, 63], [2, 2], [1, 1]]) {
@@ -183,13 +245,25 @@ function* badFrames(): Generator<[string, Frame]> {
 
 /** Nothing but equal pixels gives an error of exactly 0 in all windows, and the same corners. */
 async function assertSamePixels(engine: FlowEngine, jpeg: Uint8Array, grey: Grey): Promise<void> {
-  const everyWindow = gridPoints(grey, 8, 0);
-  const options = { ...FLOW, minEigThreshold: 0 };
-  const { width, height, error, status } = await follow(engine, grey, jpeg, everyWindow, options);
+  const { width, height } = await assertSameFrames(engine, jpeg, grey);
   assert.deepEqual([width, height], [grey.width, grey.height]);
-  assert.deepEqual(status, new Uint8Array(status.length));
-  assertBelow("largest difference of pixels", Math.max(...error), 0);
-  assert.deepEqual(await detect(engine, jpeg, everywhere), await detect(engine, grey, everywhere));
+}
+
+const SAME = { ...FLOW, minEigThreshold: 0 };
+
+async function assertSameFrames(engine: FlowEngine, jpeg: Uint8Array, same: Frame) {
+  const { width, height } = await sizeOf(engine, jpeg);
+  const everyWindow = gridPoints({ width, height }, 8, 0);
+  const found = await follow(engine, same, jpeg, everyWindow, SAME);
+  assert.deepEqual(found.status, new Uint8Array(found.status.length));
+  assertBelow("largest difference of pixels", Math.max(...found.error), 0);
+  assert.deepEqual(await detect(engine, jpeg, everywhere), await detect(engine, same, everywhere));
+  return found;
+}
+
+async function sizeOf(engine: FlowEngine, frame: Frame) {
+  await using sequence = engine.open();
+  return await sequence.advance(frame, NO_POINTS, FLOW);
 }
 
 async function rejects(what: string, call: Promise<unknown>, code: FrameError["code"]) {

@@ -8,7 +8,7 @@ import type {
 } from "../../tracking/engine.ts";
 import { gridPoints, Texture } from "../lib/images.ts";
 
-/** Registers a test on an engine of its own, which it closes. */
+/** Registers a test on an engine that is open. */
 export type Check = (title: string, body: (engine: FlowEngine) => Promise<void>) => void;
 
 /** Makes an engine under test, whose calls settle by this deadline; 10 s by default. */

@@ -60,7 +60,9 @@ export function checkLife(check: Check): void {
     await using sequence = engine.open();
     await assert.rejects(sequence.detect(DETECT, NO_POINTS), EngineError);
   });
+}
 
+export function checkEnd(check: Check): void {
   check("says so when used after it was closed", async (engine) => {
     const sequence = engine.open();
     await sequence.advance(still, NO_POINTS, FLOW);

@@ -2,19 +2,30 @@
  * The suite that every engine must pass: what `FlowEngine` promises, on images
  * whose motion is known exactly, and against OpenCV by direct calls.
  */
+import type { FlowEngine } from "../../tracking/engine.ts";
 import { checkCorners } from "./corners.ts";
 import { checkEnding } from "./ending.ts";
 import { checkOptions } from "./flow_options.ts";
 import { checkFrames } from "./frames.ts";
 import type { Check, MakeEngine } from "./given.ts";
-import { checkLife } from "./life.ts";
+import { checkEnd, checkLife } from "./life.ts";
 import { checkColumns, checkMotion } from "./motion.ts";
+import { checkResume } from "./resume.ts";
 
 export { DETECT, detect, FLOW, follow, MAX_FRAME_PIXELS } from "./given.ts";
 
-/** Registers the suite's tests for one engine, each with an engine of its own. */
+/**
+ * Registers the suite's tests for one engine. They share one, for opencv.js
+ * takes long to load; only what closes its engine has one of its own.
+ */
 export function contract(name: string, makeEngine: MakeEngine): void {
-  const check: Check = (title, body) =>
+  let shared: FlowEngine | undefined;
+  Deno.test.beforeAll(async () => {
+    shared = await makeEngine();
+  });
+  Deno.test.afterAll(() => shared?.close());
+  const check: Check = (title, body) => Deno.test(`${name}: ${title}`, () => body(shared!));
+  const checkAlone: Check = (title, body) =>
     Deno.test(`${name}: ${title}`, async () => {
       const engine = await makeEngine();
       try {
@@ -30,4 +41,6 @@ export function contract(name: string, makeEngine: MakeEngine): void {
   checkFrames(check);
   checkLife(check);
   checkEnding(name, makeEngine);
+  checkResume(check);
+  checkEnd(checkAlone);
 }

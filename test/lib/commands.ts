@@ -1,4 +1,5 @@
-/** Terminal commands run as a person runs them, with `deno task`, and pictures for them. */
+/** Terminal commands, in this process or as a person runs them, and pictures for them. */
+import type { Main } from "../../cli/command_line.ts";
 import { type Motion, shift, Texture } from "./images.ts";
 import { encodeJpeg } from "./jpeg.ts";
 
@@ -10,38 +11,67 @@ export interface Ran {
   stderr: string;
 }
 
-/** A command that runs, its standard streams piped. */
-export function spawnTask(
-  name: string,
+/** What a command is given beside its arguments. */
+export interface Given {
+  stdin?: Uint8Array<ArrayBuffer>;
+  /** Variables, before those of this process. */
+  env?: Record<string, string>;
+  /** Whether who reads standard output has seen enough, and closes it. */
+  enough?: (stdout: string) => boolean;
+}
+
+/** Runs a command in this process, to its end and that of its sockets. */
+export async function run(
+  main: Main,
   args: string[],
-  env: Record<string, string> = {},
-): Deno.ChildProcess {
+  { stdin = new Uint8Array(), env = {}, enough = () => false }: Given = {},
+): Promise<Ran> {
+  await using _ = watchSockets();
+  const decoder = new TextDecoder();
+  let stdout = "", stderr = "";
+  const code = await main(args, {
+    stdin: new Blob([stdin]).stream(),
+    stdout: {
+      write(bytes) {
+        if (enough(stdout)) return Promise.reject(new Deno.errors.BrokenPipe("read no more"));
+        stdout += decoder.decode(bytes, { stream: true });
+        return Promise.resolve(bytes.length);
+      },
+    },
+    stderr: { write: (text) => stderr += text, isTerminal: false },
+    env: (name) => env[name] ?? Deno.env.get(name),
+    signal: new AbortController().signal,
+  });
+  return { code, stdout, stderr };
+}
+
+/** At its end waits for every socket that was opened meanwhile: closing one takes its time. */
+function watchSockets(): AsyncDisposable {
+  const native = globalThis.WebSocket;
+  const closed: Promise<unknown>[] = [];
+  globalThis.WebSocket = class extends native {
+    constructor(...args: ConstructorParameters<typeof native>) {
+      super(...args);
+      closed.push(new Promise((done) => this.addEventListener("close", done)));
+    }
+  };
+  return {
+    async [Symbol.asyncDispose]() {
+      globalThis.WebSocket = native;
+      await Promise.all(closed);
+    },
+  };
+}
+
+/** Starts a command with `deno task`, its standard streams piped. */
+export function spawnTask(name: string, args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", name, ...args],
     cwd: ROOT,
-    env,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-}
-
-/** Runs a command to its end. */
-export async function runTask(
-  name: string,
-  args: string[],
-  { stdin, env }: { stdin?: Uint8Array<ArrayBuffer>; env?: Record<string, string> } = {},
-): Promise<Ran> {
-  const child = spawnTask(name, args, env);
-  const feed = new Blob(stdin ? [stdin] : []).stream().pipeTo(child.stdin)
-    .catch(() => {}); // a command that reads nothing may be gone before
-  const [{ code }, stdout, stderr] = await Promise.all([
-    child.status,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    feed,
-  ]);
-  return { code, stdout, stderr };
 }
 
 const TEXTURE = new Texture(5);

@@ -87,11 +87,12 @@ export function withAdobe(jpeg: Uint8Array, transform: number): Uint8Array {
 /** A copy whose frame header is changed: only the header then fits the data. */
 export function withFrameHeader(
   jpeg: Uint8Array,
-  change: { width?: number; height?: number; components?: number },
+  change: { precision?: number; width?: number; height?: number; components?: number },
 ): Uint8Array {
   const copy = jpeg.slice();
   const { start } = findSegment(copy, 0xc0);
   const view = new DataView(copy.buffer, start);
+  if (change.precision !== undefined) view.setUint8(4, change.precision);
   if (change.height !== undefined) view.setUint16(5, change.height);
   if (change.width !== undefined) view.setUint16(7, change.width);
   if (change.components !== undefined) view.setUint8(9, change.components);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { startBrowser } from "./browser.ts";
-import { type Running, start } from "./running.ts";
+import { openBrowser } from "./browser.ts";
+import { defaultServer } from "./running.ts";
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 export const PHONE = {
@@ -13,11 +13,12 @@ export const PHONE = {
 /** The page's address where nothing is to change the size of the frames behind a test's back. */
 export const GOVERNOR_OFF = "/?governor=off";
 
-/** One of each for all tests of a file that imports this. */
+/** One of each for all tests of a file that imports this, or for all files. */
 export let browser: Browser;
-export let server: Running;
+export let server: Awaited<ReturnType<typeof defaultServer>>;
 
-/** What waits in a page for longer than this fails; the longest test takes a tenth of it. */
+/** What waits in a page for longer than this fails; the longest test takes a tenth of it. How long
+ * something takes is for bench/page.ts to say. */
 const DEADLINE_MS = 120_000;
 
 /** A test in a page of its own, which must not have logged an error at its end. */
@@ -28,6 +29,7 @@ export function inPage(
 ): void {
   Deno.test(`browser: ${name}`, async () => {
     const page = await browser.newPage({ permissions: ["camera"], ...context });
+    page.setDefaultTimeout(DEADLINE_MS);
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error}`));
     page.on("console", (message) => {
@@ -45,8 +47,8 @@ export function inPage(
 }
 
 Deno.test.beforeAll(async () => {
-  server = await start();
-  browser = await startBrowser();
+  server = await defaultServer();
+  browser = await openBrowser();
 });
 
 Deno.test.afterAll(async () => {
@@ -55,16 +57,15 @@ Deno.test.afterAll(async () => {
 });
 
 /** Waits until the page shows a number of live points above `least`. */
-export async function pointsAbove(page: Page, least: number, timeout: number): Promise<void> {
+export async function pointsAbove(page: Page, least: number): Promise<void> {
   await page.waitForFunction(
     (least) => Number(document.querySelector("#points")!.textContent) > least,
     least,
-    { timeout },
   );
 }
 
-export async function isLive(page: Page, timeout = 10_000): Promise<void> {
-  await page.waitForSelector("#state[data-state=live]", { timeout });
+export async function isLive(page: Page): Promise<void> {
+  await page.waitForSelector("#state[data-state=live]");
 }
 
 /** What is collected of each tracks message. */

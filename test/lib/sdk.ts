@@ -48,7 +48,9 @@ class WatchedSocket extends WebSocket {
 /** A test of connections that it opens with `open`; they are closed at its end. */
 export function sdkTest(
   name: string,
-  body: (open: (url: string, options?: ConnectOptions) => Connection) => Promise<void>,
+  body: (
+    open: (url: string | string[], options?: ConnectOptions) => Connection,
+  ) => Promise<void>,
 ): void {
   Deno.test(`sdk: ${name}`, async () => {
     const native = globalThis.WebSocket;

@@ -18,7 +18,7 @@ export async function followSample(page: Page, url = server.url): Promise<void> 
   await page.goto(`${url}${GOVERNOR_OFF}&source=sample&autostart=1`);
   await watchTracks(page);
   await keepPoints(page);
-  await pointsAbove(page, 20, 10_000);
+  await pointsAbove(page, 20);
   await nextPainted(page);
 }
 
@@ -46,7 +46,7 @@ export async function followStill(page: Page): Promise<number[]> {
   await watchTracks(page);
   await keepPoints(page);
   await dropImages(page, { 1: 3 }, 640);
-  await pointsAbove(page, 20, 10_000);
+  await pointsAbove(page, 20);
   await nextPainted(page);
   return await page.evaluate(() => [...points.xy]);
 }

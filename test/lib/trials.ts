@@ -89,6 +89,7 @@ export async function withTrials(
     candidates: trials,
     reason: "a test",
     retryMs,
+    openingMs: LIMIT_MS / 3,
   });
   const events: string[] = [];
   engine.events = {

@@ -38,7 +38,7 @@ for (const viewport of WIDTHS) {
       assert.deepEqual(await barriers(page), [], "idle");
       await page.click("#start");
       await isLive(page);
-      await pointsAbove(page, 20, 10_000);
+      await pointsAbove(page, 20);
       assert.deepEqual(await barriers(page), [], "live");
       assert.equal(await overflow(page), 0);
       for (const panel of await page.locator("details.panel > summary").all()) await panel.click();

@@ -18,7 +18,7 @@ inPage(
     assert.match((await page.textContent("#notice"))!, /camera/i);
     await page.screenshot({ path: await screenshotPath("denied-1280") });
     await page.click("#use-sample");
-    await pointsAbove(page, 0, 10_000);
+    await pointsAbove(page, 0);
   },
 );
 

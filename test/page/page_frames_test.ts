@@ -126,7 +126,7 @@ inPage(
     await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
     await watchTracks(page);
     await isLive(page);
-    await pointsAbove(page, 20, 10_000);
+    await pointsAbove(page, 20);
     await page.evaluate(() => Object.assign(coded, { holds: true, asks: true }));
     await page.waitForFunction(() => coded.held.length === 2);
     await page.selectOption("#source", "camera");

@@ -18,7 +18,7 @@ const LIVE = "/?source=sample&autostart=1";
 async function openLive(page: Page, fragment = ""): Promise<void> {
   await page.goto(`${server.url}${LIVE}&governor=off${fragment}`);
   await isLive(page);
-  await pointsAbove(page, 20, 10_000);
+  await pointsAbove(page, 20);
 }
 
 /** Waits for the next results of which `test` holds. */
@@ -112,13 +112,15 @@ inPage("a link's options are in force from the first frame, what is wrong is tol
   ...DESKTOP,
   permissions: ["clipboard-read", "clipboard-write"],
 }, async (page) => {
-  const link = "#detect.maxCorners=40&flow.winSize=15x15";
+  const link = "#detect.maxCorners=40&flow.winSize=16x15";
   await page.goto(`${server.url}/?token=s3cret&source=sample${link}&flow.maxLevel=99&speed=1`);
   await page.waitForSelector("#link-problems:not([hidden])");
   const problems = await page.locator("#link-problems p").allTextContents();
   assert.equal(problems.length, 2);
   assert.match(problems[0], /^Cannot set flow\.maxLevel to 99: allowed are/);
   assert.match(problems[1], /^Cannot set speed/);
+  const window = page.locator("#option-flow-winSize"); // its steps are whole pixels, even or odd
+  assert.ok(await window.evaluate((input: HTMLInputElement) => input.checkValidity()));
   await watchTracks(page);
   await page.click("#start");
   const [first] = await seenTracks(page, 1);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePort } from "../lib/free_port.ts";
 import {
   browser,
   DESKTOP,
@@ -21,7 +22,7 @@ inPage("a video file plays, is held, and begins anew at its end", DESKTOP, async
   await makeVideo(page, 1.5);
   await choose(page, "video", { "clip.webm": null });
   await isLive(page);
-  await pointsAbove(page, 10, 10_000);
+  await pointsAbove(page, 10);
   await page.waitForFunction(() => seen.filter(({ reset }) => reset).length >= 3); // two rounds
   await page.click("#hold");
   await page.waitForTimeout(500); // what is under way comes to its end
@@ -87,7 +88,7 @@ inPage("a picture that cannot be sent is told", DESKTOP, async (page) => {
 });
 
 Deno.test("browser: a server that comes back is told also while the source is held", async () => {
-  let own = await start();
+  let own = await start({ port: freePort() });
   const page = await browser.newPage(DESKTOP);
   try {
     await page.goto(own.url + GOVERNOR_OFF);
@@ -97,8 +98,10 @@ Deno.test("browser: a server that comes back is told also while the source is he
     await own.stop();
     await page.waitForSelector("#state[data-state=reconnecting]");
     own = await start({ port: Number(new URL(own.url).port) });
-    await isLive(page, 20_000);
-    assert.equal(await page.isHidden("#banner"), true);
+    await isLive(page);
+    // it may say for a while that points live on
+    const said = await page.isVisible("#banner") ? await page.textContent("#banner") : "";
+    assert.match(said!, /^(Reconnected: .*)?$/);
   } finally {
     await page.close();
     await own.stop();
@@ -159,7 +162,7 @@ inPage("the screen is shared, its end is told, and so is why it is not", DESKTOP
   await page.goto(server.url + GOVERNOR_OFF);
   await page.selectOption("#source", "screen");
   await page.click("#start");
-  await pointsAbove(page, 10, 10_000);
+  await pointsAbove(page, 10);
   await page.evaluate(() => {
     const { stream } = globalThis as unknown as { stream: MediaStream };
     stream.getTracks()[0].dispatchEvent(new Event("ended"));

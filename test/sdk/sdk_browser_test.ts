@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
 import type * as sdk from "../../client/sdk/mod.ts";
-import { startBrowser } from "../lib/browser.ts";
-import { type Running, start } from "../lib/running.ts";
+import { openBrowser } from "../lib/browser.ts";
+import { defaultServer } from "../lib/running.ts";
 import { Throttle } from "../lib/throttle.ts";
 
 let browser: Browser;
-let server: Running;
+let server: Awaited<ReturnType<typeof defaultServer>>;
 
 Deno.test.beforeAll(async () => {
-  server = await start();
-  browser = await startBrowser();
+  server = await defaultServer();
+  browser = await openBrowser();
 });
 
 Deno.test.afterAll(async () => {
@@ -52,7 +52,7 @@ for (const kind of ["video", "canvas", "track", "track that has to be played"] a
   inPage(`a ${kind} is attached, its frames are tracked and timed`, async (page) => {
     const outcome = await page.evaluate(async (kind): Promise<Outcome> => {
       if (/played/.test(kind)) Reflect.deleteProperty(globalThis, "MediaStreamTrackProcessor");
-      const { connect, openCamera, openSample }: typeof sdk = await import(
+      const { capture, connect, openCamera, openSample }: typeof sdk = await import(
         `${location.origin}/lkstream.js`
       );
       const source = kind === "canvas"
@@ -63,7 +63,9 @@ for (const kind of ["video", "canvas", "track", "track that has to be played"] a
       const track = () =>
         ((picture as HTMLVideoElement).srcObject as MediaStream).getVideoTracks()[0];
       const connection = connect(location.origin);
-      const capturing = connection.attach(/track/.test(kind) ? track() : picture, { maxRate: 20 });
+      const capturing = capture(/track/.test(kind) ? track() : picture, connection, {
+        maxRate: 20,
+      });
       const outcome = await new Promise<Outcome>((resolve) => {
         let latest: sdk.Tracks;
         connection.on("tracks", (tracks) => latest = tracks);
@@ -146,11 +148,88 @@ for (const kind of ["video", "video of an older browser", "track"] as const) {
   });
 }
 
+inPage("a page of another origin encodes in a worker too", async (page) => {
+  await page.goto(`${server.url.replace("127.0.0.1", "localhost")}/healthz`);
+  const { thread, start } = await page.evaluate(async (origin) => {
+    const { capture, openSample }: typeof sdk = await import(`${origin}/lkstream.js`);
+    const sample = openSample({ width: 64, height: 48 });
+    document.body.append(sample.picture);
+    let capturing: sdk.Capture;
+    const jpeg = await new Promise<Uint8Array>((send) => {
+      const connection = { state: { name: "open" }, free: 1, send } as unknown as sdk.Connection;
+      capturing = capture(sample.picture, connection);
+    });
+    const { thread } = capturing!.measured();
+    capturing!.close();
+    sample.close();
+    return { thread, start: [...jpeg.subarray(0, 2)] };
+  }, server.url);
+  assert.deepEqual([thread, start], ["worker", [0xff, 0xd8]]);
+});
+
+inPage(
+  "where only workers get noise from their canvases, the page's thread encodes",
+  async (page) => {
+    await page.route("**/capture-worker.js", async (route) => {
+      const response = await route.fetch();
+      const noise = `OffscreenCanvasRenderingContext2D.prototype.getImageData =
+      (x, y, width, height) => new ImageData(width, height);`;
+      await route.fulfill({ response, body: noise + await response.text() });
+    });
+    const thread = await page.evaluate(async () => {
+      const { capture, openSample }: typeof sdk = await import(`${location.origin}/lkstream.js`);
+      const sample = openSample({ width: 64, height: 48 });
+      document.body.append(sample.picture);
+      let capturing: sdk.Capture;
+      await new Promise((send) => {
+        const connection = { state: { name: "open" }, free: 1, send } as unknown as sdk.Connection;
+        capturing = capture(sample.picture, connection);
+      });
+      const { thread } = capturing!.measured();
+      capturing!.close();
+      sample.close();
+      return thread;
+    });
+    assert.equal(thread, "main");
+  },
+);
+
+inPage("a canvas that gives noise is told once, and nothing of it is sent", async (page) => {
+  const { errors, sent } = await page.evaluate(async () => {
+    const { capture, openSample, SourceError }: typeof sdk = await import(
+      `${location.origin}/lkstream.js`
+    );
+    globalThis.Worker = class {
+      constructor() {
+        throw new DOMException("not here", "SecurityError");
+      }
+    } as unknown as typeof Worker;
+    OffscreenCanvasRenderingContext2D.prototype.getImageData = (_x, _y, width, height) =>
+      new ImageData(width, height);
+    const sample = openSample({ width: 64, height: 48 });
+    document.body.append(sample.picture);
+    let sent = 0;
+    const send = () => sent++;
+    const connection = { state: { name: "open" }, free: 1, send } as unknown as sdk.Connection;
+    const capturing = capture(sample.picture, connection);
+    const errors: string[] = [];
+    capturing.on("error", (error) => {
+      errors.push(`${error instanceof SourceError && error.reason}: ${error.message}`);
+    });
+    for (let frames = 0; frames < 20; frames++) await new Promise(requestAnimationFrame);
+    capturing.close();
+    sample.close();
+    return { errors, sent };
+  });
+  assert.deepEqual(errors, ["CanvasNoise: The browser gives noise instead of the picture"]);
+  assert.equal(sent, 0);
+});
+
 /** Runs in a worker: attaches what it is sent, answers with the first outcome. */
 const WORKER = `
   onmessage = async ({ data: { origin, source } }) => {
     try {
-      const { connect } = await import(origin + "/lkstream.js");
+      const { capture, connect } = await import(origin + "/lkstream.js");
       const connection = connect(origin);
       connection.on("error", (error) => postMessage({ error: String(error) }));
       if (source instanceof OffscreenCanvas) {
@@ -164,7 +243,7 @@ const WORKER = `
         };
         draw();
       }
-      const capturing = connection.attach(source);
+      const capturing = capture(source, connection);
       connection.on("tracks", ({ seq, points, width, height }) => {
         if (seq < 3) return;
         const { thread } = capturing.measured();
@@ -388,12 +467,12 @@ inPage("the governor brings a real capture under its target over a slow link", a
   try {
     await page.goto(`${link.url}/healthz`);
     const { reasons, quality, roundTrips } = await page.evaluate(async () => {
-      const { connect, govern, openSample }: typeof sdk = await import(
+      const { capture, connect, govern, openSample }: typeof sdk = await import(
         `${location.origin}/lkstream.js`
       );
       const sample = openSample({ width: 640, height: 480 });
       const connection = connect(location.origin);
-      const capturing = connection.attach(sample.picture, { maxRate: 15 });
+      const capturing = capture(sample.picture, connection, { maxRate: 15 });
       const governor = govern(capturing, connection, { targetMs: 300 });
       const reasons: string[] = [];
       let roundTrips: number[] = [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeFrame } from "../../protocol/mod.ts";
+import { CloseCode, decodeFrame, ProtocolError } from "../../protocol/mod.ts";
 import { toldLimits } from "../../server/limits.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { ScriptedEngine } from "../lib/scripted.ts";
@@ -207,5 +207,97 @@ sdkTest(
       assert.ok(await last);
       assert.equal(errors.filter((error) => / of remove/.test(error)).length, 2);
       assert.equal(errors.length, 5);
+    }),
+);
+
+sdkTest(
+  "a refusal goes to the message that it names, and not to the oldest",
+  (open) =>
+    withServer({ limits: { ...LIMITS, maxControlRate: 1 } }, async (url) => {
+      const connection = open(url);
+      await track(connection);
+      const stats = connection.stats();
+      await assert.rejects(connection.remove([1]), { code: "limit" });
+      assert.equal((await stats).frames.processed, 1);
+    }),
+);
+
+sdkTest("remove and clear tell when they are done", (open) =>
+  withServer({}, async (url) => {
+    const connection = open(url);
+    await assert.rejects(connection.clear(), { code: "disconnected" });
+    const { points } = await track(connection);
+    await connection.remove([points.id[0]]);
+    assert.equal((await connection.stats()).points.live, 1);
+    await connection.clear();
+    assert.equal((await connection.stats()).points.live, 0);
+  }));
+
+sdkTest("a server without features is spoken to as before", (open) =>
+  withPeer((peer) => {
+    const { features: _, ...old } = hello();
+    peer.send(JSON.stringify(old));
+    peer.on("message", (data) => {
+      const { type, request } = JSON.parse(`${data}`);
+      if (request !== undefined) peer.close(CloseCode.internal);
+      if (type === "add") peer.send(JSON.stringify({ type: "added", ids: [7] }));
+    });
+  }, async (url) => {
+    const connection = open(url);
+    await next(connection, "hello");
+    const asked = [connection.remove([1]), connection.add([[1, 1]])];
+    assert.deepEqual(await Promise.all(asked), [undefined, [7]]);
+  }));
+
+sdkTest(
+  "what a listener throws is its own: others hear, and no error is told as the server's",
+  (open) =>
+    withServer({}, async (url) => {
+      const connection = open(url);
+      const errors: Error[] = [], reported: unknown[] = [];
+      const report = (event: ErrorEvent) => {
+        event.preventDefault();
+        reported.push(event.error);
+      };
+      const fault = new ProtocolError("bad_message", "the user's own");
+      globalThis.addEventListener("error", report);
+      try {
+        connection.on("error", (error) => errors.push(error));
+        connection.on("tracks", () => {
+          throw fault;
+        });
+        await track(connection);
+        await track(connection);
+      } finally {
+        globalThis.removeEventListener("error", report);
+      }
+      assert.deepEqual([errors, reported], [[], [fault, fault]]);
+      assert.equal(connection.free, 2);
+    }),
+);
+
+sdkTest(
+  "a Blob is sent where it stands among the messages, other bytes without a copy",
+  (open) =>
+    withServer({}, async (url) => {
+      const connection = open(url);
+      await next(connection, "hello");
+      assert.equal(connection.send(new Blob([JPEG], { type: "image/jpeg" })), 0);
+      const added = connection.add([[1, 2]]); // refused before a frame
+      assert.equal(connection.send(JPEG.slice().buffer), 1);
+      assert.equal(connection.free, 0);
+      const both = next(connection, "tracks", ({ seq }) => seq === 1);
+      assert.equal((await added).length, 1);
+      await both;
+      assert.throws(() => connection.send("data:image/jpeg;base64,/9j/" as never), TypeError);
+      const gone = Object.assign(new Blob([JPEG]), {
+        arrayBuffer: () => Promise.reject(new Error("the file is gone")),
+      });
+      const failing = next(connection, "error");
+      connection.send(gone);
+      const { seq, message } = await failing;
+      assert.deepEqual([seq, message], [2, "Cannot read the Blob of frame 2: the file is gone"]);
+      assert.equal(connection.free, 2);
+      assert.equal((await track(connection)).seq, 3);
     }),
 );

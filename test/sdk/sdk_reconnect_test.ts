@@ -24,8 +24,8 @@ import {
 sdkTest(
   "after a restart on the same port, options and mask are in force again, told once",
   async (open) => {
-    const first = await startServer();
-    const port = Number(new URL(first.url).port);
+    const port = freePort();
+    const first = await startServer({ port });
     const connection = open(first.url, { options: { detect: { minDistance: 5 } } });
     await track(connection);
     await connection.configure({ flow: { maxLevel: 2 } });
@@ -48,12 +48,18 @@ sdkTest(
       assert.deepEqual([detect.minDistance, flow.maxLevel, filter.crowding], [5, 2, 0.1]);
       const { points } = await track(connection);
       assert.equal(points.id.length, 2);
-      assert.equal((await connection.stats()).frames.processed, 1);
+      // the frame on which the resumed points stand, and this one
+      assert.equal((await connection.stats()).frames.processed, 2);
       const texts = opened.at(-1)!.sent.filter((data) => typeof data === "string");
-      assert.deepEqual(texts.map((text) => JSON.parse(text)), [
+      const messages = texts.map((text) => {
+        const { request: _, ...message } = JSON.parse(text);
+        return message.type === "resume" ? { type: "resume" } : message;
+      });
+      assert.deepEqual(messages, [
         { type: "configure", detect: { minDistance: 5 }, flow: { maxLevel: 2 }, filter: {} },
         { type: "mask", polygons: MASK },
         { type: "configure", filter: { crowding: 0.1 } },
+        { type: "resume" },
         { type: "stats" },
       ]);
     } finally {
@@ -100,6 +106,43 @@ sdkTest(
       assert.deepEqual(await configured, defaultOptions());
       assert.equal(opened.length, 3);
       assert.equal(opened[2].sent.length, 1);
+    }),
+);
+
+sdkTest("a connect that is never answered is given up, and tried again", async (open) => {
+  const held: Deno.Conn[] = [];
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepting = (async () => {
+    for await (const conn of listener) held.push(conn);
+  })();
+  try {
+    const connection = open(`http://127.0.0.1:${listener.addr.port}`, { connectMs: 100 });
+    const { error } = await entered(connection, "reconnecting");
+    assert.equal(error.code, "unreachable");
+    assert.match(error.message, /^Nothing answered at 127\.0\.0\.1:\d+ within 0\.1 s$/);
+    await next(connection, "state", (state) => state.name === "reconnecting" && state.attempt > 1);
+    connection.close();
+  } finally {
+    listener.close();
+    await accepting;
+    for (const conn of held) conn.close();
+    await Promise.all(allClosed);
+  }
+});
+
+sdkTest(
+  "a server that takes the stream and does not say hello is not there either",
+  (open) =>
+    withPeer((peer, count) => {
+      if (count > 1) peer.send(JSON.stringify(hello()));
+    }, async (url) => {
+      const connection = open(url, { connectMs: 300 });
+      const states: string[] = [];
+      connection.on("state", ({ name }) => states.push(name));
+      await next(connection, "hello");
+      assert.deepEqual(states, ["reconnecting", "connecting", "open"]);
+      await new Promise((resolve) => setTimeout(resolve, 500)); // past its deadline it lives on
+      assert.equal(opened.length, 2);
     }),
 );
 

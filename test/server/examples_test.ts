@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { tracksToJson } from "../../protocol/mod.ts";
 import { emptyTracks } from "../lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
+import { type Script, ScriptedEngine } from "../lib/scripted.ts";
+import { startServer } from "../lib/sdk.ts";
+import { readInput } from "../lib/inputs.ts";
 import { withServer } from "../lib/serving.ts";
 
 const FOLDER = new URL("../../examples/python/", import.meta.url).pathname;
@@ -54,7 +57,7 @@ async function withClient(
   const python = await findPython("websockets");
   if (!python) return;
   await withServer(
-    { token: "s3cret" },
+    { token: "s3cret", limits: { maxFramePixels: 320 * 240 } },
     (server) =>
       body(
         (args, input) => run(python, ["lkstream_client.py", "--url", server, ...args], input),
@@ -82,6 +85,7 @@ Deno.test("examples: the Python client prints the points of a folder's JPEGs", (
       for (const name of ["b.jpg", "a.JPEG", "c.jpg"]) {
         await Deno.writeFile(`${folder}/${name}`, JPEG);
       }
+      await Deno.writeFile(`${folder}/._a.jpg`, Uint8Array.of(0, 5, 22, 7));
       const { code, out, err } = await client([folder, "--token", "s3cret"]);
       assert.equal(out, POINTS);
       assert.equal(code, 0);
@@ -98,6 +102,18 @@ Deno.test("examples: the Python client takes MJPEG from a pipe", () =>
     assert.equal(out, POINTS, err);
   }));
 
+Deno.test("examples: the Python client takes a picture as one frame, whatever it brings with it", () =>
+  withClient(async (client) => {
+    const [plain, thumbnail, photo, noEnd] = await Promise.all(
+      ["base-a", "exif-thumbnail", "gainmap-mpf", "no-eoi"].map((name) => readInput(`${name}.jpg`)),
+    );
+    for (const picture of [thumbnail, photo, noEnd, plain]) {
+      const mjpeg = Uint8Array.from([...picture, ...picture, ...picture]);
+      const { out, err } = await client(["-", "--token", "s3cret"], mjpeg);
+      assert.equal(out, POINTS, err);
+    }
+  }));
+
 Deno.test("examples: the Python client takes a server's address in every form", () =>
   withClient(async (client, server) => {
     const ws = server.replace("http", "ws");
@@ -108,6 +124,18 @@ Deno.test("examples: the Python client takes a server's address in every form", 
     const { code, err } = await client(["-", "--url", "ftp://host"]);
     assert.equal(code, 1);
     assert.match(err, /^Cannot track - by ftp:\/\/host: allowed are .*http:.*\n$/);
+  }));
+
+Deno.test("examples: the Python client sets options first, and says which one is refused", () =>
+  withClient(async (client) => {
+    const options = (json: string) =>
+      client(["-", "--token", "s3cret", "--options", json], new Uint8Array([...JPEG, ...JPEG]));
+    const { out, err } = await options(`{"filter":{"maxError":null}}`);
+    assert.equal(out.split("\n").length, 5, err);
+    const refused = await options(`{"flow":{"maxLevel":99}}`);
+    assert.equal(refused.code, 1);
+    assert.equal(refused.out, "");
+    assert.match(refused.err, /Cannot track - by .*: Cannot set flow\.maxLevel to 99: allowed/);
   }));
 
 Deno.test("examples: the Python client says in a line why it cannot", () =>
@@ -155,4 +183,42 @@ Deno.test("examples: the publisher makes a message of every frame", async () => 
   const bad = await run(python, ["ros_style_publisher.py"], new TextEncoder().encode("nonsense"));
   assert.equal(bad.code, 1);
   assert.match(bad.err, /^Cannot read line 1 as JSON: /);
+});
+
+Deno.test("examples: the Python client goes on with the same points where its session ends", async () => {
+  const python = await findPython("websockets");
+  if (!python) return;
+  const move = (x: number, y: number): [number, number] => [x + 1.5, y];
+  const sessions: Script[][] = [
+    [{ corners: [[10, 10], [30, 40]] }, { move }, { fails: "deadline" }],
+    [{ corners: [[5, 5]] }, { move }],
+  ];
+  const server = await startServer({ engine: new ScriptedEngine(() => sessions.shift()!) });
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const name of ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]) {
+      await Deno.writeFile(`${folder}/${name}`, JPEG);
+    }
+    const { code, out, err } = await run(python, [
+      "lkstream_client.py",
+      "--url",
+      server.url,
+      folder,
+    ]);
+    assert.equal(code, 0, err);
+    assert.match(err, /1013.*going on elsewhere/);
+    // frame 2 was answered, by an error
+    const places = out.trim().split("\n").map((line) => line.split(" ").slice(0, 3).join(" "));
+    assert.deepEqual(places, [
+      "0 1 10.00",
+      "0 2 30.00",
+      "1 1 11.50",
+      "1 2 31.50",
+      "3 1 13.00",
+      "3 2 33.00",
+    ]);
+  } finally {
+    await server.close();
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -269,7 +269,7 @@ Deno.test("limits: a message that trickles in is cut; one in several parts in ti
   }));
 
 Deno.test("limits: sessions are logged and counted by why they ended, made-up codes as one", () =>
-  withServer({}, async (url, _, log) => {
+  withServer({ limits: { maxControlRate: 10_000 } }, async (url, _, log) => {
     const ends: [number, (client: Client) => void][] = [
       [1002, ({ socket }) => (socket as unknown as { _socket: Socket })._socket.write("~~")],
       [1008, ({ socket }) => {

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
-import { addresses } from "../../server/http/tls.ts";
+import { listenError } from "../../server/http/listen_error.ts";
+import { addresses, selfSigned } from "../../server/http/tls.ts";
 import { Client } from "../lib/client.ts";
 import { start } from "../lib/running.ts";
 
 Deno.test("main: deno task start says where it listens, with which engine and why", async () => {
-  const server = await start();
+  const server = await start({ byTask: true });
   try {
     assert.match(
       server.line,
@@ -58,6 +59,33 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "main: it ends with its terminal, whose SIGHUP is no wish for new credentials",
+  ignore: !hasScript,
+  async fn() {
+    const command = `${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
+    const child = new Deno.Command("script", {
+      args: ["-qec", command, "/dev/null"],
+      cwd: new URL("../../", import.meta.url),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let output = "";
+    while (!/ listens on \S+,/.test(output)) output += (await reader.read()).value;
+    const url = / listens on (\S+),/.exec(output)![1];
+    child.kill("SIGKILL");
+    await child.status;
+    await child.stdin.close();
+    await reader.cancel();
+    const end = performance.now() + 20_000;
+    while (await fetch(url).then((response) => response.text(), () => null) !== null) {
+      assert.ok(performance.now() < end, "it is still there");
+    }
+  },
+});
+
 Deno.test("main: variables count as flags do", async () => {
   const server = await start({ env: { LKSTREAM_TOKEN: "t", LKSTREAM_ENGINE: "wasm" } });
   try {
@@ -97,11 +125,40 @@ Deno.test("main: beyond this machine without a token it does not start, unless o
   await assert.rejects(start({ args: ["--host", "0.0.0.0"] }), /without a token.*--open/);
 });
 
+Deno.test("main: where it cannot listen, a sentence says why", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const wasm = ["--engine", "wasm"];
+  await assert.rejects(
+    start({ port, args: wasm }),
+    new RegExp(`Cannot start: it cannot listen on 127.0.0.1:${port}, which is in use: allowed`),
+  );
+  for (const args of [[], ["--token", "t"]]) {
+    await assert.rejects(
+      start({ args: ["--host", "nosuch.invalid", ...args, ...wasm] }),
+      /Cannot start: it cannot listen on nosuch\.invalid, a name without an address: allowed/,
+    );
+  }
+  await assert.rejects(
+    start({ args: ["--host", "192.0.2.1", "--token", "t", ...wasm] }), // of RFC 5737, nobody's
+    /Cannot start: it cannot listen on 192\.0\.2\.1, which is no address of this machine/,
+  );
+});
+
+Deno.test("main: the sentence of a port that needs an administrator", () => {
+  const refused = Object.assign(new Error("listen EACCES"), { code: "EACCES" });
+  assert.equal(
+    listenError(refused, "::1", 443).message,
+    "Cannot listen on [::1]:443, which needs an administrator: allowed are ports from 1024",
+  );
+});
+
 Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and where the flags are told", async () => {
   for (
     const [args, wrong] of [
       [["--port", "high"], /^Cannot set --port .*"high".*0 to 65535$/],
       [["--prot", "8000"], /^Cannot read the command line: .*--prot/],
+      [["--token-file", "/no/such/file"], /^Cannot set --token-file .*No such file/],
     ] as const
   ) {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -113,5 +170,37 @@ Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and whe
     assert.match(lines.at(-2)!, wrong);
     assert.equal(lines.at(-1), "--help tells the flags");
     assert.ok(!lines.some((line) => /^Usage:/.test(line)));
+  }
+});
+
+Deno.test("main: a misspelled variable does not start an open server", async () => {
+  await assert.rejects(
+    start({ env: { LKSTREAM_TOKENS: "t" } }),
+    /Cannot set the variable LKSTREAM_TOKENS: allowed are LKSTREAM_TOKEN,/,
+  );
+});
+
+Deno.test("main: certificate, key and token may lie outside of the project", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "a space" });
+  const { cert, key } = await selfSigned(["127.0.0.1"]);
+  const [certFile, keyFile, tokenFile] = ["live.pem", "key.pem", "token"].map((name) =>
+    `${folder}/${name}`
+  );
+  await Deno.writeTextFile(`${folder}/archived.pem`, cert);
+  await Deno.symlink("archived.pem", certFile); // as certbot has it
+  await Deno.writeTextFile(keyFile, key);
+  await Deno.writeTextFile(tokenFile, "s3cret\n");
+  const server = await start({
+    args: ["--cert", certFile, "--key", keyFile],
+    env: { LKSTREAM_TOKEN_FILE: tokenFile },
+  });
+  try {
+    using client = Deno.createHttpClient({ caCerts: [cert] });
+    const init: RequestInit & { client: Deno.HttpClient } = { client };
+    const info = await (await fetch(`${server.url}/v1/info`, init)).json();
+    assert.equal(info.token, "required");
+  } finally {
+    assert.equal(await server.stop(), 0);
+    await Deno.remove(folder, { recursive: true });
   }
 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { encodeFrame } from "../../protocol/mod.ts";
-import { logJson, logText } from "../../server/log.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { Client, refused } from "../lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
@@ -106,21 +105,4 @@ Deno.test("metrics: what the engine itself counts", async () => {
   }
   assert.match(text, /lkstream_engine_devices\{state="working"\} 1\n/);
   assert.match(text, /lkstream_engine_devices\{state="failed"\} 1\n/);
-});
-
-Deno.test("log: an event is one line, as text or as JSON", () => {
-  const lines: string[] = [];
-  const error = console.error;
-  console.error = (line: string) => lines.push(line);
-  try {
-    for (const log of [logText, logJson]) log("session_opened", { session: "a\nb", n: 1 });
-  } finally {
-    console.error = error;
-  }
-  const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
-  assert.match(lines[0], new RegExp(`^${time} session_opened session="a\\\\nb" n=1$`));
-  const { time: at, ...rest } = JSON.parse(lines[1]);
-  assert.match(at, new RegExp(`^${time}$`));
-  assert.deepEqual(rest, { event: "session_opened", session: "a\nb", n: 1 });
-  assert.ok(lines.every((line) => !line.includes("\n")));
 });

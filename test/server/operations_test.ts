@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { parse as parseYaml } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { encodeFrame } from "../../protocol/mod.ts";
+import { checkVariables, readConfig } from "../../server/config.ts";
 import { Client } from "../lib/client.ts";
 import { shift, Texture } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
+import { freePort } from "../lib/free_port.ts";
 import { findProgram, startProxy } from "../lib/proxy.ts";
+import { withServer } from "../lib/serving.ts";
 import { start } from "../lib/running.ts";
 
 const DOCS = new URL("../../docs/operations/", import.meta.url);
@@ -81,11 +84,41 @@ Deno.test("operations: alerts and dashboard ask for metrics that there are, and 
   }
 });
 
-Deno.test("operations: the unit gives the server the permissions of deno task start", () => {
+Deno.test("operations: the unit starts the server as deno task start does", () => {
   const [, command] = /^ExecStart=\S+\/deno run --cached-only (.*)$/m.exec(
     read("lkstream.service"),
   )!;
-  assert.ok(config.tasks.start.command.endsWith(`deno run ${command}`), command);
+  assert.equal(config.tasks.start.command, `deno run ${command}`);
+});
+
+/** What an environment file sets, as systemd.exec(5) says that systemd reads it. */
+function readEnvironment(text: string): Map<string, string> {
+  const lines = text.replaceAll("\\\n", "").split("\n").map((line) => line.trimStart());
+  const set = lines.filter((line) => line !== "" && !/^[#;]/.test(line)).map((line) => {
+    const at = line.indexOf("=");
+    assert.ok(at > 0, `systemd ignores ${line}`);
+    const value = line.slice(at + 1).trim(); // with all that follows, a comment too
+    const [, single, double] = /^'([^']*)'$|^"([^"\\]*)"$/.exec(value) ?? [];
+    return [line.slice(0, at).trim(), single ?? double ?? value] as const;
+  });
+  return new Map(set);
+}
+
+Deno.test("operations: the environment file sets what its comments say, as systemd reads it", () => {
+  const shipped = read("lkstream.env");
+  const set = readEnvironment(shipped);
+  checkVariables([...set.keys()]);
+  const { token, allowOrigins, threads, limits, trustProxy, log } = readConfig(
+    [],
+    (name) => set.get(name),
+  )!;
+  assert.equal(token, "choose-one");
+  assert.deepEqual(allowOrigins, ["https://track.example.org"]);
+  assert.deepEqual([threads, limits.maxSessions, trustProxy, log], [2, 64, true, "json"]);
+  // and what is commented out is right as well
+  const all = readEnvironment(shipped.replaceAll(/^#(?=LKSTREAM_)/gm, ""));
+  assert.ok(all.size > set.size);
+  checkVariables([...all.keys()]);
 });
 
 for (const program of ["nginx", "haproxy"] as const) {
@@ -99,7 +132,7 @@ for (const program of ["nginx", "haproxy"] as const) {
       const server = await start({
         args: ["--trust-proxy", "--token", "secret", "--max-sessions-per-address", "1"],
       });
-      const proxy = await startProxy(program, server.url);
+      const proxy = await startProxy(program, [{ url: server.url }]);
       let logged = "";
       try {
         const { ca, url } = proxy;
@@ -121,12 +154,45 @@ for (const program of ["nginx", "haproxy"] as const) {
         for (const path of ["/metrics", "/%6Detrics"]) {
           assert.equal((await get(`${path}?token=secret`))[0], 404);
         }
+        const plain = await fetch(`${proxy.plainUrl}/?token=secret`, { redirect: "manual" });
+        await plain.body?.cancel();
+        assert.equal(plain.status, 301);
+        await server.stop();
+        for (const path of ["/", "/v1/stream"]) {
+          assert.match(`${(await get(`${path}?token=secret`))[0]}`, /^50[23]$/, "it is down");
+        }
       } finally {
         logged = await proxy.close();
         await server.stop();
       }
       assert.match(logged, /GET \/v1\/stream\b.* 101/);
+      assert.match(logged, /GET \/"? 50[23]\b/);
       assert.doesNotMatch(logged, /secret/);
+    },
+  });
+
+  Deno.test({
+    name: `operations: where a server is gone, ${program} takes each session to another at once`,
+    ignore: isMissing,
+    async fn() {
+      const options = { trustProxy: true, agentPort: freePort() };
+      await withServer(options, async (first) => {
+        await withServer({ trustProxy: true }, async (second) => {
+          const gone = `http://127.0.0.1:${freePort()}`;
+          const backends = [{ url: gone }, { url: first, agentPort: options.agentPort }];
+          const proxy = await startProxy(program, [...backends, { url: second }]);
+          try {
+            const { ca, url } = proxy;
+            for (let i = 0; i < 6; i++) {
+              const client = await Client.connect(url, { ca, headers: { Origin: url } });
+              assert.ok(await client.nextOf("hello"));
+              await client.close();
+            }
+          } finally {
+            await proxy.close();
+          }
+        });
+      });
     },
   });
 }

@@ -1,18 +1,18 @@
 /** What the server may do on the machine: what `deno task start` allows, and no more. */
 import assert from "node:assert/strict";
+import { permissions } from "../../server/permissions.ts";
 import process from "node:process";
-import config from "../../deno.json" with { type: "json" };
 
 const ROOT = new URL("../../", import.meta.url);
-const ALLOWED = config.tasks.start.command.split(" ").filter((word) => word.startsWith("-"));
+const ALLOWED = permissions([]);
 
 /** Runs `code` with the server's permissions; resolves with what it prints. */
-async function runAsServer(code: string, flags = ALLOWED): Promise<string> {
+async function runAsServer(code: string, flags: readonly string[] = ALLOWED): Promise<string> {
   const file = await Deno.makeTempFile({ dir: new URL("dist/", ROOT).pathname, suffix: ".ts" });
   try {
     await Deno.writeTextFile(file, code);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", ...flags, file],
+      args: ["run", ...flags, file],
       cwd: ROOT,
       env: { LKSTREAM_TOKEN: "seen" },
     }).output();

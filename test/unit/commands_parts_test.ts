@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
+import { findMarker } from "../../protocol/jpeg.ts";
 import { defaultOptions, ProtocolError } from "../../protocol/mod.ts";
+import { main as flow } from "../../cli/flow.ts";
+import { main as send } from "../../cli/send.ts";
+import { main as track } from "../../cli/track.ts";
 import { UsageError } from "../../cli/command_line.ts";
 import { withoutExif } from "../../cli/drawing/picture.ts";
 import { MjpegSplitter } from "../../cli/mjpeg.ts";
 import { progressLine } from "../../cli/progress.ts";
 import { readOptions } from "../../cli/settings.ts";
 import { listFiles } from "../../cli/source.ts";
-import { concat, folderOf, picture, runTask } from "../lib/commands.ts";
+import { concat, folderOf, picture, run } from "../lib/commands.ts";
 import { shift, Texture } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { decodePixels } from "../lib/pixels.ts";
+import { readInput } from "../lib/inputs.ts";
 import { random } from "../lib/random.ts";
 
 const FRAMES = [
@@ -71,6 +76,58 @@ Deno.test("mjpeg: a thumbnail inside of a segment is no frame", () => {
   assert.deepEqual(split(concat([frame, frame]), 333), [frame, frame]);
 });
 
+Deno.test("mjpeg: a frame without its end marker is one where no pixel is missing", () => {
+  const boundary = text("\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n");
+  const open = FRAMES.map((frame) => frame.subarray(0, frame.length - 2));
+  const streams = [concat(open), concat(open.flatMap((frame) => [boundary, frame]))];
+  for (const [i, stream] of streams.entries()) {
+    for (const size of [1, 97, stream.length]) {
+      const splitter = new MjpegSplitter();
+      assert.deepEqual(split(stream, size, splitter), open, `${i}, chunks of ${size} bytes`);
+      assert.equal(splitter.damaged, 0);
+    }
+  }
+  const splitter = new MjpegSplitter();
+  const cut = open[0].subarray(0, open[0].length - 40);
+  assert.deepEqual(split(concat([cut, FRAMES[2], cut]), 100, splitter), [FRAMES[2]]);
+  assert.equal(splitter.damaged, 2);
+});
+
+Deno.test("mjpeg: stray bytes between segments are taken, and cost no other frame", () => {
+  const [a, b, c] = FRAMES;
+  const insert = (stray: number[]) => {
+    const at = findMarker(a, 20)!.start;
+    return concat([a.subarray(0, at), Uint8Array.from(stray), a.subarray(at)]);
+  };
+  for (const stray of [[0], [1, 2, 3], [0xff], [0xff, 0, 0], [0xff, 0x01], [0xff, 0xd3]]) {
+    const frame = insert(stray);
+    assert.deepEqual(split(concat([b, frame, c]), 50), [b, frame, c], `${stray}`);
+  }
+});
+
+Deno.test("mjpeg: pictures that a frame announces belong to it, and others do not", async () => {
+  const photo = await readInput("gainmap-mpf.jpg");
+  const [first, gainMap] = split(withoutIndex(photo), 1000);
+  assert.ok(first && gainMap, "the photo has two pictures");
+  const primary = photo.subarray(0, photo.length - gainMap.length);
+  for (const size of [1, 1000, 100_000]) {
+    assert.deepEqual(split(concat([photo, photo, FRAMES[0]]), size), [primary, primary, FRAMES[0]]);
+  }
+  // announced, and then not there: the next frame is no part of it
+  assert.deepEqual(split(concat([primary, FRAMES[0]]), 1000), [primary, FRAMES[0]]);
+  assert.deepEqual(split(concat([primary, primary]), 1000), [primary, primary]);
+});
+
+/** The photo without the name of its index. */
+function withoutIndex(photo: Uint8Array<ArrayBuffer>): Uint8Array {
+  const copy = photo.slice();
+  copy.set(
+    text("none"),
+    copy.findIndex((_, i) => text("MPF\0").every((c, k) => copy[i + k] === c)),
+  );
+  return copy;
+}
+
 Deno.test("mjpeg: random bytes neither throw nor hide the frames after them", () => {
   const next = random(11);
   for (let round = 0; round < 50; round++) {
@@ -92,6 +149,9 @@ Deno.test("mjpeg: a frame without end is given up at the limit, the next one is 
 Deno.test("commands: a folder's JPEGs in natural order, other files left out", async () => {
   await using folder = await folderOf(Array(11).fill(FRAMES[1]));
   await Deno.writeTextFile(`${folder.path}/notes.txt`, "");
+  for (const name of ["._1.jpg", ".hidden.jpeg"]) {
+    await Deno.writeTextFile(`${folder.path}/${name}`, "");
+  }
   await Deno.rename(`${folder.path}/10.jpg`, `${folder.path}/10.JPEG`);
   const names = (await listFiles([`${folder.path}/`])).map((name) => name.split("/").at(-1));
   const expected = ["1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "6.jpg", "7.jpg", "8.jpg"];
@@ -144,8 +204,9 @@ Deno.test("drawing: pixels stay where they are stored, whatever Exif says of tur
 
 Deno.test("commands: docs/tools.md has every flag that --help has", async () => {
   const page = await Deno.readTextFile(new URL("../../docs/tools.md", import.meta.url));
-  for (const name of ["flow", "track", "send"]) {
-    const { stdout } = await runTask(name, ["--help"]);
+  for (const [name, main] of Object.entries({ flow, track, send })) {
+    const { code, stdout } = await run(main, ["--help"]);
+    assert.equal(code, 0);
     const flags = stdout.match(/(?<=^ {2}(-\w, )?)--\w+/gm)!;
     assert.ok(flags.length > 5, stdout);
     for (const flag of flags) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigError, helpText, readConfig } from "../../server/config.ts";
+import { checkVariables, ConfigError, filesOf, helpText, readConfig } from "../../server/config.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "../../server/limits.ts";
 
 function read(args: string[], env: Record<string, string> = {}) {
@@ -18,6 +18,8 @@ Deno.test("config: defaults", () => {
     token: null,
     allowOrigins: [],
     trustProxy: false,
+    drainMs: 10_000,
+    agentPort: null,
     limits: DEFAULT_LIMITS,
     log: "text",
   });
@@ -39,7 +41,10 @@ Deno.test("config: the token is the first line of its file; a file that cannot b
   const args = ["--token-file", "token.txt"];
   assert.equal(readConfig(args, () => undefined, () => "s3cret\nrest\n")!.token, "s3cret");
   assert.throws(() => readConfig(args, () => undefined, () => "\n"), /--token-file .*"…"/);
-  assert.throws(() => read(["--token-file", "no such file"]), /no such file.*files in this folder/);
+  assert.throws(
+    () => read(["--token-file", "no such file"]),
+    /no such file.*files that can be read \(No such file/,
+  );
 });
 
 Deno.test("config: every limit is a flag with a range", () => {
@@ -93,6 +98,25 @@ Deno.test("config: a flag wins over its variable, a variable over the default", 
   assert.deepEqual(read(flags, env)!.allowOrigins, ["https://c.org", "https://*.d.org"]);
 });
 
+Deno.test("config: origins of files, apps and extensions are taken as browsers write them", () => {
+  const origins = [
+    "null",
+    "file://",
+    "capacitor://localhost",
+    "tauri://localhost",
+    "chrome-extension://abcdefghijklmnop",
+    "moz-extension://0f3c-1",
+    "http://localhost:8100",
+  ];
+  assert.deepEqual(
+    read(origins.flatMap((origin) => ["--allow-origin", origin]))!.allowOrigins,
+    origins,
+  );
+  for (const wrong of ["none", "localhost", "app://a/b", "app://*", "app:a", "*"]) {
+    assert.throws(() => read(["--allow-origin", wrong]), /null and origins such as/);
+  }
+});
+
 Deno.test("config: what is wrong is named with its value and what is allowed", () => {
   for (
     const [args, named] of [
@@ -117,6 +141,34 @@ Deno.test("config: what is wrong is named with its value and what is allowed", (
       (error) => error instanceof ConfigError && named.test(error.message),
     );
   }
+});
+
+Deno.test("config: a variable that is no flag is refused, with the nearest right name", () => {
+  checkVariables(["PATH", "LKSTREAM_TOKEN", "LKSTREAM_LIBRARY", "LKSTREAM_MAX_SESSIONS"]);
+  for (
+    const [name, nearest] of [
+      ["LKSTREAM_TOKENS", "LKSTREAM_TOKEN"],
+      ["LKSTREAM_HOTS", "LKSTREAM_HOST"],
+      ["LKSTREAM_MAXSESSIONS", "LKSTREAM_MAX_SESSIONS"],
+      ["LKSTREAM_ALLOW_ORIGINS", "LKSTREAM_ALLOW_ORIGIN"],
+      ["LKSTREAM_", "LKSTREAM_TLS"],
+    ]
+  ) {
+    assert.throws(() => checkVariables(["LKSTREAM_PORT", name]), {
+      name: "ConfigError",
+      message: new RegExp(`variable ${name}: allowed are ${nearest},`),
+    });
+  }
+});
+
+Deno.test("config: the files that are to be read are those that flags and variables name", () => {
+  const env = (name: string) => name === "LKSTREAM_TOKEN_FILE" ? "/run/token" : undefined;
+  assert.deepEqual(filesOf(["--cert", "/a.pem", "--key", "b.pem", "--port", "1"], env), [
+    "/a.pem",
+    "b.pem",
+    "/run/token",
+  ]);
+  assert.throws(() => filesOf(["--key", "a,b.pem"], env), /"a,b.pem": allowed are paths without/);
 });
 
 Deno.test("config: help names every flag", () => {

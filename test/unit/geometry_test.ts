@@ -55,6 +55,34 @@ Deno.test("mask: agrees with a plain even-odd test of every pixel", () => {
   }
 });
 
+Deno.test("mask: corners of any size", () => {
+  const far = 1e308, near = 1e20;
+  const square = (r: number) => [[-r, -r], [r, -r], [r, r], [-r, r]] as const;
+  for (const [width, height] of [[8, 6], [6, 8]]) {
+    const share = (polygon: readonly (readonly [number, number])[]) =>
+      maskShare(paintMask([polygon], width, height));
+    for (const r of [near, far, Number.MAX_VALUE]) {
+      assert.equal(share(square(r)), 1, `${r}`);
+      assert.equal(share([[-r, -r], [2.5, -r], [2.5, r], [-r, r]]), 3 / width, `left, ${r}`);
+      assert.equal(share([[-r, -r], [r, -r], [r, 2.5], [-r, 2.5]]), 3 / height, `above, ${r}`);
+      // the diagonal: x ≥ y, and the other half
+      const right = paintMask([[[-r, -r], [r, -r], [r, r]]], width, height);
+      const left = paintMask([[[-r, -r], [r, r], [-r, r]]], width, height);
+      right.forEach((inside, i) => {
+        const x = i % width, y = Math.floor(i / width);
+        if (x !== y) assert.equal(inside !== 0, x > y, `${x},${y} of ${r}`);
+        assert.equal(inside ^ left[i], 255, `${x},${y} of ${r}`);
+      });
+    }
+    // an edge whose ends are of different sizes passes where it should
+    const slanted = paintMask([[[0.5, -0.5], [far, -0.5], [far, far]]], width, height);
+    slanted.forEach((inside, i) => {
+      const x = i % width, y = Math.floor(i / width);
+      if (x !== y + 1) assert.equal(inside !== 0, x > y + 1 - 0.5, `${x},${y}`);
+    });
+  }
+});
+
 function isInside(x: number, y: number, polygons: (readonly [number, number])[][]): boolean {
   let inside = false;
   for (const polygon of polygons) {

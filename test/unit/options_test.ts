@@ -29,7 +29,7 @@ const DEFAULTS = {
 const EDGES: Record<string, { allowed: unknown[]; refused: unknown[] }> = {
   "detect.enabled": { allowed: [true, false], refused: [1, "true", null] },
   "detect.maxCorners": { allowed: [1, 10000], refused: [0, 10001, 1.5, "500", null] },
-  "detect.qualityLevel": { allowed: [1e-9, 1], refused: [0, 1.01, -1] },
+  "detect.qualityLevel": { allowed: [1e-9, 1], refused: [0, 1e-50, 1.01, -1] },
   "detect.minDistance": { allowed: [0, 500, 7.5], refused: [-0.1, 501] },
   "detect.blockSize": { allowed: [1, 31], refused: [0, 32, 2.5] },
   "detect.gradientSize": { allowed: [3, 5, 7], refused: [1, 4, 9, "3"] },
@@ -37,7 +37,10 @@ const EDGES: Record<string, { allowed: unknown[]; refused: unknown[] }> = {
   "detect.k": { allowed: [0, 0.25], refused: [-0.01, 0.26] },
   "detect.refill": { allowed: [0, 1], refused: [-0.1, 1.1] },
   "detect.interval": { allowed: [1, 1000], refused: [0, 1001, 2.2] },
-  "flow.winSize": { allowed: [[3, 63]], refused: [[2, 3], [4, 5], [65, 3], [3], [3, 3, 3], 21] },
+  "flow.winSize": {
+    allowed: [[3, 63], [4, 62], [22, 15]],
+    refused: [[2, 3], [64, 3], [4.5, 4], [3], [3, 3, 3], 21],
+  },
   "flow.maxLevel": { allowed: [0, 8], refused: [-1, 9, 0.5] },
   "flow.maxCount": { allowed: [1, 100], refused: [0, 101] },
   "flow.epsilon": { allowed: [0, 1], refused: [-1, 1.5] },

@@ -10,6 +10,7 @@ import {
   parseControl,
   ProtocolError,
   quote,
+  requestOf,
   type Tracks,
   tracksFromJson,
   tracksToJson,
@@ -191,11 +192,43 @@ Deno.test("jpegSize: reads the frame header behind other segments, and refuses t
   for (
     const bad of [
       [0xff, 0xd8, 0x12, 0xe0, 0, 4, 1, 2],
+      [0xff, 0xd8, ...app, 0xff, 0xd8, ...header],
+      [0xff, 0xd8, ...app, 0xff, 0x02, ...header],
+      [0xff, 0xd8, ...app, 0xff, 0xd9, ...header],
       [0xff, 0xd8, 0xff, 0xe0, 0, 1, 0, 0],
       [0xff, 0xd8, ...app, 0xff, 0xda, 0, 4, 1, 2],
       [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 0, 2, 128, 3, 1, 34, 0],
     ]
   ) throwsProtocolError(() => jpegSize(Uint8Array.from(bad)), "bad_frame");
+});
+
+Deno.test("jpegSize: stray bytes between segments are passed over, as by libjpeg", () => {
+  const app = [0xff, 0xe0, 0, 4, 1, 2];
+  const header = [0xff, 0xc0, 0, 11, 8, 0x01, 0xe0, 0x02, 0x80, 1, 1, 0x11, 0];
+  for (const stray of [[0], [1, 2, 3], [0xff], [0xff, 0, 9], [0xff, 0xff, 0], [0xff, 0x01]]) {
+    const jpeg = Uint8Array.of(0xff, 0xd8, ...stray, ...app, ...stray, ...header);
+    assert.deepEqual(jpegSize(jpeg), { width: 640, height: 480 }, `${stray}`);
+  }
+  // a length that does not count itself is none
+  const short = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 0, ...header);
+  assert.deepEqual(jpegSize(short), { width: 640, height: 480 });
+});
+
+Deno.test("jpegSize: what does not decode is refused by the name of its kind", () => {
+  const refused = (marker: number, precision: number, components: number, why: RegExp) => {
+    const header = [0xff, marker, 0, 11, precision, 0, 48, 0, 64, components, 1, 0x11, 0];
+    assert.throws(() => jpegSize(Uint8Array.of(0xff, 0xd8, ...header)), (error) => {
+      assert.ok(error instanceof ProtocolError && error.code === "bad_frame");
+      assert.match(error.message, why);
+      return true;
+    });
+  };
+  refused(0xc3, 8, 1, /it is lossless \(SOF3\), allowed are baseline and progressive/);
+  refused(0xc6, 8, 1, /it is hierarchical \(SOF6\)/);
+  refused(0xcb, 8, 1, /it is lossless, with arithmetic coding \(SOF11\)/);
+  refused(0xc1, 12, 1, /it has 12 bits a sample, allowed are 8/);
+  refused(0xc0, 8, 4, /it is CMYK \(4 components\), allowed are grey and colour/);
+  refused(0xc0, 8, 2, /it has 2 components, allowed are 1 and 3/);
 });
 
 Deno.test("control: each message is read", () => {
@@ -238,24 +271,101 @@ Deno.test("control: what is not allowed is refused by its code", () => {
       { type: "mask", polygons: [[[0, 0], [1, 1]]] },
     ]
   ) throwsProtocolError(() => parseControl(JSON.stringify(message)), "bad_message");
+  for (
+    const text of [
+      '{"type":"mask","polygons":[[[0,0],[1e999,0],[9,9]]]}',
+      '{"type":"mask","polygons":[[[0,0],[5,0],[9,-1e999]]]}',
+      '{"type":"add","points":[[1,1e999]]}',
+    ]
+  ) throwsProtocolError(() => parseControl(text), "bad_message");
+  const large = [[[-1e308, 0], [1e308, 0], [9, 1e308]]];
+  assert.deepEqual(parseControl(JSON.stringify({ type: "mask", polygons: large })), {
+    type: "mask",
+    polygons: large,
+  });
   const long = JSON.stringify({ type: "remove", ids: new Array(300_000).fill(1) });
   throwsProtocolError(() => parseControl(long), "limit");
 });
 
-Deno.test("control: what is nested deeper than can be written is refused as anything else", () => {
-  const deep = "[".repeat(100_000) + "]".repeat(100_000);
-  const shown = `${"[".repeat(57)}...`;
-  const refused = (read: () => unknown, code: string) =>
-    assert.throws(read, (error) => {
-      assert.ok(error instanceof ProtocolError && error.code === code, `${error}`);
-      return error.message.includes(shown);
+Deno.test("control: a request is a short string or a finite number, whatever the message", () => {
+  for (const request of [0, -1.5, "", "a".repeat(64)]) {
+    assert.deepEqual(parseControl(JSON.stringify({ type: "clear", request })), {
+      type: "clear",
+      request,
     });
-  refused(() => parseControl(deep), "bad_message");
-  refused(() => parseControl(`{"type":${deep}}`), "bad_message");
-  refused(() => parseControl(`{"type":"add","points":[${deep}]}`), "bad_message");
-  const configure = parseControl(`{"type":"configure","flow":{"maxLevel":${deep}}}`);
-  assert.ok(configure.type === "configure");
-  refused(() => mergeOptions(defaultOptions(), configure.options), "bad_option");
+    assert.deepEqual(parseControl(JSON.stringify({ type: "configure", request, flow: {} })), {
+      type: "configure",
+      options: { flow: {} },
+      request,
+    });
+    assert.equal(requestOf(JSON.stringify({ type: "fly", request })), request);
+  }
+  for (const request of ["1e999", "null", "true", "[1]", "{}", `"${"a".repeat(65)}"`]) {
+    const text = `{"type":"stats","request":${request}}`;
+    throwsProtocolError(() => parseControl(text), "bad_message");
+    assert.equal(requestOf(text), undefined);
+  }
+  assert.equal(requestOf("{"), undefined);
+  assert.equal(requestOf(`{"type":"stats"}`), undefined);
+});
+
+Deno.test("control: what is dear to parse is refused before it is parsed", () => {
+  const parse = JSON.parse;
+  const nested = (n: number) => "[".repeat(n) + "]".repeat(n);
+  const members = (n: number) => Array.from({ length: n }, (_, i) => `"k${i}":1`).join(",");
+  JSON.parse = () => assert.fail("it is parsed");
+  try {
+    for (
+      const text of [
+        "[".repeat(500_000),
+        nested(100_000),
+        '{"a":'.repeat(100_000),
+        `{"type":${nested(17)}}`,
+        `{"type":"add","points":[${nested(100_000)}]}`,
+        `{"type":"configure",${members(1001)}}`,
+      ]
+    ) throwsProtocolError(() => parseControl(text), "limit");
+  } finally {
+    JSON.parse = parse;
+  }
+  const inText = JSON.stringify({ type: '[{"\\"'.repeat(100) });
+  throwsProtocolError(() => parseControl(inText), "bad_message");
+  throwsProtocolError(() => parseControl(`{"type":${nested(15)}}`), "bad_message");
+});
+
+Deno.test("control: how many values a text has is told before it is parsed", () => {
+  const measured: number[] = [];
+  const measure = (values: number) => measured.push(values);
+  parseControl('{"type":"remove","ids":[1,2,3]}', measure);
+  assert.throws(() => parseControl(`[${"[],".repeat(100_000)}[]]`, measure), ProtocolError);
+  assert.deepEqual(measured, [6, 200_003]);
+  assert.throws(
+    () =>
+      parseControl("{", () => {
+        throw new ProtocolError("limit", "too many");
+      }),
+    /too many/,
+  );
+});
+
+Deno.test("quote: what is nested deeper than can be written is quoted by its beginning", () => {
+  let deep: unknown = [];
+  for (let i = 0; i < 100_000; i++) deep = [deep];
+  const shown = `${"[".repeat(57)}...`;
+  assert.equal(quote(deep), shown);
+  const options = { flow: { maxLevel: deep } } as unknown as Parameters<typeof mergeOptions>[1];
+  assert.throws(() => mergeOptions(defaultOptions(), options), (error) => {
+    assert.ok(error instanceof ProtocolError && error.code === "bad_option");
+    return error.message.includes(shown);
+  });
+});
+
+Deno.test("quote: of what is long, no more is read than is shown", () => {
+  let read = 0;
+  const list = Array.from({ length: 1000 }, (_, i) => ({ toJSON: () => (read++, i) }));
+  assert.equal(quote(list), quote(Array.from({ length: 1000 }, (_, i) => i)));
+  assert.ok(read <= 60, `${read} were read`);
+  assert.equal(quote("x".repeat(1e6)), `"${"x".repeat(56)}...`);
 });
 
 Deno.test("quote: short, on one line, and infinite numbers told apart from null", () => {

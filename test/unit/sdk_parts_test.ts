@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { infoAddress, streamAddress } from "../../client/sdk/connection/address.ts";
 import { ended, isFinal } from "../../client/sdk/connection/ending.ts";
-import { LkstreamError } from "../../client/sdk/connection/errors.ts";
+import { LkstreamError, type LkstreamErrorCode } from "../../client/sdk/connection/errors.ts";
+import { Emitter } from "../../client/sdk/emitter.ts";
 import { Flight } from "../../client/sdk/connection/flight.ts";
 import { Latest, Rate } from "../../client/sdk/meter.ts";
 import { growingPauseMs } from "../../client/sdk/connection/pause.ts";
-import { Requests } from "../../client/sdk/connection/requests.ts";
+import {
+  type Answers,
+  type RequestMessage,
+  Requests,
+} from "../../client/sdk/connection/requests.ts";
+import { afterwards, BEGINNING, type Happening } from "../../client/sdk/connection/retry.ts";
 import { SentFrames } from "../../client/sdk/capture/sent_frames.ts";
-import { CloseCode, defaultOptions } from "../../protocol/mod.ts";
+import { CloseCode, defaultOptions, ProtocolError, type Stats } from "../../protocol/mod.ts";
 import { emptyTracks } from "../lib/empty_tracks.ts";
 
 Deno.test("sdk: a server's address in any form is that of its stream", () => {
@@ -44,25 +50,68 @@ Deno.test("sdk: a token travels as a subprotocol, in the address only where it c
   });
 });
 
-Deno.test("sdk: pauses double from 0.5 s to 10 s, less up to a quarter", () => {
-  const longest = [1, 2, 3, 4, 5, 6, 7, 50].map((attempt) => growingPauseMs(attempt, () => 0));
+Deno.test("sdk: the first pause is 0.1 s at most, then they double from 0.5 s to 10 s, less up to a quarter", () => {
+  assert.deepEqual([0, 0.5, 1].map((random) => growingPauseMs(1, () => random)), [0, 50, 100]);
+  const longest = [2, 3, 4, 5, 6, 7, 8, 50].map((attempt) => growingPauseMs(attempt, () => 0));
   assert.deepEqual(longest, [500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
-  const shortest = [1, 2, 50].map((attempt) => growingPauseMs(attempt, () => 1));
+  const shortest = [2, 3, 50].map((attempt) => growingPauseMs(attempt, () => 1));
   assert.deepEqual(shortest, [375, 750, 7500]);
 });
 
+Deno.test("sdk: what happened decides whether to try again, and how often that was", () => {
+  const refused = (code: LkstreamErrorCode, isFinal: "yes" | "probably" | "no"): Happening => ({
+    what: "refused",
+    error: new LkstreamError(code, ""),
+    isFinal,
+  });
+  const ended = (lastedMs: number, isFinal = false): Happening => ({
+    what: "ended",
+    isFinal,
+    lastedMs,
+  });
+  const after = (...happenings: Happening[]) =>
+    happenings.reduce(({ past }, happening) => afterwards(past, happening), {
+      past: BEGINNING,
+      isOver: false,
+    });
+  const hello: Happening = { what: "hello" }, tracks: Happening = { what: "tracks" };
+  const short = ended(100), steady = ended(6000);
+
+  const attempts = (...happenings: Happening[]) => after(...happenings).past.attempt;
+  assert.equal(attempts(refused("unreachable", "no"), refused("busy", "no")), 2);
+  assert.equal(attempts(hello, short, hello, short), 2); // a hello alone is not success
+  assert.equal(attempts(hello, short, hello, tracks, short), 1);
+  assert.equal(attempts(hello, short, hello, steady), 1);
+
+  assert.ok(after(refused("unauthorized", "yes")).isOver);
+  assert.ok(!after(refused("forbidden", "probably")).isOver);
+  assert.ok(after(refused("forbidden", "probably"), refused("forbidden", "probably")).isOver);
+  const doubtful = refused("unauthorized", "probably");
+  assert.ok(!after(refused("forbidden", "probably"), doubtful).isOver);
+  assert.ok(!after(hello, short, doubtful, doubtful).isOver); // it was let in once
+  assert.ok(!after(hello, short, refused("unauthorized", "yes")).isOver);
+  assert.ok(after(hello, ended(1, true)).isOver);
+  assert.ok(!after(refused("unreachable", "no"), refused("unreachable", "no")).isOver);
+});
+
 Deno.test("sdk: what the same client would only meet again is final", () => {
+  const closed = (code: number) => ({ how: "closed", code, reason: "why" }) as const;
   for (const code of [CloseCode.notAFrame, CloseCode.tooManyErrors, CloseCode.messageTooLarge]) {
-    assert.ok(isFinal(code));
-    assert.equal(ended(code, "why").code, "rejected");
-    assert.match(ended(code, "why").message, new RegExp(`${code}: why`));
+    assert.ok(isFinal(closed(code)));
+    assert.equal(ended(closed(code), "h").code, "rejected");
+    assert.match(ended(closed(code), "h").message, new RegExp(`${code}: why`));
   }
   for (const code of [CloseCode.done, CloseCode.serverStopping, CloseCode.internal, 1006]) {
-    assert.ok(!isFinal(code));
-    assert.equal(ended(code, "").code, "disconnected");
+    assert.ok(!isFinal(closed(code)));
+    assert.equal(ended(closed(code), "h").code, "disconnected");
   }
-  assert.ok(!isFinal(CloseCode.overloaded));
-  assert.equal(ended(CloseCode.overloaded, "").code, "busy");
+  assert.ok(!isFinal(closed(CloseCode.overloaded)));
+  assert.equal(ended(closed(CloseCode.overloaded), "h").code, "busy");
+  const late = ended({ how: "unanswered", ms: 5000 }, "robot:8000");
+  assert.deepEqual([late.code, late.message], [
+    "unreachable",
+    "Nothing answered at robot:8000 within 5 s",
+  ]);
 });
 
 Deno.test("sdk: an answer, tracks or error, also settles the frames before it", () => {
@@ -166,39 +215,117 @@ Deno.test("sdk: kept pictures are closed, each once, but for the ones taken", ()
   assert.deepEqual(closed, [0, 2, 3, 4, 5]);
 });
 
+const CONFIGURED = { type: "configured", options: defaultOptions() } as const;
+const GONE = new LkstreamError("disconnected", "gone");
+
 Deno.test("sdk: replayed requests do not pile up over sessions that come to nothing", async () => {
   const requests = new Requests();
-  const gone = new LkstreamError("disconnected", "gone");
-  const configured = requests.wait({ type: "configure", detect: { maxCorners: 9 } });
-  const masked = requests.wait({ type: "mask", polygons: [[[0, 0], [9, 0], [9, 9]]] });
-  assert.deepEqual(requests.begin().map(({ type }) => type), ["configure", "mask"]);
-  requests.interrupt(gone); // unanswered, they wait for the next session
-  assert.deepEqual(requests.begin().map(({ type }) => type), ["configure", "mask"]);
-  requests.answer("configure", defaultOptions());
-  requests.answer("mask", 0.5);
+  const configured = requests.ask({ type: "configure", detect: { maxCorners: 9 } }).answer;
+  const masked = requests.ask({ type: "mask", polygons: [[[0, 0], [9, 0], [9, 9]]] }).answer;
+  const begun = () => requests.begin(false).map(({ type }) => type);
+  assert.deepEqual(begun(), ["configure", "mask"]);
+  requests.interrupt(GONE); // unanswered, they wait for the next session
+  assert.deepEqual(begun(), ["configure", "mask"]);
+  requests.answered(CONFIGURED);
+  requests.answered({ type: "masked", share: 0.5 });
   await configured;
   assert.equal(await masked, 0.5);
   for (let session = 0; session < 5; session++) {
-    requests.interrupt(gone);
-    assert.deepEqual(requests.begin().map(({ type }) => type), ["configure", "mask"]);
+    requests.interrupt(GONE);
+    assert.deepEqual(begun(), ["configure", "mask"]);
   }
-  requests.answer("configure", defaultOptions());
-  requests.answer("mask", 0.5);
-  void requests.wait({ type: "mask", polygons: [] });
-  requests.answer("mask", 1);
-  requests.interrupt(gone);
-  assert.deepEqual(requests.begin(), [
+  requests.answered(CONFIGURED);
+  requests.answered({ type: "masked", share: 0.5 });
+  requests.ask({ type: "mask", polygons: [] });
+  requests.answered({ type: "masked", share: 1 });
+  requests.interrupt(GONE);
+  assert.deepEqual(requests.begin(false), [
     { type: "configure", detect: { maxCorners: 9 }, flow: {}, filter: {} },
   ]);
 });
 
 Deno.test("sdk: a refused request is not asked again, one about frames not in the next session", async () => {
   const requests = new Requests();
-  const bad = requests.wait({ type: "configure", detect: { k: 9 } });
-  const added = requests.wait({ type: "add", points: [[1, 1]] });
-  requests.fail(new LkstreamError("bad_option", "k"));
+  const bad = requests.ask({ type: "configure", detect: { k: 9 } }).answer;
+  const added = requests.ask({ type: "add", points: [[1, 1]] }).answer;
+  requests.failed(new LkstreamError("bad_option", "k"), undefined);
   await assert.rejects(bad, { code: "bad_option" });
-  requests.interrupt(new LkstreamError("disconnected", "gone"));
+  requests.interrupt(GONE);
   await assert.rejects(added, { code: "disconnected" });
-  assert.deepEqual(requests.begin(), []);
+  assert.deepEqual(requests.begin(false), []);
+});
+
+Deno.test("sdk: an answer and an error find the request that they name, in any order", async () => {
+  const requests = new Requests();
+  requests.begin(true);
+  const ask = <N extends keyof Answers>(message: RequestMessage<N>) => {
+    const { sent, answer } = requests.ask(message);
+    return { request: sent.request, answer };
+  };
+  const stats = ask({ type: "stats" });
+  const removed = ask({ type: "remove", ids: [1] });
+  const cleared = ask({ type: "clear" });
+  const configured = ask({ type: "configure", detect: { maxCorners: 9 } });
+  const added = [[1, 1], [2, 2]].map(([x, y]) => ask({ type: "add", points: [[x, y]] }));
+  requests.failed(new LkstreamError("bad_json", "of nobody"), undefined);
+  requests.failed(new LkstreamError("limit", "too many"), removed.request);
+  requests.answered({ type: "done", request: cleared.request });
+  requests.answered({ ...CONFIGURED, request: configured.request });
+  requests.answered({ type: "added", ids: [8], request: added[1].request });
+  requests.answered({ type: "added", ids: [7], request: added[0].request });
+  requests.answered({ type: "added", ids: [9], request: added[0].request }); // has its answer
+  const told = { type: "stats", request: stats.request } as unknown as Stats;
+  requests.answered(told);
+  await assert.rejects(removed.answer, { code: "limit" });
+  assert.equal(await cleared.answer, undefined);
+  assert.deepEqual(await configured.answer, CONFIGURED.options);
+  assert.deepEqual(await Promise.all(added.map(({ answer }) => answer)), [[7], [8]]);
+  assert.equal(await stats.answer, told);
+  requests.interrupt(GONE);
+  const [{ request, ...replayed }] = requests.begin(true);
+  assert.equal(typeof request, "number");
+  assert.deepEqual(replayed, {
+    type: "configure",
+    detect: { maxCorners: 9 },
+    flow: {},
+    filter: {},
+  });
+});
+
+Deno.test("sdk: a server that names no request is told none, and remove waits for nothing", async () => {
+  const requests = new Requests();
+  requests.begin(false);
+  const stats = requests.ask({ type: "stats" });
+  assert.deepEqual(stats.sent, { type: "stats" });
+  await requests.ask({ type: "remove", ids: [1] }).answer;
+  await requests.ask({ type: "clear" }).answer;
+  requests.failed(new LkstreamError("limit", "too many"), undefined);
+  await assert.rejects(stats.answer, { code: "limit" });
+});
+
+Deno.test("sdk: a listener that throws is reported, and the others hear", () => {
+  class Bell extends Emitter<{ ring: number }> {
+    ring = (n: number) => this.emit("ring", n);
+  }
+  const reported: unknown[] = [], heard: number[] = [];
+  const native = globalThis.reportError;
+  const log = console.error;
+  const fault = new ProtocolError("bad_json", "the listener's own");
+  const bell = new Bell();
+  bell.on("ring", () => {
+    throw fault;
+  });
+  bell.on("ring", (n) => heard.push(n));
+  try {
+    globalThis.reportError = (error) => reported.push(error);
+    bell.ring(1);
+    Reflect.deleteProperty(globalThis, "reportError"); // as in Node
+    console.error = (error) => reported.push(error);
+    bell.ring(2);
+  } finally {
+    globalThis.reportError = native;
+    console.error = log;
+  }
+  assert.deepEqual(heard, [1, 2]);
+  assert.deepEqual(reported, [fault, fault]);
 });

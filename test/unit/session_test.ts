@@ -10,6 +10,7 @@ import {
   type Tracks,
 } from "../../protocol/mod.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "../../server/limits.ts";
+import { Load } from "../../server/load.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { Session, type SessionSocket } from "../../server/session/session.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
@@ -71,6 +72,7 @@ function begin(
     results,
     log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
     metrics,
+    load: new Load(),
   });
   const tracks = () =>
     socket.sent.filter((message): message is Tracks => "seq" in message && "points" in message);
@@ -241,6 +243,53 @@ Deno.test("session: each control message is answered as the protocol says", asyn
   });
 });
 
+Deno.test("session: an answer and a refusal carry the request of their message", async () => {
+  const { frame, say, session, answers, socket } = begin([{ corners: CORNERS }]);
+  const { features } = socket.sent[0] as Hello;
+  assert.deepEqual(features, ["request", "resume", "going"]);
+  frame(0);
+  await settle();
+  say({ type: "configure", request: "c", filter: { maxError: 20 } });
+  say({ type: "add", request: 1, points: [[50, 50]] });
+  say({ type: "mask", request: 2, polygons: [] });
+  say({ type: "remove", request: 3, ids: [1] });
+  say({ type: "clear", request: 0 });
+  say({ type: "stats", request: "" });
+  say({ type: "remove", ids: [2] }); // without one, it is not answered
+  say({ type: "configure", request: 4, flow: { maxLevel: 99 } });
+  say({ type: "add", request: 5, points: [[1000, 1]] });
+  say({ type: "remove", request: 6, ids: [-1] });
+  say({ type: "fly", request: 7 });
+  session.receiveText("{"); // what cannot be read names nothing
+  await settle();
+  const told = answers().map((answer) => {
+    const { type, request } = answer as { type: string; request?: unknown };
+    return [answer.type === "error" ? answer.code : type, request];
+  });
+  assert.deepEqual(told, [
+    ["configured", "c"],
+    ["added", 1],
+    ["masked", 2],
+    ["done", 3],
+    ["done", 0],
+    ["stats", ""],
+    ["bad_option", 4],
+    ["bad_message", 5],
+    ["bad_message", 6],
+    ["bad_message", 7],
+    ["bad_json", undefined],
+  ]);
+});
+
+Deno.test("session: a control message too many is refused by its request", async () => {
+  const { say, answers } = begin([], "bin", { maxControlRate: 1 });
+  for (const request of ["first", "second"]) say({ type: "clear", request });
+  await settle();
+  const [first, second] = answers();
+  assert.deepEqual(first, { type: "done", request: "first" });
+  assert.ok(second.type === "error" && second.code === "limit" && second.request === "second");
+});
+
 Deno.test("session: stats count what was lost and why", async () => {
   const { frame, say, answers } = begin([{ corners: CORNERS }, { status: [1, 0], fb: [0, 5] }]);
   frame(0);
@@ -317,6 +366,26 @@ Deno.test("session: 20 errors in a row close it, a success between them starts t
   assert.equal(sequence.closed, 1);
 });
 
+Deno.test("session: a flood of errors closes it, whatever succeeds between them", async () => {
+  const { session, say, socket } = begin();
+  for (let i = 0; i < 95; i++) {
+    session.receiveText("{");
+    say({ type: "stats" });
+  }
+  await settle();
+  assert.equal(socket.closes[0][0], 1008);
+  assert.match(socket.closes[0][1], /too many errors a second/);
+});
+
+Deno.test("session: a control message of many values counts as several", async () => {
+  const { session, say, answers } = begin([], "bin", { maxControlRate: 10 });
+  session.receiveText(`[${"[],".repeat(10_000)}[]]`);
+  say({ type: "stats" });
+  await settle();
+  const codes = answers().map((answer) => answer.type === "error" ? answer.code : answer.type);
+  assert.deepEqual(codes, ["bad_message", "limit"]);
+});
+
 Deno.test("session: an engine that fails 20 times closes it with 1011, for the client is not to blame", async () => {
   const { frame, socket } = begin(new Array(20).fill({ fails: "engine" }));
   for (let seq = 0; seq < 20; seq++) {
@@ -332,6 +401,18 @@ Deno.test("session: a fault of the server in a control message ends it with 1011
     throw new TypeError("a fault");
   };
   for (let i = 0; i < 3; i++) say({ type: "stats" });
+  await settle();
+  assert.deepEqual(socket.closes, [[1011, "an internal error"]]);
+  assert.deepEqual(log, ['session_error {"session":"the-session","error":"TypeError: a fault"}']);
+  assert.deepEqual(answers(), []);
+});
+
+Deno.test("session: a fault of the server while a frame is processed ends it with 1011, and tells no exception", async () => {
+  const { session, frame, socket, log, answers } = begin();
+  session.stats.count = () => {
+    throw new TypeError("a fault");
+  };
+  for (let seq = 0; seq < 3; seq++) frame(seq);
   await settle();
   assert.deepEqual(socket.closes, [[1011, "an internal error"]]);
   assert.deepEqual(log, ['session_error {"session":"the-session","error":"TypeError: a fault"}']);
@@ -422,5 +503,76 @@ Deno.test("session: close answers the frame in work, tells the code and frees th
   frame(2);
   session.receiveText(`{"type":"stats"}`);
   await settle();
+  assert.equal(tracks().length, 1);
+});
+
+const RESUME = {
+  type: "resume",
+  nextId: 50,
+  sinceDetection: 2,
+  points: { id: [4, 9], x: [10, 20.5], y: [11, 21], dx: [1, 2], dy: [0, -1], age: [3, 4] },
+};
+
+Deno.test("session: resume before the first frame: the points stand on it, and go on in the next", async () => {
+  const { say, frame, answers, tracks } = begin([{}, { move: (x, y) => [x + 1, y] }]);
+  say({ type: "configure", detect: { enabled: false } });
+  say(RESUME);
+  frame(7);
+  await settle();
+  frame(8);
+  await settle();
+  assert.deepEqual(answers().at(-1), { type: "resumed", live: 2 });
+  const [standing, next] = tracks();
+  assert.ok(!standing.reset);
+  assert.deepEqual([...standing.points.id], [4, 9]);
+  assert.deepEqual([...standing.points.xy], [10, 11, 20.5, 21]);
+  assert.deepEqual([...next.points.xy], [11, 11, 21.5, 21]);
+  assert.deepEqual([...next.points.age], [4, 5]);
+});
+
+Deno.test("session: resume is refused after a frame, twice, with wrong numbers and with too many points, and costs nothing", async () => {
+  const { say, frame, answers, tracks } = begin([{ corners: CORNERS }]);
+  const many = Array.from({ length: 51 }, (_, i) => i + 1);
+  const points = { id: many, x: many, y: many, age: many };
+  say({ ...RESUME, nextId: 100, points });
+  say({ ...RESUME, nextId: 9 });
+  say(RESUME);
+  say(RESUME);
+  frame(0);
+  await settle();
+  say(RESUME);
+  await settle();
+  const codes = answers().map((answer) => answer.type === "error" ? answer.code : answer.type);
+  assert.deepEqual(codes, ["limit", "bad_message", "resumed", "bad_message", "bad_message"]);
+  assert.deepEqual([...tracks()[0].points.id], [4, 9]);
+});
+
+Deno.test("session: the first frame gives way to none, for resumed points stand on it", async () => {
+  const { say, frame, socket, session, tracks } = begin([{}, {}]);
+  socket.bufferedAmount = 2 << 20; // nothing is worked on
+  say(RESUME);
+  for (let seq = 0; seq < 4; seq++) frame(seq);
+  socket.drain();
+  await settle();
+  assert.deepEqual(tracks().map(({ seq, dropped }) => [seq, dropped]), [[0, 2], [3, 0]]);
+  assert.deepEqual([...tracks()[0].points.id], [4, 9]);
+  await session.close();
+});
+
+Deno.test("session: a resume costs as much of the frame rate as a frame", async () => {
+  const { say, frame, tracks, session } = begin([{}], "bin", { maxFrameRate: 1 });
+  say(RESUME);
+  frame(0);
+  await settle();
+  assert.equal(tracks().length, 0);
+  await session.close();
+});
+
+Deno.test("session: says that it is going, and serves on", async () => {
+  const { session, frame, answers, tracks } = begin([{}]);
+  session.going(10);
+  frame(0);
+  await settle();
+  assert.deepEqual(answers(), [{ type: "going", seconds: 10 }]);
   assert.equal(tracks().length, 1);
 });

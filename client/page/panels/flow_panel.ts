@@ -1,5 +1,6 @@
 import type { Tracks } from "../../sdk/mod.ts";
 import { byId, setText } from "../ui/elements.ts";
+import type { Panel } from "./panel.ts";
 import { LivePlot, SPAN_SECONDS } from "./live_plot.ts";
 
 const UPDATE_MS = 200;
@@ -17,7 +18,7 @@ interface Sample {
 }
 
 /** "Median flow": where the picture as a whole moves, as an arrow, in numbers and over time. */
-export class FlowPanel {
+export class FlowPanel implements Panel {
   readonly #panel = byId("flow", HTMLDetailsElement);
   readonly #text = byId("flow-text", HTMLElement);
   readonly #arrow = document.querySelector<SVGGElement>("#flow-arrow g")!;

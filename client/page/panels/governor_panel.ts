@@ -1,8 +1,9 @@
 import { type Capture, type Connection, govern, type Governor } from "../../sdk/mod.ts";
 import { byId, setText } from "../ui/elements.ts";
+import type { Panel } from "./panel.ts";
 
 /** "Latency governor": its target, whether it is on, what it does now and why. */
-export class GovernorPanel {
+export class GovernorPanel implements Panel {
   readonly #enabled = byId("governor-enabled", HTMLInputElement);
   readonly #target = byId("governor-target", HTMLInputElement);
   readonly #error = byId("governor-error", HTMLElement);
@@ -19,7 +20,6 @@ export class GovernorPanel {
     this.#target.addEventListener("change", () => this.#apply());
   }
 
-  /** Governs this capture; an earlier one has ended. */
   govern(capture: Capture, connection: Connection): void {
     this.release();
     this.#governor = govern(capture, connection);
@@ -27,7 +27,10 @@ export class GovernorPanel {
     this.#apply();
   }
 
-  /** Lets go of the capture. */
+  leave(): void {
+    this.release();
+  }
+
   release(): void {
     this.#governor?.close();
     this.#governor = undefined;

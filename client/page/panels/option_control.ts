@@ -77,7 +77,7 @@ function describe({ default: fallback, ...about }: About): string {
 function range({ kind, min, max, unit, choices }: Omit<About, "default">): string {
   if (kind === "boolean") return "on or off";
   if (choices) return choices.join(", ");
-  return `${min} – ${max}${unit ? ` ${unit}` : ""}${kind === "size" ? ", odd" : ""}`;
+  return `${min} – ${max}${unit ? ` ${unit}` : ""}`;
 }
 
 function format(value: unknown): string {
@@ -120,7 +120,6 @@ function choice({ choices = [] }: About): Field {
 
 function size(about: About): Field {
   const fields = [number({ ...about, kind: "integer" }), number({ ...about, kind: "integer" })];
-  for (const { inputs: [input] } of fields) (input as HTMLInputElement).step = "2";
   return {
     inputs: fields.flatMap((field) => field.inputs),
     read: () => fields.map((field) => field.read()),

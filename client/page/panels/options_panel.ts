@@ -1,7 +1,9 @@
 import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../../sdk/mod.ts";
+import type { Live } from "../run/live.ts";
 import { byId, make, setText } from "../ui/elements.ts";
 import { OptionControl } from "./option_control.ts";
 import { readFragment, writeFragment } from "./option_link.ts";
+import type { Panel } from "./panel.ts";
 import { PRESETS } from "./presets.ts";
 import { changeOf, type TrackingOptions, valueOf } from "./tracking_options.ts";
 
@@ -12,7 +14,7 @@ const GROUPS: Record<string, string> = {
 };
 
 /** All options with their controls, made from the protocol's own list; presets; a link to share. */
-export class OptionsPanel {
+export class OptionsPanel implements Panel {
   readonly #controls = new Map<string, OptionControl>();
   readonly #panel = byId("options", HTMLDetailsElement);
   readonly #presetText = byId("preset-text", HTMLElement);
@@ -31,6 +33,10 @@ export class OptionsPanel {
     addEventListener("hashchange", () => this.#openLink());
     this.#openLink(problems);
     options.watch((inForce) => this.#show(inForce));
+  }
+
+  follow({ connection }: Live): void {
+    connection.on("configured", (options) => this.options.show(options));
   }
 
   /** Applies what the address asks for, and tells what of it cannot be had. */

@@ -4,6 +4,7 @@ import { FlowPanel } from "./flow_panel.ts";
 import { GovernorPanel } from "./governor_panel.ts";
 import { changesOf } from "./option_link.ts";
 import { OptionsPanel } from "./options_panel.ts";
+import type { Panel } from "./panel.ts";
 import type { Place } from "./point_mark.ts";
 import { Readout } from "./readout.ts";
 import { TimePanel } from "./time_panel.ts";
@@ -22,19 +23,20 @@ interface PageSide {
 }
 
 /** The column beside the stage: numbers, plots, the governor, "Understand err", options. */
-export class Panels {
+export class Panels implements Required<Panel> {
   readonly #options: TrackingOptions;
-  readonly #readout = new Readout();
-  readonly #time = new TimePanel();
-  readonly #flow = new FlowPanel();
-  readonly #governor: GovernorPanel;
-  readonly #understand: UnderstandPanel;
+  readonly #all: Panel[];
 
   constructor({ configure, place, governor, problems }: PageSide) {
     this.#options = new TrackingOptions(configure);
-    this.#governor = new GovernorPanel(governor);
-    this.#understand = new UnderstandPanel(this.#options, place);
-    new OptionsPanel(this.#options, problems);
+    this.#all = [
+      new Readout(),
+      new TimePanel(),
+      new FlowPanel(),
+      new GovernorPanel(governor),
+      new UnderstandPanel(this.#options, place),
+      new OptionsPanel(this.#options, problems),
+    ];
   }
 
   /** The options for a session to begin with. */
@@ -42,36 +44,23 @@ export class Panels {
     return changesOf(this.#options.inForce);
   }
 
-  /** Follows a run until it is left. */
   follow(live: Live): void {
-    const { connection } = live;
-    connection.on("hello", ({ engine }) => this.#readout.engine(engine));
-    connection.on("engine", (engine) => this.#readout.engine(engine));
-    connection.on("configured", (options) => this.#options.show(options));
-    this.#time.follow(connection);
-    this.#readout.follow(live);
+    for (const panel of this.#all) panel.follow?.(live);
   }
 
   leave(): void {
-    this.#readout.leave();
-    this.release();
-    this.#understand.leave();
+    for (const panel of this.#all) panel.leave?.();
   }
 
-  /** Lets the capture go: it has its best again, and can be given other limits. */
-  release(): void {
-    this.#governor.release();
-  }
-
-  /** Governs this capture below the limits that it has now; an earlier one is let go. */
   govern(capture: Capture, connection: Connection): void {
-    this.#governor.govern(capture, connection);
+    for (const panel of this.#all) panel.govern?.(capture, connection);
   }
 
-  /** Takes a result, and its frame where there is one; the frame stays the caller's. */
-  take(tracks: Tracks, frame: ImageBitmap | null = null): void {
-    this.#readout.tracks(tracks);
-    this.#flow.take(tracks);
-    this.#understand.take(tracks, frame);
+  release(): void {
+    for (const panel of this.#all) panel.release?.();
+  }
+
+  take(tracks: Tracks, frame: ImageBitmap | null): void {
+    for (const panel of this.#all) panel.take?.(tracks, frame);
   }
 }

@@ -1,12 +1,13 @@
 import type { EngineInfo, Spread, Tracks } from "../../sdk/mod.ts";
 import { byId, setText } from "../ui/elements.ts";
 import type { Live } from "../run/live.ts";
+import type { Panel } from "./panel.ts";
 
 const UPDATE_MS = 250;
 const NONE = "–";
 
 /** The numbers beside the video. */
-export class Readout {
+export class Readout implements Panel {
   readonly #points = byId("points", HTMLElement);
   readonly #rtt = byId("rtt", HTMLElement);
   readonly #captured = byId("fps-captured", HTMLElement);
@@ -22,8 +23,10 @@ export class Readout {
   #shownAt = -Infinity;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** Follows `live` until it is left. */
   follow(live: Live): void {
+    for (const event of ["hello", "engine"] as const) {
+      live.connection.on(event, (told) => this.#showEngine("engine" in told ? told.engine : told));
+    }
     this.#timer = setInterval(() => this.#update(live), UPDATE_MS);
   }
 
@@ -36,14 +39,14 @@ export class Readout {
     this.#shownAt = -Infinity;
   }
 
-  engine({ name, device, reason }: EngineInfo): void {
+  #showEngine({ name, device, reason }: EngineInfo): void {
     setText(this.#engine, `${name} · ${device}`);
     setText(this.#engineReason, reason);
     this.#engine.title = reason;
   }
 
   /** The count stands still long enough to be read. */
-  tracks({ points }: Tracks): void {
+  take({ points }: Tracks): void {
     const now = performance.now();
     if (now - this.#shownAt < UPDATE_MS) return;
     this.#shownAt = now;

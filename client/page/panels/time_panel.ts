@@ -1,12 +1,13 @@
-import type { Connection } from "../../sdk/mod.ts";
+import type { Live } from "../run/live.ts";
 import { byId, make, setText } from "../ui/elements.ts";
+import type { Panel } from "./panel.ts";
 import { LivePlot, SPAN_SECONDS } from "./live_plot.ts";
 import { StageHistory, STAGES } from "./stages.ts";
 
 const UPDATE_MS = 300;
 
 /** "Where the time goes": the stages of the latest frames, stacked, and what each takes on average. */
-export class TimePanel {
+export class TimePanel implements Panel {
   readonly #panel = byId("time", HTMLDetailsElement);
   readonly #total = byId("time-total", HTMLElement);
   readonly #means = STAGES.map(() => make("td", {}, "–"));
@@ -30,8 +31,7 @@ export class TimePanel {
     });
   }
 
-  /** Follows a connection; an earlier one has ended. */
-  follow(connection: Connection): void {
+  follow({ connection }: Live): void {
     this.#history.clear();
     connection.on("frame", (times) => {
       const now = performance.now();

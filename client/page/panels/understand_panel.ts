@@ -1,6 +1,7 @@
 import { LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
 import { byId, setText } from "../ui/elements.ts";
 import { labelOf } from "../stage/lost_shapes.ts";
+import type { Panel } from "./panel.ts";
 import { PointInspector } from "./point_inspector.ts";
 import { type Place, PointMark } from "./point_mark.ts";
 import { Threshold } from "./threshold.ts";
@@ -13,7 +14,7 @@ const LATELY_MS = 3000;
  * "Understand err": what the live points' err and forward–backward distance are,
  * thresholds that act at once, and one point from near. Costs nothing while closed.
  */
-export class UnderstandPanel {
+export class UnderstandPanel implements Panel {
   readonly #panel = byId("understand", HTMLDetailsElement);
   readonly #lostText = byId("lost-lately", HTMLElement);
   readonly #mark: PointMark;
@@ -48,12 +49,10 @@ export class UnderstandPanel {
     });
   }
 
-  /** The run has ended: what was seen last stays to be read. */
   leave(): void {
     this.#mark.hide();
   }
 
-  /** Takes a result, and its frame where there is one; the frame stays the caller's. */
   take(tracks: Tracks, frame: ImageBitmap | null): void {
     if (!this.#panel.open) return;
     const now = performance.now();

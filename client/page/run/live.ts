@@ -1,4 +1,11 @@
-import { type Capture, capture, type Connection, type Source, type Tracks } from "../../sdk/mod.ts";
+import {
+  type Capture,
+  capture,
+  type Connection,
+  Images,
+  type Source,
+  type Tracks,
+} from "../../sdk/mod.ts";
 import type { Mode, Stage } from "../stage/stage.ts";
 
 /** What is sent at most: pixels of the longest side, frames a second. */
@@ -43,6 +50,7 @@ export class Live implements Disposable {
   limit({ maxSide, maxRate }: SendLimits): void {
     this.#limits = { maxSide, maxRate };
     if (this.capture) Object.assign(this.capture, this.#limits);
+    if (this.source instanceof Images) this.source.rate = maxRate;
   }
 
   /** Goes on with another source. Undefined where Stop or a later choice came first, also if it failed. */

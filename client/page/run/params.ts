@@ -1,4 +1,4 @@
-/** What the address asks for: `?source=sample&autostart=1&governor=off&token=T`. */
+/** What the address asks for: `?source=sample&autostart=1&governor=off#token=T`. */
 export interface Params {
   source: typeof SOURCES[number];
   autostart: boolean;
@@ -11,30 +11,50 @@ export interface Params {
 
 const SOURCES = ["camera", "sample"] as const;
 
+const ENTRY = "token=";
 const TOKEN_KEY = "lkstream-token";
 
-/**
- * Reads the address and takes the token out of it, so that it is not shown,
- * shared or kept in the history. The tab keeps it, for a reload.
- */
+/** Reads the address, and takes the token out of it. The tab keeps the token, for a reload. */
 export function takeParams(): Params {
-  const url = new URL(location.href);
-  const token = url.searchParams.get("token");
-  if (token) {
-    keep(token);
-    url.searchParams.delete("token");
-    history.replaceState(null, "", url);
-  }
-  const asked = url.searchParams.get("source");
+  const token = takeToken();
+  const { searchParams } = new URL(location.href);
+  const asked = searchParams.get("source");
   const source = SOURCES.find((source) => source === asked);
   const isWrong = asked !== null && !source;
   return {
     source: source ?? "camera",
-    autostart: url.searchParams.get("autostart") === "1" && !isWrong,
+    autostart: searchParams.get("autostart") === "1" && !isWrong,
     problems: isWrong ? [`Cannot set source to “${asked}”: allowed are ${SOURCES.join(", ")}`] : [],
-    governor: url.searchParams.get("governor") !== "off",
-    token: token || kept(),
+    governor: searchParams.get("governor") !== "off",
+    token: token ?? kept(),
   };
+}
+
+/**
+ * Takes the token out of the address, so that it is not shown, shared or kept in
+ * the history. It belongs in the fragment, which no browser sends and so no log
+ * has, in `#token=T` or beside options. Old links have it in the query.
+ */
+export function takeToken(): string | undefined {
+  const url = new URL(location.href);
+  const entries = url.hash.slice(1).split("&");
+  const entry = entries.find((entry) => entry.startsWith(ENTRY));
+  const token = entry ? decode(entry.slice(ENTRY.length)) : url.searchParams.get("token");
+  if (!token) return undefined;
+  keep(token);
+  url.searchParams.delete("token");
+  url.hash = entries.filter((entry) => !entry.startsWith(ENTRY)).join("&");
+  history.replaceState(null, "", url);
+  return token;
+}
+
+/** Somebody may have typed it as it is. */
+function decode(token: string): string {
+  try {
+    return decodeURIComponent(token);
+  } catch {
+    return token;
+  }
 }
 
 /** Where the page may store nothing, a reload asks for the token again. */

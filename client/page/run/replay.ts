@@ -32,7 +32,6 @@ export interface ReplayEvents {
  * rounds of its video is shown a round at a time.
  */
 export class Replay implements Disposable {
-  #stage: Stage | undefined;
   #frames: Frames | undefined;
   #round = 0;
   /** In the round. */
@@ -41,14 +40,18 @@ export class Replay implements Disposable {
   #timestamp = -Infinity;
   #closed = false;
 
-  private constructor(readonly source: VideoFile, readonly recording: Recording) {}
+  private constructor(
+    readonly source: VideoFile,
+    readonly recording: Recording,
+    readonly stage: Stage,
+  ) {}
 
   /**
-   * Opens a recording and its video.
+   * Opens a recording and its video, to be shown on this stage.
    *
    * @throws {SourceError} that says what is wrong and what helps.
    */
-  static async open(files: File[]): Promise<Replay> {
+  static async open(files: File[], stage: Stage): Promise<Replay> {
     const tracks = files.find(isRecording);
     const video = files.find((file) => !isRecording(file));
     if (!tracks || !video) {
@@ -58,13 +61,12 @@ export class Replay implements Disposable {
       });
     }
     const recording = await readRecording(tracks, video.name);
-    return new Replay(await openVideo(video), recording);
+    return new Replay(await openVideo(video), recording, stage);
   }
 
-  /** Plays on this stage until it is closed. */
-  play(stage: Stage, events: ReplayEvents): void {
-    this.#stage = stage;
-    stage.show(this.source.picture);
+  /** Plays until it is closed. */
+  play(events: ReplayEvents): void {
+    this.stage.show(this.source.picture);
     const seen = (_: number, timestamp: number) => void this.#show(timestamp, events);
     this.#frames = watchFrames(this.source.picture, seen);
   }
@@ -72,9 +74,10 @@ export class Replay implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#frames?.[Symbol.dispose]();
     this.source.close();
-    this.#stage?.clear();
+    if (!this.#frames) return; // it never played: the stage shows something else
+    this.#frames[Symbol.dispose]();
+    this.stage.clear();
   }
 
   [Symbol.dispose](): void {
@@ -100,7 +103,7 @@ export class Replay implements Disposable {
     const frame = await createImageBitmap(this.source.picture);
     if (this.#closed) return frame.close();
     events.shown(shown, frame);
-    this.#stage!.result(shown, frame);
+    this.stage.result(shown, frame);
   }
 }
 

@@ -5,7 +5,8 @@ import { DRAWING, type Drawing } from "./drawing.ts";
 import { FrameView } from "./frame_view.ts";
 import { drawIdle } from "./idle_art.ts";
 import { packed, Strokes } from "./strokes.ts";
-import { openSurface, type Surface } from "./surface.ts";
+import { openSurface } from "./open_surface.ts";
+import type { Surface } from "./surface.ts";
 import { Trails } from "./trails.ts";
 
 /** What the stage tells its painter. */

@@ -1,16 +1,14 @@
+import type { PlayerState } from "../run/player.ts";
+import type { Problem } from "../run/problems.ts";
+import { announce } from "./announce.ts";
 import { hideBanner, keepSaying } from "./banner.ts";
 import { byId, setText } from "./elements.ts";
 
-/** What the page is at; `data-state` of `#state`. */
-export type PageState = "idle" | "connecting" | "live" | "reconnecting" | "error";
+/** A gap that is over sooner is not worth a word. */
+const UNNOTICED_MS = 500;
 
-/** What can be done about a problem, and where it is explained. */
-export interface Problem {
-  title: string;
-  text: string;
-  /** Whether the sample could be seen nonetheless; it could, if not given. */
-  sampleHelps?: boolean;
-}
+/** What the style sheet knows of a state, as `data-state` of `#state`. */
+type Look = "idle" | "connecting" | "live" | "troubled" | "reconnecting" | "error";
 
 /** The state in words, and the card on the stage that belongs to it. */
 export class Status {
@@ -23,35 +21,50 @@ export class Status {
   readonly #text = byId("notice-text", HTMLElement);
   readonly #useSample = byId("use-sample", HTMLButtonElement);
   #countdown: ReturnType<typeof setInterval> | undefined;
+  #look: Look = "idle";
+  #reconnecting = { why: "", until: 0 };
+  #unnoticed: ReturnType<typeof setTimeout> | undefined;
 
-  get isLive(): boolean {
-    return this.#state.dataset.state === "live";
+  /** @param hasPicture whether there is one on the stage already */
+  show(state: PlayerState, hasPicture: boolean): void {
+    switch (state.name) {
+      case "idle":
+        return this.#enter("idle", "Ready", this.#welcome);
+      case "opening":
+        setText(this.#waitingText, state.what);
+        return this.#enter("connecting", "Connecting", this.#waiting);
+      case "running":
+        if (this.#unnoticed) return this.#endUnnoticed();
+        return this.#enter("live", state.what);
+      case "troubled":
+        return this.#warn(state.problem, hasPicture);
+      case "reconnecting":
+        return this.#countDown(state.why, state.inMs);
+      case "failed":
+        return this.#explain(state.problem);
+    }
   }
 
-  get isReconnecting(): boolean {
-    return this.#state.dataset.state === "reconnecting";
+  /** Says why nothing new is seen, over the picture where there is one. */
+  #warn({ title, text }: Problem, hasPicture: boolean): void {
+    const told = `${title}. ${text}`;
+    setText(this.#waitingText, told);
+    this.#enter("troubled", "Waiting", hasPicture ? undefined : this.#waiting);
+    if (hasPicture) keepSaying(told);
+    announce(told);
   }
 
-  idle(): void {
-    this.#enter("idle", "Ready", this.#welcome);
+  /** The picture stays; where it takes longer, a banner says why nothing moves and counts down. */
+  #countDown(why: string, inMs: number): void {
+    this.#reconnecting = { why, until: performance.now() + inMs };
+    if (this.#look !== "live") this.#sayReconnecting();
+    else this.#unnoticed ??= setTimeout(() => this.#sayReconnecting(), UNNOTICED_MS);
   }
 
-  /** Something is awaited; `text` says what. */
-  connecting(text: string): void {
-    setText(this.#waitingText, text);
-    this.#enter("connecting", "Connecting", this.#waiting);
-  }
-
-  /** Results come; `text` says where from. */
-  live(text: "Live" | "Replay"): void {
-    this.#enter("live", text);
-  }
-
-  /** The picture stays; a banner says why nothing moves and counts down. */
-  reconnecting(why: string, inMs: number): void {
-    const until = performance.now() + inMs;
+  #sayReconnecting(): void {
     const tick = () => {
-      const seconds = Math.ceil((until - performance.now()) / 1000);
+      const { why, until } = this.#reconnecting;
+      const seconds = Math.round((until - performance.now()) / 1000);
       const text = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting";
       keepSaying(`${why}. ${text}…`);
     };
@@ -60,18 +73,25 @@ export class Status {
     this.#countdown = setInterval(tick, 250);
   }
 
-  problem({ title, text, sampleHelps = true }: Problem): void {
+  #explain({ title, text, sampleHelps = true }: Problem): void {
     this.#useSample.hidden = !sampleHelps;
     setText(this.#title, title);
     setText(this.#text, text);
     this.#enter("error", "Stopped", this.#notice);
   }
 
-  #enter(state: PageState, text: string, card?: HTMLElement): void {
+  #endUnnoticed(): void {
+    clearTimeout(this.#unnoticed);
+    this.#unnoticed = undefined;
+  }
+
+  #enter(look: Look, text: string, card?: HTMLElement): void {
     clearInterval(this.#countdown);
+    this.#endUnnoticed();
     hideBanner();
     for (const each of [this.#welcome, this.#waiting, this.#notice]) each.hidden = each !== card;
-    this.#state.dataset.state = state;
+    this.#look = look;
+    this.#state.dataset.state = look;
     setText(this.#state, text);
   }
 }

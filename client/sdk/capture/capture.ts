@@ -1,9 +1,12 @@
 import type { Connection } from "../connection/connection.ts";
 import { Emitter } from "../emitter.ts";
-import { type Encoder, type EncodeReply, type EncodeRequest, openEncoder } from "./encoder.ts";
-import { type Attachable, type FrameCallback, type Frames, watchFrames } from "./frames.ts";
+import { type Encoder, openEncoder } from "./encoder.ts";
+import type { EncodeReply, EncodeRequest } from "./encoding.ts";
+import type { Attachable, FrameCallback, Frames } from "./frames.ts";
 import { Latest, Rate, type Spread } from "../meter.ts";
 import { SentFrames } from "./sent_frames.ts";
+import { type Explanation, SourceError } from "../sources/source_error.ts";
+import { watchFrames } from "./watch_frames.ts";
 
 /** How {@linkcode capture} takes and encodes frames. Each can be changed while it runs. */
 export interface CaptureOptions {
@@ -39,9 +42,19 @@ export interface CaptureMeasured {
 
 /** Events of a {@linkcode Capture}. */
 export interface CaptureEvents {
-  /** A frame could not be encoded or sent; the next one is tried. */
+  /**
+   * A frame could not be encoded or sent; the next one is tried. None is after a
+   * {@linkcode SourceError}, which has a `remedy` for people: the browser protects canvases, and
+   * gives noise for every frame.
+   */
   error: Error;
 }
+
+const NOISE: Explanation = {
+  message: "The browser gives noise instead of the picture",
+  remedy: "It protects canvases, by which frames are made. Allow this page to read them: in " +
+    "Firefox and Tor Browser by the icon left of the address, in Brave by Shields. Then try again.",
+};
 
 /** Frames may come a little early and still be in time for `maxRate`. */
 const EARLY_MS = 4;
@@ -51,7 +64,6 @@ const EARLY_MS = 4;
  * never queued: while two are unanswered, those that it shows are skipped.
  * Tracking begins anew with its first frame, and where what it shows does not
  * follow what was seen before: a video that begins again, a page that was hidden.
- * {@linkcode Connection.attach} is the same.
  *
  * ```ts
  * using capturing = capture(video, connection, { maxSide: 640 });
@@ -88,6 +100,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   #firstSeq: number | null = null;
   #skipped = 0;
   #busy = false;
+  #isNoise = false;
   #closed = false;
 
   constructor(source: Attachable, connection: Connection, {
@@ -167,7 +180,7 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
   };
 
   #offer(timestamp: number): void {
-    if (this.#connection.state.name !== "open") return;
+    if (this.#isNoise) return;
     if (this.#busy || this.#connection.free <= 0) {
       this.#skipped++;
       return;
@@ -213,6 +226,8 @@ export class Capture extends Emitter<CaptureEvents> implements Disposable {
     try {
       encoder = await this.#opening;
       if (this.#closed) throw new Error("Cannot encode a frame: the capture was closed");
+      this.#isNoise = !encoder.isTrue;
+      if (this.#isNoise) throw new SourceError("CanvasNoise", NOISE);
     } catch (error) {
       image.close();
       throw error;

@@ -1,26 +1,12 @@
+import type { EncodeReply, EncodeRequest } from "./encoding.ts";
 import { JpegCanvas } from "./jpeg_canvas.ts";
-
-/** A frame to be made a JPEG. It is the encoder's from then on. */
-export interface EncodeRequest {
-  image: ImageBitmap | VideoFrame;
-  /** Pixels of the JPEG, whatever the image has. */
-  width: number;
-  height: number;
-  /** 0 to 1. */
-  quality: number;
-  /** Whether the picture is to come back. */
-  keep: boolean;
-}
-
-/** What a frame became: its JPEG, and what that shows, if it was to be kept. */
-export interface EncodeReply {
-  picture: ImageBitmap | null;
-  jpeg: Uint8Array<ArrayBuffer>;
-}
+import { givesPixelsBack } from "./read_back.ts";
 
 /** Makes JPEGs, one at a time. */
 export interface Encoder extends Disposable {
   readonly thread: "worker" | "main";
+  /** False where the browser protects canvases, and JPEGs show noise. */
+  readonly isTrue: boolean;
   encode(request: EncodeRequest): Promise<EncodeReply>;
 }
 
@@ -31,16 +17,33 @@ const START_MS = 3000;
 const isPage = typeof document === "object";
 
 /**
- * An encoder that leaves the page's thread alone: in a worker where this page's
- * origin allows it and the worker's file is found, else right here.
+ * An encoder that leaves the page's thread alone: in a worker where the page allows it and the
+ * worker's file is found, else right here. So too where only workers get noise from their canvases.
  */
 export async function openEncoder(): Promise<Encoder> {
-  if (!isPage) return new LocalEncoder();
+  const worker = isPage ? await openWorker() : undefined;
+  if (worker?.isTrue) return worker;
+  worker?.[Symbol.dispose]();
+  return new LocalEncoder();
+}
+
+async function openWorker(): Promise<Encoder | undefined> {
+  let source: string | undefined;
   try {
-    return await WorkerEncoder.open(new URL("./capture-worker.js", import.meta.url));
+    const url = new URL("./capture-worker.js", import.meta.url);
+    source = url.origin === location.origin ? undefined : importing(url);
+    return await WorkerEncoder.open(source ?? url);
   } catch { // some bundles do not know their address either
-    return new LocalEncoder();
+    return undefined;
+  } finally {
+    if (source) URL.revokeObjectURL(source);
   }
+}
+
+/** A script of this page's origin, as a worker's has to be, that imports that one. */
+function importing(url: URL): string {
+  const script = `import ${JSON.stringify(url.href)};`;
+  return URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
 }
 
 class WorkerEncoder implements Encoder {
@@ -48,19 +51,19 @@ class WorkerEncoder implements Encoder {
   readonly #worker: Worker;
   #fail: (error: Error) => void = () => {};
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, readonly isTrue: boolean) {
     this.#worker = worker;
     const fail = () => this.#fail(new Error("Cannot encode a frame: the worker failed"));
     worker.onerror = fail;
     worker.addEventListener("messageerror", fail); // Chromium has no `onmessageerror` here
   }
 
-  /** Fails where the worker is of another origin or cannot be loaded. */
-  static open(url: URL): Promise<WorkerEncoder> {
+  /** Fails where the worker cannot be loaded. */
+  static open(url: URL | string): Promise<WorkerEncoder> {
     const worker = new Worker(url, { type: "module", name: "lkstream capture" });
     const { promise, resolve, reject } = Promise.withResolvers<WorkerEncoder>();
     const timer = setTimeout(reject, START_MS);
-    worker.onmessage = () => resolve(new WorkerEncoder(worker));
+    worker.onmessage = ({ data }) => resolve(new WorkerEncoder(worker, data));
     worker.onerror = reject;
     promise.catch(() => worker.terminate()).finally(() => clearTimeout(timer));
     return promise;
@@ -86,6 +89,7 @@ class WorkerEncoder implements Encoder {
 /** Encodes where it is called. */
 class LocalEncoder implements Encoder {
   readonly thread = isPage ? "main" : "worker";
+  readonly isTrue = givesPixelsBack();
   readonly #canvas = new JpegCanvas();
 
   encode(request: EncodeRequest): Promise<EncodeReply> {

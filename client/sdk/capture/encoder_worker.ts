@@ -1,8 +1,9 @@
 /// <reference lib="webworker" />
-import type { EncodeRequest } from "./encoder.ts";
+import type { EncodeRequest } from "./encoding.ts";
 import { JpegCanvas } from "./jpeg_canvas.ts";
+import { givesPixelsBack } from "./read_back.ts";
 
-/** The worker that turns frames into JPEGs, off the page's thread. It first says that it can. */
+/** The worker that turns frames into JPEGs, off the page's thread. It first says whether it can. */
 const worker = globalThis as unknown as DedicatedWorkerGlobalScope;
 const canvas = new JpegCanvas();
 
@@ -18,4 +19,4 @@ worker.onmessage = async ({ data }: MessageEvent<EncodeRequest>) => {
 
 worker.onmessageerror = () => worker.postMessage("the worker cannot read it");
 
-worker.postMessage("ready");
+worker.postMessage(givesPixelsBack());

@@ -1,4 +1,4 @@
-import type { EncodeReply, EncodeRequest } from "./encoder.ts";
+import type { EncodeReply, EncodeRequest } from "./encoding.ts";
 
 /** Turns frames into JPEGs, in whichever thread it lives. */
 export class JpegCanvas {

@@ -1,32 +1,41 @@
 import {
-  type ClientMessage,
-  CloseCode,
-  decodeTracks,
   encodeFrame,
   type EngineInfo,
+  FRAME_HEADER_BYTES,
   type Hello,
   type Options,
   parseControl,
-  parseServerMessage,
   type PartialOptions,
   ProtocolError,
   type ResultForm,
-  type ServerMessage,
+  resumeMessage,
   type Stats,
   type Tracks,
-  tracksFromJson,
 } from "../../../protocol/mod.ts";
 import { type Address, streamAddress } from "./address.ts";
-import { Capture, type CaptureOptions } from "../capture/capture.ts";
 import { Emitter } from "../emitter.ts";
+import { Handover } from "./handover.ts";
 import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
-import type { Attachable } from "../capture/frames.ts";
 import type { FrameTimes, Spent } from "./frame_times.ts";
 import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
+import { type JpegData, jpegData } from "./jpeg_data.ts";
 import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
 import { type Answers, outlasts, type RequestMessage, Requests } from "./requests.ts";
+import { type Resumed, Resuming } from "./resuming.ts";
+import type { SentFrame } from "./memory.ts";
+import { afterwards, BEGINNING, type Happening, type Past } from "./retry.ts";
+import {
+  type Said,
+  type SocketClass,
+  Stream,
+  type StreamEnd,
+  type StreamEvents,
+  type StreamTimes,
+} from "./stream.ts";
+
+export type { JpegData, SocketClass };
 
 /** How {@linkcode connect} connects; all of it may be left out. */
 export interface ConnectOptions {
@@ -38,17 +47,18 @@ export interface ConnectOptions {
   results?: ResultForm;
   /** A link on which nothing comes for so long while frames are unanswered is dead; 10 s by default. */
   silentMs?: number;
-  /** How long to wait before the n-th try to reconnect, from 1; 0.5 s growing to 10 s by default. */
+  /** A server that does not begin a session for so long is not there; 5 s by default. */
+  connectMs?: number;
+  /**
+   * Go on with the same points after a gap, at whichever server is there; true by default. Frames
+   * of the gap are kept for that, 2 s and 8 MiB at most.
+   */
+  resume?: boolean;
+  /** How long to wait before the n-th try to reconnect, from 1; at most 0.1 s, then 0.5 to 10 s by default. */
   pauseMs?: (attempt: number) => number;
   /** A class like the platform's `WebSocket`, where there is none: that of the package `ws`. */
   WebSocket?: SocketClass;
 }
-
-/** What a connection needs of a `WebSocket` class; its events are taken as the platform's. */
-export type SocketClass = new (
-  url: string,
-  protocols: string[],
-) => Pick<WebSocket, "send" | "close">;
 
 /** Where a connection stands. */
 export type ConnectionState =
@@ -61,7 +71,7 @@ export type ConnectionState =
 export interface ConnectionEvents {
   state: ConnectionState;
   hello: Hello;
-  /** Another engine goes on in the server; its `reason` says why. All points begin anew. */
+  /** Another engine goes on in the server; its `reason` says why. Points live on, unless tracks say reset. */
   engine: EngineInfo;
   tracks: Tracks;
   /** Where the time of the frame went whose tracks came just before. */
@@ -71,7 +81,16 @@ export interface ConnectionEvents {
   /** Share of the frame that is allowed; null before the first frame. */
   masked: number | null;
   stats: Stats;
+  /** After a gap the points live on, under their ids. */
+  resumed: Resumed;
+  /** After a gap the points begin anew; no id that was given out before comes again. */
+  anew: Anew;
   error: LkstreamError;
+}
+
+/** Why a stream could not go on: more was missed than is kept, or the server cannot or would not. */
+export interface Anew {
+  reason: "gap" | "server";
 }
 
 /** A frame's number and time, and whether tracking begins anew with it. */
@@ -85,9 +104,10 @@ export interface SendOptions {
   spent?: Spent;
 }
 
+type FrameHeader = Omit<Parameters<typeof encodeFrame>[0], "jpeg">;
+
 const SILENT_MS = 10_000;
-/** A session that lasted so long was a good one, even without a frame. */
-const STEADY_MS = 5000;
+const CONNECT_MS = 5000;
 
 /**
  * Connects to an lkstream server and stays connected: a stream that ends is
@@ -99,34 +119,45 @@ const STEADY_MS = 5000;
  * connection.send(jpeg);
  * ```
  */
-export function connect(url: string | URL, options: ConnectOptions = {}): Connection {
+export function connect(
+  url: string | URL | readonly (string | URL)[],
+  options: ConnectOptions = {},
+): Connection {
   return new Connection(url, options);
 }
 
-/** A session with the server; see {@linkcode connect}. */
+/**
+ * A series of streams, seen as one: see {@linkcode connect}. What is to outlast a stream is said
+ * again in the next one ({@linkcode Requests}), and when that is tried, what happened decides
+ * ({@linkcode afterwards}).
+ */
 export class Connection extends Emitter<ConnectionEvents> implements Disposable {
-  readonly #address: Address;
+  /** The one in use, or to be tried next, comes first; the one that failed last is the last. */
+  readonly #addresses: Address[];
   readonly #Socket: SocketClass;
   readonly #hasToken: boolean;
-  readonly #silentMs: number;
+  readonly #times: StreamTimes;
   readonly #pauseMs: (attempt: number) => number;
   readonly #requests = new Requests();
   readonly #flight = new Flight();
+  readonly #resuming: Resuming;
+  #handover: Handover | undefined;
   #state: ConnectionState = { name: "connecting" };
-  #socket: WebSocket | undefined;
+  #stream: Stream | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #silence: ReturnType<typeof setTimeout> | undefined;
-  /** What a refusal looked like; so again, it is believed. */
-  #suspicion: string | undefined;
-  #attempt = 0;
+  #past: Past = BEGINNING;
+  /** When the session began that is open. */
+  #begunAt = 0;
   #nextSeq = 0;
   #hello: Hello | undefined;
 
-  constructor(url: string | URL, {
+  constructor(url: string | URL | readonly (string | URL)[], {
     token,
     options,
     results = "bin",
     silentMs = SILENT_MS,
+    connectMs = CONNECT_MS,
+    resume = true,
     pauseMs = growingPauseMs,
     WebSocket = globalThis.WebSocket,
   }: ConnectOptions = {}) {
@@ -138,11 +169,15 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       );
     }
     this.#Socket = WebSocket;
-    this.#address = streamAddress(url, results, token);
+    this.#addresses = [url].flat().map((url) => streamAddress(url as string | URL, results, token));
+    if (this.#addresses.length === 0) {
+      throw new TypeError("Cannot connect to an empty list of addresses: allowed are one or more");
+    }
     this.#hasToken = Boolean(token);
-    this.#silentMs = silentMs;
+    this.#times = { connectMs, silentMs };
     this.#pauseMs = pauseMs;
-    if (options) this.#requests.wait({ type: "configure", ...options });
+    this.#resuming = new Resuming(resume);
+    if (options) this.#requests.ask({ type: "configure", ...options });
     globalThis.addEventListener?.("online", this.#online);
     this.#open();
   }
@@ -156,8 +191,13 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return this.#hello;
   }
 
-  /** How many frames {@linkcode send} takes now: 0 to 2, and 0 unless open. */
+  /**
+   * How many frames {@linkcode send} takes now: 0 to 2. In a gap it is 1 from time to time: the frame
+   * is kept, and sent once there is a server.
+   */
   get free(): number {
+    if (this.#isClosed()) return 0;
+    if (!this.#resuming.isLive) return this.#resuming.wants(performance.now()) ? 1 : 0;
     return this.#state.name === "open" ? MAX_UNANSWERED - this.#flight.unanswered : 0;
   }
 
@@ -167,36 +207,54 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   /**
-   * Sends a frame and returns its number, or null where it was not taken: not
+   * Sends a frame and returns its number, or null where it was not taken: never yet
    * open, or two frames are still unanswered. Skip the frame then, do not queue it.
+   * A Blob is read first; what is sent meanwhile comes after it.
    *
+   * @param jpeg a baseline or progressive JPEG, grey or colour
+   * @throws {TypeError} for what is none, with what it is and what to send.
    * @throws {LkstreamError} where the message is larger than the server takes.
    */
-  send(jpeg: Uint8Array, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
+  send(jpeg: JpegData, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
+    const data = jpegData(jpeg);
     if (this.free <= 0) return null;
     const number = seq ?? this.#nextSeq;
     const now = performance.now();
-    const message = encodeFrame({ seq: number, timestamp: timestamp ?? now, reset, jpeg });
+    const isAnew = this.#resuming.isLive && this.#resuming.takeReset();
+    const header = { seq: number, timestamp: timestamp ?? now, reset: reset || isAnew };
+    const bytes = FRAME_HEADER_BYTES + (data instanceof Uint8Array ? data.length : data.size);
     const limit = this.#hello?.limits.maxFrameBytes ?? Infinity;
-    if (message.length > limit) {
+    if (bytes > limit) {
       throw new LkstreamError(
         "rejected",
-        `Cannot send a frame message of ${message.length} bytes: allowed are up to ${limit}`,
+        `Cannot send a frame message of ${bytes} bytes: allowed are up to ${limit}`,
       );
     }
     this.#nextSeq = (number + 1) >>> 0;
-    this.#socket!.send(message);
-    this.#flight.sent(number, now, message.length, spent);
-    this.#listen();
+    const message = data instanceof Uint8Array
+      ? encodeFrame({ ...header, jpeg: data })
+      : this.#read(data, header);
+    if (message instanceof Promise) message.catch(() => {}); // told when it is its turn
+    const frame = { seq: number, at: now, message, bytes, spent };
+    if (this.#resuming.isLive) this.#sendFrame(frame);
+    else this.#resuming.keep(frame);
     return number;
   }
 
-  /**
-   * Sends what a video, canvas or track shows, until the capture is closed. As
-   * {@linkcode capture}; each can be closed and attached anew.
-   */
-  attach(source: Attachable, options?: CaptureOptions): Capture {
-    return new Capture(source, this, options);
+  #sendFrame(frame: SentFrame): void {
+    this.#resuming.memory.sent(frame);
+    this.#give(frame);
+  }
+
+  #give({ seq, message, bytes, spent }: SentFrame): void {
+    this.#flight.sent(seq, performance.now(), bytes, spent);
+    if (message instanceof Promise) {
+      message.catch((error: LkstreamError) => {
+        this.#failed(seq);
+        this.emit("error", error);
+      });
+    }
+    this.#stream!.send(message);
   }
 
   /** Changes options from the next frame on; they outlast a reconnect. */
@@ -206,17 +264,23 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   /** Tracks these points of the last processed frame; their ids come in the same order. */
   add(points: [x: number, y: number][]): Promise<number[]> {
-    return this.#ask({ type: "add", points });
+    const answer = this.#ask({ type: "add", points });
+    answer.then((ids) => this.#resuming.memory.added(ids, points), () => {});
+    return answer;
   }
 
-  /** Ends these points. */
-  remove(ids: number[]): void {
-    this.#tell({ type: "remove", ids });
+  /** Ends these points; resolves when the server did, or has been told where it does not say so. */
+  remove(ids: number[]): Promise<void> {
+    const answer = this.#ask({ type: "remove", ids });
+    answer.then(() => this.#resuming.memory.removed(ids), () => {});
+    return answer;
   }
 
-  /** Ends all points and finds new ones. */
-  clear(): void {
-    this.#tell({ type: "clear" });
+  /** Ends all points and finds new ones; resolves as {@linkcode Connection.remove}. */
+  clear(): Promise<void> {
+    const answer = this.#ask({ type: "clear" });
+    answer.then(() => this.#resuming.memory.cleared(), () => {});
+    return answer;
   }
 
   /** Keeps points inside these polygons, in pixels; none lifts the mask. Outlasts a reconnect. */
@@ -239,66 +303,154 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   #open(): void {
-    const { url, protocols } = this.#address;
-    const socket = new this.#Socket(url, protocols) as WebSocket;
-    socket.binaryType = "arraybuffer";
-    socket.onerror = () => {}; // its close follows; `ws` throws where nobody listens
-    let openedAt: number | undefined;
-    socket.onopen = () => {
-      openedAt = performance.now();
-      this.#suspicion = undefined;
-      for (const message of this.#requests.begin()) socket.send(JSON.stringify(message));
-      this.#enter({ name: "open" });
-    };
-    socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => {
-      if (openedAt === undefined) return void this.#refused();
-      if (performance.now() - openedAt > STEADY_MS) this.#attempt = 0;
-      this.#lost(ended(code, reason), isFinal(code));
-    };
-    this.#socket = socket;
+    this.#stream = this.#streamAt({ hello: (hello) => this.#begin(hello) });
   }
 
-  /** No session began. Who was let in once is right and only has to come again. */
-  async #refused(): Promise<void> {
-    const { error, isFinal } = await explainRefusal(this.#address.url, this.#hasToken);
-    if (this.#isClosed()) return; // while it was being explained
-    const isSure = isFinal === "yes" || isFinal === "probably" && this.#suspicion === error.code;
-    this.#suspicion = error.code;
-    this.#lost(error, isSure && this.#hello === undefined);
+  #streamAt(
+    events: Pick<StreamEvents, "hello"> & Partial<Pick<StreamEvents, "ended">>,
+  ): Stream {
+    const stream: Stream = new Stream(this.#addresses[0], this.#Socket, this.#times, {
+      said: (said, bytes) => {
+        this.#hear(said, bytes);
+        this.#moveOnOnceQuiet();
+      },
+      malformed: (error) => void this.#complain(error),
+      isOwed: () => this.#flight.unanswered > 0,
+      hello: events.hello,
+      ended: (end) => {
+        if (stream === this.#stream) void this.#streamEnded(end);
+        else events.ended?.(end);
+      },
+    });
+    return stream;
   }
 
-  #lost(error: LkstreamError, isFinal: boolean): void {
-    this.#socket = undefined;
-    if (isFinal) return this.#end(error);
+  /** The address in use is not there, or goes: the next one is tried first. */
+  #turnAway(): Address {
+    const [address] = this.#addresses.splice(0, 1);
+    this.#addresses.push(address);
+    return address;
+  }
+
+  #begin(hello: Hello): void {
+    this.#note({ what: "hello" });
+    this.#begunAt = performance.now();
+    this.#hello = hello;
+    const isMarked = hello.features?.includes("request") ?? false;
+    for (const message of this.#requests.begin(isMarked)) {
+      this.#stream!.send(JSON.stringify(message));
+    }
+    this.#enter({ name: "open" });
+    if (!this.#isClosed()) this.emit("hello", hello); // a listener may have had enough
+    if (!this.#isClosed()) void this.#resume(hello);
+  }
+
+  /** Asks the stream that begins to go on with what the one before it had. */
+  async #resume({ features }: Hello): Promise<void> {
+    const stream = this.#stream;
+    const proposals = this.#resuming.proposals();
+    const reason = this.#resuming.isBroken ? "gap" : "server";
+    if (proposals.length === 0) return;
+    for (const state of features?.includes("resume") ? proposals : []) {
+      try {
+        await this.#ask(resumeMessage(state));
+      } catch {
+        if (this.#stream !== stream) return; // it ended; the next one is asked
+        continue;
+      }
+      if (this.#stream !== stream) return;
+      const standing = this.#resuming.agreed(state);
+      if (standing) return this.#give(standing);
+      return this.emit("anew", { reason });
+    }
+    this.#resuming.anew();
+    this.emit("anew", { reason });
+  }
+
+  /** Gives the server what waits for its turn after a gap. */
+  #catchUp(): void {
+    while (this.#flight.unanswered < MAX_UNANSWERED) {
+      const frame = this.#resuming.next();
+      if (!frame) break;
+      this.#sendFrame(frame);
+    }
+    const resumed = this.#resuming.caughtUp(performance.now());
+    if (resumed) this.emit("resumed", resumed);
+  }
+
+  async #streamEnded(end: StreamEnd): Promise<void> {
+    const wasOpen = this.#state.name === "open";
+    this.#stream = undefined;
+    if (this.#handover?.hasArrived) return this.#moveOn();
+    this.#stay();
+    const { url } = this.#turnAway();
+    if (end.how === "refused") {
+      const { error, isFinal } = await explainRefusal(url, this.#hasToken);
+      if (this.#isClosed()) return; // while it was being explained
+      return this.#goOn({ what: "refused", error, isFinal }, error);
+    }
+    const lastedMs = wasOpen ? performance.now() - this.#begunAt : 0;
+    const error = ended(end, new URL(url).host);
+    this.#goOn({ what: "ended", isFinal: isFinal(end), lastedMs }, error);
+  }
+
+  /** The server goes: the next stream is opened before this one is left. */
+  #going(): void {
+    if (this.#handover || !this.#resuming.isOn) return;
+    this.#handover = new Handover(
+      (events) => {
+        this.#turnAway();
+        return this.#streamAt(events);
+      },
+      this.#pauseMs,
+      () => this.#moveOnOnceQuiet(),
+    );
+  }
+
+  /** Everything that the stream owes is waited for, so nothing is lost. */
+  #moveOnOnceQuiet(): void {
+    if (!this.#handover?.hasArrived) return;
+    this.#resuming.leave(performance.now()); // frames wait for the next stream from now on
+    if (this.#flight.unanswered > 0 || this.#requests.isWaiting) return;
+    this.#stream?.close();
+    this.#moveOn();
+  }
+
+  #moveOn(): void {
+    const { stream, hello } = this.#handover!.take()!;
+    this.#handover = undefined;
+    this.#interrupt(new LkstreamError("disconnected", "The server is stopping"));
+    this.#stream = stream;
+    this.#begin(hello);
+  }
+
+  /** There is no other stream to go to. */
+  #stay(): void {
+    this.#handover?.close();
+    this.#handover = undefined;
+  }
+
+  #interrupt(error: LkstreamError): void {
+    this.#resuming.ended(performance.now());
     this.#flight.clear();
-    this.#listen();
     this.#requests.interrupt(error);
-    const inMs = this.#pauseMs(++this.#attempt);
+  }
+
+  /** Without a stream: tries again after a pause, unless that makes no sense. */
+  #goOn(happening: Happening, error: LkstreamError): void {
+    if (this.#note(happening)) return this.#end(error);
+    this.#interrupt(error);
+    const { attempt } = this.#past;
+    const inMs = this.#pauseMs(Math.ceil(attempt / this.#addresses.length));
     this.#retry = setTimeout(() => this.#again(), inMs);
-    this.#enter({ name: "reconnecting", attempt: this.#attempt, inMs, error });
+    this.#enter({ name: "reconnecting", attempt, inMs, error });
   }
 
-  /** While frames are unanswered, something must come in time. */
-  #listen(): void {
-    clearTimeout(this.#silence);
-    if (this.#flight.unanswered === 0) return;
-    this.#silence = setTimeout(() => this.#cut(), this.#silentMs);
-  }
-
-  /** The link is dead. A close handshake over it would take minutes to fail, so none is awaited. */
-  #cut(): void {
-    this.#abandon();
-    const silence = `Nothing came from the server for ${this.#silentMs / 1000} s`;
-    this.#lost(new LkstreamError("disconnected", silence), false);
-  }
-
-  #abandon(): void {
-    const socket = this.#socket;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(CloseCode.done);
-    this.#socket = undefined;
+  /** True where it is over. */
+  #note(happening: Happening): boolean {
+    const { past, isOver } = afterwards(this.#past, happening);
+    this.#past = past;
+    return isOver;
   }
 
   #again(): void {
@@ -315,10 +467,12 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   #end(error?: LkstreamError): void {
     clearTimeout(this.#retry);
+    this.#retry = undefined;
     globalThis.removeEventListener?.("online", this.#online);
+    this.#stay();
+    this.#stream?.close();
+    this.#stream = undefined;
     this.#flight.clear();
-    this.#listen();
-    this.#abandon();
     this.#requests.close(error ?? new LkstreamError("disconnected", "The connection was closed"));
     this.#enter({ name: "closed", error });
   }
@@ -332,93 +486,99 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     return this.#state.name === "closed";
   }
 
-  /** Sends a request; what outlasts a session waits for the next one where there is none. */
-  #ask<N extends keyof Answers>(message: RequestMessage<N>): Promise<Answers[N]> {
-    const refusal = this.#tell(message);
-    if (!refusal || refusal.code === "disconnected" && outlasts(message) && !this.#isClosed()) {
-      return this.#requests.wait(message);
+  async #read(blob: Blob, header: FrameHeader): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return encodeFrame({ ...header, jpeg: new Uint8Array(await blob.arrayBuffer()) });
+    } catch (error) { // a file that is gone
+      const why = error instanceof Error ? error.message : error;
+      const message = `Cannot read the Blob of frame ${header.seq}: ${why}`;
+      throw new LkstreamError("rejected", message, header.seq);
     }
-    const refused = Promise.reject(refusal);
-    refused.catch(() => {}); // it may be ignored
-    return refused;
   }
 
   /**
-   * Sends a control message, or returns why not. What has the wrong form stays
-   * here: the server's error does not say which message it is about, and could
-   * be taken for the answer to another.
+   * Sends a request; what outlasts a session waits for the next one where there is none. What has
+   * the wrong form stays here.
    */
-  #tell(message: ClientMessage): LkstreamError | undefined {
-    const text = JSON.stringify(message);
+  #ask<N extends keyof Answers>(message: RequestMessage<N>): Promise<Answers[N]> {
+    const refusal = this.#refusal(message);
+    if (refusal) {
+      const refused = Promise.reject(refusal);
+      refused.catch(() => {}); // it may be ignored
+      return refused;
+    }
+    const { sent, answer } = this.#requests.ask(message);
+    if (this.#state.name === "open") this.#stream!.send(JSON.stringify(sent));
+    return answer;
+  }
+
+  #refusal(message: RequestMessage): LkstreamError | undefined {
     try {
-      parseControl(text);
+      parseControl(JSON.stringify(message));
     } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
       return this.#complain(error);
     }
-    if (this.#state.name === "open") return void this.#socket!.send(text);
+    const { name } = this.#state;
+    if (name === "open" || name !== "closed" && outlasts(message)) return undefined;
     return new LkstreamError(
       "disconnected",
-      `Cannot send ${message.type} while ${this.#state.name}: the connection must be open`,
+      `Cannot send ${message.type} while ${name}: the connection must be open`,
     );
   }
 
-  #receive(data: string | ArrayBuffer): void {
-    if (this.#isClosed()) return;
-    try {
-      if (typeof data === "string") this.#understand(parseServerMessage(data), data.length);
-      else this.#answered(decodeTracks(data), data.byteLength);
-    } catch (error) {
-      this.#complain(error);
-    } finally {
-      this.#listen();
-    }
-  }
-
-  /** What does not follow the protocol is an error event. */
-  #complain(error: unknown): LkstreamError {
-    if (!(error instanceof ProtocolError)) throw error;
-    const complaint = new LkstreamError(error.code, error.message);
+  /** What does not follow the protocol, on this side or the other, is an error event. */
+  #complain({ code, message }: ProtocolError): LkstreamError {
+    const complaint = new LkstreamError(code, message);
     this.emit("error", complaint);
     return complaint;
   }
 
-  #understand(message: ServerMessage, length: number): void {
-    switch (message.type) {
-      case "hello":
-        this.#hello = message;
-        return this.emit("hello", message);
+  #hear(said: Said, bytes: number): void {
+    switch (said.type) {
       case "engine":
-        if (this.#hello) this.#hello = { ...this.#hello, engine: message.engine };
-        return this.emit("engine", message.engine);
+        if (this.#hello) this.#hello = { ...this.#hello, engine: said.engine };
+        return this.emit("engine", said.engine);
       case "tracks":
-        return this.#answered(tracksFromJson(message), length); // it is all ASCII
+        return this.#answered(said.tracks, bytes);
       case "configured":
-        this.#requests.answer("configure", message.options);
-        return this.emit("configured", message.options);
+        this.#requests.answered(said);
+        return this.emit("configured", said.options);
       case "added":
-        this.#requests.answer("add", message.ids);
-        return this.emit("added", message.ids);
+        this.#requests.answered(said);
+        return this.emit("added", said.ids);
       case "masked":
-        this.#requests.answer("mask", message.share);
-        return this.emit("masked", message.share);
+        this.#requests.answered(said);
+        return this.emit("masked", said.share);
       case "stats":
-        this.#requests.answer("stats", message);
-        return this.emit("stats", message);
-      case "error":
-        return this.#failed(new LkstreamError(message.code, message.message, message.seq));
+        this.#requests.answered(said);
+        return this.emit("stats", said);
+      case "going":
+        return this.#going();
+      case "done":
+      case "resumed":
+        return this.#requests.answered(said);
+      case "error": {
+        const error = new LkstreamError(said.code, said.message, said.seq);
+        if (said.seq === undefined) this.#requests.failed(error, said.request);
+        else this.#failed(said.seq);
+        return this.emit("error", error);
+      }
     }
   }
 
   #answered(tracks: Tracks, bytes: number): void {
-    this.#attempt = 0;
+    this.#note({ what: "tracks" });
     const times = this.#flight.answered(tracks, performance.now(), bytes);
-    this.emit("tracks", tracks);
-    if (times) this.emit("frame", times);
+    const heard = this.#resuming.answered(tracks);
+    this.#catchUp();
+    if (heard) this.emit("tracks", heard);
+    if (heard && times) this.emit("frame", times);
   }
 
-  #failed(error: LkstreamError): void {
-    if (error.seq === undefined) this.#requests.fail(error);
-    else this.#flight.failed(error.seq);
-    this.emit("error", error);
+  #failed(seq: number): void {
+    this.#flight.failed(seq);
+    this.#resuming.failed(seq);
+    this.#catchUp();
   }
 }

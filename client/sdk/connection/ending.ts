@@ -1,5 +1,6 @@
 import { CloseCode } from "../../../protocol/mod.ts";
 import { LkstreamError } from "./errors.ts";
+import type { StreamEnd } from "./stream.ts";
 
 /** Closed with one of these, the same client would only be closed again. */
 const FINAL: ReadonlySet<number> = new Set([
@@ -9,15 +10,32 @@ const FINAL: ReadonlySet<number> = new Set([
   CloseCode.messageTooLarge,
 ]);
 
-/** True where reconnecting after this close code makes no sense. */
-export function isFinal(code: number): boolean {
-  return FINAL.has(code);
+/** True where reconnecting after this makes no sense. */
+export function isFinal(end: StreamEnd): boolean {
+  return end.how === "closed" && FINAL.has(end.code);
 }
 
-/** Why an open stream ended. */
-export function ended(code: number, reason: string): LkstreamError {
+/** Why a stream ended that was not refused: {@linkcode explainRefusal} is for those. */
+export function ended(end: Exclude<StreamEnd, { how: "refused" }>, host: string): LkstreamError {
+  switch (end.how) {
+    case "unanswered":
+      return new LkstreamError(
+        "unreachable",
+        `Nothing answered at ${host} within ${end.ms / 1000} s`,
+      );
+    case "silent":
+      return new LkstreamError(
+        "disconnected",
+        `Nothing came from the server for ${end.ms / 1000} s`,
+      );
+    case "closed":
+      return closed(end.code, end.reason);
+  }
+}
+
+function closed(code: number, reason: string): LkstreamError {
   const said = reason ? `: ${reason}` : "";
-  if (isFinal(code)) {
+  if (FINAL.has(code)) {
     return new LkstreamError("rejected", `The server ended the session with code ${code}${said}`);
   }
   if (code === CloseCode.serverStopping) {

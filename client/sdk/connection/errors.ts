@@ -5,7 +5,7 @@ import type { ErrorCode } from "../../../protocol/mod.ts";
  * the server, with the `seq` of the frame where it was about one. Of the others:
  * - `unauthorized`, `forbidden`, `busy`: refused before the stream opened
  *   (token, origin, session limit);
- * - `unreachable`: nothing answers at the address;
+ * - `unreachable`: nothing answers at the address, in time, or by its scheme;
  * - `disconnected`: the stream ended before the answer came;
  * - `rejected`: the server closed for good, trying again would end the same way;
  *   or a frame is larger than it takes, and was not sent.

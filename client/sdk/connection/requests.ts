@@ -1,18 +1,28 @@
-import type { ClientMessage, Options, PartialOptions, Stats } from "../../../protocol/mod.ts";
-import { LkstreamError } from "./errors.ts";
+import type {
+  Answer,
+  ClientMessage,
+  Options,
+  PartialOptions,
+  RequestId,
+  Stats,
+} from "../../../protocol/mod.ts";
+import type { LkstreamError } from "./errors.ts";
 
-/** What each request is answered with. */
+/** What each control message is answered with. */
 export interface Answers {
   configure: Options;
   add: number[];
+  remove: void;
+  clear: void;
   mask: number | null;
   stats: Stats;
+  resume: number;
 }
 type Name = keyof Answers;
-/** A message that the server answers; `remove` and `clear` it does not. */
 export type RequestMessage<N extends Name = Name> = Extract<ClientMessage, { type: N }>;
 
 interface Request {
+  id: number;
   message: RequestMessage;
   resolve(value: unknown): void;
   reject(error: LkstreamError): void;
@@ -20,50 +30,80 @@ interface Request {
   isReplay?: boolean;
 }
 
+/** The message that each answer is to, for servers that do not say which. */
+const ASKED_BY: Record<Answer["type"], Name | undefined> = {
+  configured: "configure",
+  added: "add",
+  masked: "mask",
+  stats: "stats",
+  resumed: "resume",
+  done: undefined,
+};
+
 /**
- * Requests that wait for their answers, which come in the order of the requests.
- * Options and mask belong to the user rather than to a session: they are asked
- * for again in each new one.
+ * Requests that wait for their answers. A server with the feature `request` says which one it
+ * answers; another one answers in the order of the requests. Options and mask belong to the user
+ * rather than to a session: they are asked for again in each new one.
  */
 export class Requests {
   #waiting: Request[] = [];
+  #latest = 0;
+  /** Whether this session's answers say what they answer. */
+  #isMarked = false;
   #options: PartialOptions = {};
   #mask: RequestMessage<"mask"> | undefined;
 
-  /** A promise of the answer. It may be ignored: errors are also events. */
-  wait<N extends Name>(message: RequestMessage<N>): Promise<Answers[N]> {
-    const answered = new Promise<Answers[N]>((resolve, reject) => {
-      this.#waiting.push({ message, resolve: resolve as (value: unknown) => void, reject });
-    });
-    answered.catch(() => {});
-    return answered;
+  /** What is to be sent, and a promise of the answer. That may be ignored: errors are also events. */
+  ask<N extends Name>(message: RequestMessage<N>): {
+    sent: ClientMessage;
+    answer: Promise<Answers[N]>;
+  } {
+    const { promise, resolve, reject } = Promise.withResolvers<Answers[N]>();
+    promise.catch(() => {});
+    const request = { id: ++this.#latest, message, resolve: resolve as () => void, reject };
+    if (this.#isMarked || !isUnanswered(message)) this.#waiting.push(request);
+    else request.resolve();
+    return { sent: this.#marked(request), answer: promise };
   }
 
-  answer<N extends Name>(type: N, value: Answers[N]): void {
-    const at = this.#waiting.findIndex(({ message }) => message.type === type);
+  /** Whether the server still has to answer something. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  answered(answer: Answer): void {
+    const at = this.#isMarked
+      ? this.#indexOf(answer.request)
+      : this.#waiting.findIndex(({ message }) => message.type === ASKED_BY[answer.type]);
     if (at < 0) return;
     const [{ message, resolve }] = this.#waiting.splice(at, 1);
     if (message.type === "configure") this.#options = merge(this.#options, message);
     else if (message.type === "mask") {
       this.#mask = message.polygons.length > 0 ? message : undefined;
     }
-    resolve(value);
+    resolve(valueOf(answer));
   }
 
-  /** An error that names no frame answers the oldest request. */
-  fail(error: LkstreamError): void {
-    this.#waiting.shift()?.reject(error);
+  /** An error that names no frame: it refuses the request that it names, or else the oldest one. */
+  failed(error: LkstreamError, request: RequestId | undefined): void {
+    const at = this.#isMarked ? this.#indexOf(request) : 0;
+    if (at >= 0) this.#waiting.splice(at, 1)[0]?.reject(error);
   }
 
-  /** A session begins; it is to be told these messages, in this order. */
-  begin(): RequestMessage[] {
+  /**
+   * A session begins; it is to be told these messages, in this order.
+   *
+   * @param isMarked whether its server says which request it answers
+   */
+  begin(isMarked: boolean): ClientMessage[] {
+    this.#isMarked = isMarked;
     const replays: RequestMessage[] = [];
     if (Object.keys(this.#options).length > 0) {
       replays.push({ type: "configure", ...this.#options });
     }
     if (this.#mask) replays.push(this.#mask);
-    this.#waiting.unshift(...replays.map(asReplay));
-    return this.#waiting.map(({ message }) => message);
+    this.#waiting.unshift(...replays.map((message) => this.#replay(message)));
+    return this.#waiting.map((request) => this.#marked(request));
   }
 
   /** The session ended: what was about its frames fails, what is to last waits for the next. */
@@ -78,6 +118,18 @@ export class Requests {
     for (const request of this.#waiting) request.reject(error);
     this.#waiting = [];
   }
+
+  #indexOf(request: RequestId | undefined): number {
+    return this.#waiting.findIndex(({ id }) => id === request);
+  }
+
+  #marked({ id, message }: Request): ClientMessage {
+    return this.#isMarked ? { ...message, request: id } : message;
+  }
+
+  #replay(message: RequestMessage): Request {
+    return { id: ++this.#latest, message, resolve: () => {}, reject: () => {}, isReplay: true };
+  }
 }
 
 /** True for what is about all sessions, not about the frames of this one. */
@@ -85,8 +137,26 @@ export function outlasts({ type }: RequestMessage): boolean {
   return type === "configure" || type === "mask";
 }
 
-function asReplay(message: RequestMessage): Request {
-  return { message, resolve: () => {}, reject: () => {}, isReplay: true };
+/** True for what a server answers only where it says what it answers. */
+function isUnanswered({ type }: RequestMessage): boolean {
+  return type === "remove" || type === "clear";
+}
+
+function valueOf(answer: Answer): Answers[Name] {
+  switch (answer.type) {
+    case "configured":
+      return answer.options;
+    case "added":
+      return answer.ids;
+    case "masked":
+      return answer.share;
+    case "stats":
+      return answer;
+    case "resumed":
+      return answer.live;
+    case "done":
+      return undefined;
+  }
 }
 
 function merge(options: PartialOptions, { detect, flow, filter }: PartialOptions): PartialOptions {

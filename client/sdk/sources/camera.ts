@@ -1,6 +1,9 @@
 import { CameraError } from "./camera_error.ts";
-import { playStream, stopStream } from "./stream.ts";
+import { isPage } from "./page_only.ts";
 import type { Source } from "./source.ts";
+import { named } from "./source_error.ts";
+import { playStream, stopStream } from "./stream.ts";
+import { type Trouble, watchCamera } from "./watch_camera.ts";
 
 /** Which camera {@linkcode openCamera} opens, and how. Sizes are wishes: the nearest one is taken. */
 export interface CameraOptions {
@@ -13,25 +16,39 @@ export interface CameraOptions {
 }
 
 /**
- * Opens a camera, asking the user where that is needed.
+ * Opens a camera, asking the user where that is needed. One that shows nothing for two seconds is
+ * open all the same, and {@linkcode Camera.onTrouble} tells why.
  *
  * @throws {CameraError} that says what is wrong and what helps.
  */
 export async function openCamera(options: CameraOptions = {}): Promise<Camera> {
+  if (!isPage) throw CameraError.elsewhere();
   if (!navigator.mediaDevices?.getUserMedia) throw CameraError.insecure();
-  let stream: MediaStream | undefined;
+  let stream: MediaStream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: wishes(options) });
+  } catch (error) {
+    throw await hasNone(error) ? CameraError.none(error) : CameraError.from(error);
+  }
+  try {
     return new Camera(await playStream(stream), stream);
   } catch (error) {
-    if (stream) stopStream(stream);
-    throw CameraError.from(error);
+    stopStream(stream);
+    const isBlocked = named(error).name === "NotAllowedError"; // the video, not the camera
+    throw isBlocked ? CameraError.noAutoplay(error) : CameraError.from(error);
   }
+}
+
+/** WebKit says of a machine without cameras that none can do what was asked for. */
+async function hasNone(error: unknown): Promise<boolean> {
+  if (named(error).name !== "OverconstrainedError") return false;
+  const cameras = await listCameras().catch(() => null);
+  return cameras?.length === 0;
 }
 
 /** The cameras there are. Their names are empty until the user has allowed one. */
 export async function listCameras(): Promise<MediaDeviceInfo[]> {
-  const devices = await navigator.mediaDevices?.enumerateDevices() ?? [];
+  const devices = await globalThis.navigator?.mediaDevices?.enumerateDevices() ?? [];
   return devices.filter((device) => device.kind === "videoinput");
 }
 
@@ -39,11 +56,28 @@ export async function listCameras(): Promise<MediaDeviceInfo[]> {
 export class Camera implements Source {
   readonly label: string;
   readonly #track: MediaStreamTrack;
+  readonly #unwatch: () => void;
+  #trouble: Trouble | null = null;
+  #told: (trouble: Trouble | null) => void = () => {};
 
   constructor(readonly picture: HTMLVideoElement, readonly stream: MediaStream) {
     this.#track = stream.getVideoTracks()[0];
     this.label = this.#track.label || "Camera";
     document.addEventListener("visibilitychange", this.#resume);
+    this.#unwatch = watchCamera(picture, (trouble) => {
+      this.#trouble = trouble;
+      this.#told(trouble);
+    });
+  }
+
+  /** Why it shows nothing that can be tracked; null where it does. */
+  get trouble(): Trouble | null {
+    return this.#trouble;
+  }
+
+  /** Called when it comes into trouble, or into another one, and with null when that is over. */
+  onTrouble(callback: (trouble: Trouble | null) => void): void {
+    this.#told = callback;
   }
 
   /** The device and the size that the browser chose. */
@@ -58,6 +92,7 @@ export class Camera implements Source {
 
   close(): void {
     document.removeEventListener("visibilitychange", this.#resume);
+    this.#unwatch();
     stopStream(this.stream);
     this.picture.srcObject = null;
     this.picture.remove();

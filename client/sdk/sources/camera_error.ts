@@ -1,4 +1,6 @@
+import { noPage } from "./page_only.ts";
 import { type Explanation, named, SourceError } from "./source_error.ts";
+import { NO_AUTOPLAY } from "./stream.ts";
 
 /** The names that `getUserMedia` fails with. */
 const EXPLANATIONS: Record<string, Explanation> = {
@@ -51,6 +53,21 @@ export class CameraError extends SourceError {
       remedy: "Try again, or choose another camera.",
     };
     return new CameraError(name, known, error);
+  }
+
+  /** There is no camera, by whatever name the browser says so. */
+  static none(cause: unknown): CameraError {
+    return new CameraError("NotFoundError", EXPLANATIONS.NotFoundError, cause);
+  }
+
+  /** The camera is allowed, its video may not start. */
+  static noAutoplay(cause: unknown): CameraError {
+    return new CameraError("NoAutoplay", NO_AUTOPLAY, cause);
+  }
+
+  /** There is no page. */
+  static elsewhere(): CameraError {
+    return new CameraError("NoPage", noPage("a camera"));
   }
 
   /** Browsers give cameras only to pages that came by HTTPS or from this very machine. */

@@ -1,4 +1,5 @@
 import type { Playable } from "./source.ts";
+import { isPage, noPage } from "./page_only.ts";
 import { SourceError } from "./source_error.ts";
 
 /** How {@linkcode openImages} plays. */
@@ -18,6 +19,7 @@ export async function openImages(
   files: Iterable<File>,
   options: ImagesOptions = {},
 ): Promise<Images> {
+  if (!isPage) throw new SourceError("NoPage", noPage("images"));
   const byName = new Intl.Collator("en", { numeric: true });
   const images = [...files]
     .filter(({ type }) => type.startsWith("image/"))

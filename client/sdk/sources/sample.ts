@@ -1,4 +1,6 @@
+import { isPage, noPage } from "./page_only.ts";
 import type { Source } from "./source.ts";
+import { SourceError } from "./source_error.ts";
 
 /** Size of the sample, in pixels. */
 export interface SampleOptions {
@@ -8,6 +10,7 @@ export interface SampleOptions {
 
 /** Moving shapes full of corners, for people and tests without a camera. */
 export function openSample(options: SampleOptions = {}): Sample {
+  if (!isPage) throw new SourceError("NoPage", noPage("the sample"));
   return new Sample(options);
 }
 

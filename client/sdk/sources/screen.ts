@@ -1,6 +1,7 @@
 import type { Source } from "./source.ts";
 import { type Explanation, named, SourceError } from "./source_error.ts";
-import { playStream, stopStream } from "./stream.ts";
+import { isPage, noPage } from "./page_only.ts";
+import { NO_AUTOPLAY, playStream, stopStream } from "./stream.ts";
 
 /** How {@linkcode openScreen} takes the screen. */
 export interface ScreenOptions {
@@ -36,20 +37,30 @@ const EXPLANATIONS: Record<string, Explanation> = {
  * @throws {SourceError} that says what is wrong and what helps.
  */
 export async function openScreen({ frameRate = 30 }: ScreenOptions = {}): Promise<Screen> {
+  if (!isPage) throw new SourceError("NoPage", noPage("the screen"));
   if (!navigator.mediaDevices?.getDisplayMedia) throw unavailable();
-  let stream: MediaStream | undefined;
+  let stream: MediaStream;
   try {
     stream = await navigator.mediaDevices.getDisplayMedia({ audio: false, video: { frameRate } });
+  } catch (error) {
+    throw notShared(error);
+  }
+  try {
     return new Screen(await playStream(stream), stream);
   } catch (error) {
-    if (stream) stopStream(stream);
-    const { name, message } = named(error);
-    const known = EXPLANATIONS[name] ?? {
-      message: `The screen cannot be shared: ${message}`,
-      remedy: "Try again, or choose another source.",
-    };
-    throw new SourceError(name, known, error);
+    stopStream(stream);
+    const isBlocked = named(error).name === "NotAllowedError"; // the video, not the screen
+    throw isBlocked ? new SourceError("NoAutoplay", NO_AUTOPLAY, error) : notShared(error);
   }
+}
+
+function notShared(error: unknown): SourceError {
+  const { name, message } = named(error);
+  const known = EXPLANATIONS[name] ?? {
+    message: `The screen cannot be shared: ${message}`,
+    remedy: "Try again, or choose another source.",
+  };
+  return new SourceError(name, known, error);
 }
 
 /** A shared screen, window or tab. */

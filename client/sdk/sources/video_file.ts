@@ -1,5 +1,7 @@
 import type { Playable } from "./source.ts";
 import { type Explanation, named, SourceError } from "./source_error.ts";
+import { isPage, noPage } from "./page_only.ts";
+import { NO_AUTOPLAY } from "./stream.ts";
 
 /** By the code of a MediaError. */
 const EXPLANATIONS: Record<number, Explanation> = {
@@ -15,13 +17,6 @@ const EXPLANATIONS: Record<number, Explanation> = {
   },
 };
 
-/** Some browsers start no video by themselves, not even a silent one: to save power, or as told to. */
-const REFUSED: Explanation = {
-  message: "The browser did not let the video start by itself",
-  remedy: "Press Try again. If that does not help, allow this page in the browser's settings to " +
-    "play videos by itself, and end the phone's power saving.",
-};
-
 /**
  * Opens a video and plays it without end, without its sound. Frames have their
  * place in the video as their time.
@@ -29,6 +24,7 @@ const REFUSED: Explanation = {
  * @throws {SourceError} that says what is wrong and what helps.
  */
 export async function openVideo(file: Blob, label = nameOf(file)): Promise<VideoFile> {
+  if (!isPage) throw new SourceError("NoPage", noPage("a video"));
   const video = Object.assign(document.createElement("video"), {
     muted: true,
     playsInline: true,
@@ -43,7 +39,7 @@ export async function openVideo(file: Blob, label = nameOf(file)): Promise<Video
   } catch (cause) {
     const { name } = named(cause);
     const explanation = name === "NotAllowedError"
-      ? REFUSED
+      ? NO_AUTOPLAY
       : EXPLANATIONS[video.error?.code ?? 0] ?? EXPLANATIONS[4];
     source.close();
     throw new SourceError(name, explanation, cause);

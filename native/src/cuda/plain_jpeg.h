@@ -57,6 +57,52 @@ inline bool is_adobe_rgb(const JpegSegment& s) {
   return s.marker == kApp14 && s.bytes >= 12 && !std::memcmp(s.data, "Adobe", 5) && s.data[11] == 0;
 }
 
+// Which tables a file has brought: a bit for each of the four places.
+struct Tables {
+  unsigned quantization = 0, dc = 0, ac = 0;
+};
+
+inline bool has(unsigned places, int place) { return place < 4 && (places >> place & 1); }
+
+// Notes the tables of a DQT segment (B.2.4.1). False where it does not hold whole ones.
+inline bool read_quantization(const JpegSegment& s, Tables& tables) {
+  for (size_t i = 0; i < s.bytes;) {
+    const int place = s.data[i] & 15, wide = s.data[i] >> 4;
+    if (place > 3 || wide > 1) return false;
+    i += size_t(1 + 64 * (1 + wide));
+    if (i > s.bytes) return false;
+    tables.quantization |= 1u << place;
+  }
+  return true;
+}
+
+// Those of a DHT segment (B.2.4.2).
+inline bool read_huffman(const JpegSegment& s, Tables& tables) {
+  for (size_t i = 0; i < s.bytes;) {
+    const int place = s.data[i] & 15, kind = s.data[i] >> 4;
+    if (place > 3 || kind > 1 || s.bytes - i < 17) return false;
+    size_t symbols = 0;
+    for (int length = 1; length <= 16; ++length) symbols += s.data[i + size_t(length)];
+    i += 17 + symbols;
+    if (i > s.bytes) return false;
+    (kind ? tables.ac : tables.dc) |= 1u << place;
+  }
+  return true;
+}
+
+// A scan of all components of the frame, in its order, of which every table has come (B.2.3).
+inline bool is_plain_scan(const JpegSegment& scan, const JpegSegment& frame, const Tables& tables) {
+  const int components = frame.data[5];
+  if (scan.bytes != size_t(4 + 2 * components) || scan.data[0] != components) return false;
+  for (int i = 0; i < components; ++i) {
+    const uint8_t *const f = frame.data + 6 + 3 * i, *const c = scan.data + 1 + 2 * i;
+    if (c[0] != f[0] || !has(tables.quantization, f[2]) || !has(tables.dc, c[1] >> 4) ||
+        !has(tables.ac, c[1] & 15))
+      return false;
+  }
+  return true;
+}
+
 // Coded data with no marker in it before the end of the file.
 inline bool ends_well(const uint8_t* p, const uint8_t* end) {
   while ((p = static_cast<const uint8_t*>(std::memchr(p, 0xff, size_t(end - p))))) {
@@ -69,24 +115,27 @@ inline bool ends_well(const uint8_t* p, const uint8_t* end) {
 
 }  // namespace plain_jpeg
 
-// Whether it is a baseline file of this size, grey or of luma and chroma, whose
-// one scan, of all its components and without restarts, ends where it should.
-// All else is left to libjpeg, which tells what is damaged, as nvJPEG does not,
+// Whether it is a baseline file of this size, grey or of luma and chroma, with
+// all its tables, whose one scan, of all its components and without restarts,
+// ends where it should. All else is left to libjpeg, which tells what is
+// damaged, as nvJPEG does not, has the standard tables where a file has none,
 // and makes the luma of a file that is RGB.
 inline bool is_plain_jpeg(const uint8_t* jpeg, size_t bytes, uint32_t width, uint32_t height) {
   using namespace plain_jpeg;
   const uint8_t* const end = jpeg + bytes;
   if (bytes < 4 || jpeg[0] != 0xff || jpeg[1] != 0xd8) return false;
-  int components = 0;
-  JpegSegment s;
+  JpegSegment frame{0, nullptr, 0}, s;
+  Tables tables;
   for (const uint8_t* p = jpeg + 2; read_segment(p, end, s); p = s.data + s.bytes) {
     if (s.marker == kSos)
-      return components && s.bytes > 0 && s.data[0] == components && ends_well(s.data + s.bytes, end);
+      return frame.data && is_plain_scan(s, frame, tables) && ends_well(s.data + s.bytes, end);
     if (is_adobe_rgb(s)) return false;
+    if (s.marker == kDqt && !read_quantization(s, tables)) return false;
+    if (s.marker == kDht && !read_huffman(s, tables)) return false;
     if (s.marker == kDri && (s.bytes != 2 || s.data[0] || s.data[1])) return false;
     if (s.marker != kSof0 && s.marker != kSof1) continue;
-    if (components || !is_plain_frame(s, width, height)) return false;
-    components = s.data[5];
+    if (frame.data || !is_plain_frame(s, width, height)) return false;
+    frame = s;
   }
   return false;
 }

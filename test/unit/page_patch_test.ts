@@ -18,7 +18,7 @@ const NOW = TEXTURE.draw(WIDTH, HEIGHT, shift(1.3, -0.7));
 const FLOW = { maxLevel: 2, maxCount: 30, epsilon: 0.01, minEigThreshold: 1e-4 };
 /** In the middle, between pixels, at each side, and with even windows' half pixels. */
 const POINTS = [[48, 36], [40.25, 30.75], [3, 40], [93.5, 30], [50, 2.5], [60, 69], [4, 66.5]];
-const SIZES: Size[] = [[21, 21], [15, 9], [5, 31]];
+const SIZES: Size[] = [[21, 21], [15, 9], [5, 31], [20, 20], [4, 17], [9, 32]];
 
 /** What the page would keep of the frame for a point. */
 function patchOf(image: Grey, x: number, y: number, size: Size): Patch {

@@ -1,0 +1,17 @@
+import config from "../../deno.json" with { type: "json" };
+
+/**
+ * What a task of deno.json runs once its dependencies are there: the arguments
+ * for Deno, and the variables set before it. Tests start programs by it as a
+ * person does, without the task runner and without building anew.
+ */
+export function taskCommand(
+  name: "start" | "flow" | "track" | "send",
+): { args: string[]; env: Record<string, string> } {
+  const words = config.tasks[name].command.split(" ");
+  const program = words.indexOf("deno");
+  return {
+    args: words.slice(program + 1),
+    env: Object.fromEntries(words.slice(0, program).map((word) => word.split("="))),
+  };
+}
