@@ -68,7 +68,8 @@ inline Picture squares(int width, int height, int size) {
 
 enum class Jpeg { kGrey, kColour, kProgressive, kCmyk };
 
-inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quality = 85) {
+inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quality = 85,
+                                    const std::vector<jpeg_scan_info>& scans = {}) {
   jpeg_compress_struct jpeg;
   jpeg_error_mgr errors;
   jpeg.err = jpeg_std_error(&errors);
@@ -84,6 +85,7 @@ inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quali
   jpeg_set_defaults(&jpeg);
   jpeg_set_quality(&jpeg, quality, TRUE);
   if (kind == Jpeg::kProgressive) jpeg_simple_progression(&jpeg);
+  if (!scans.empty()) jpeg.scan_info = scans.data(), jpeg.num_scans = int(scans.size());
   jpeg_start_compress(&jpeg, TRUE);
   std::vector<uint8_t> row(size_t(picture.width) * channels);
   for (int y = 0; y < picture.height; ++y) {
@@ -97,4 +99,11 @@ inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quali
   std::vector<uint8_t> result(bytes, bytes + size);
   std::free(bytes);
   return result;
+}
+
+// Progressive, every coefficient in a scan of its own: 64 walks over the picture.
+inline std::vector<uint8_t> many_scans(const Picture& picture) {
+  std::vector<jpeg_scan_info> scans;
+  for (int k = 0; k < 64; ++k) scans.push_back({1, {0}, k, k, 0, 0});
+  return jpeg_of(picture, Jpeg::kGrey, 85, scans);
 }
