@@ -1,6 +1,7 @@
 import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../protocol/mod.ts";
+import { ENGINES } from "../engines/choice.ts";
 import type { FlowEngine } from "../tracking/engine.ts";
-import { ENGINE_CHOICES, selectEngine } from "../engines/select.ts";
+import { selectEngine } from "../engines/select.ts";
 import { type Flag, readChoice, UsageError } from "./command_line.ts";
 import type { Io } from "./io.ts";
 
@@ -21,7 +22,7 @@ export const ENGINE_FLAGS = {
   engine: {
     type: "string",
     value: "NAME",
-    text: `one of ${ENGINE_CHOICES.join(", ")} (default auto, or LKSTREAM_ENGINE)`,
+    text: `one of ${ENGINES.join(", ")} (default auto, or LKSTREAM_ENGINE)`,
   },
 } as const satisfies Record<string, Flag>;
 
@@ -96,7 +97,7 @@ export function openEngine(
   { env }: Pick<Io, "env">,
 ): Promise<FlowEngine> {
   const name = engine ?? env("LKSTREAM_ENGINE") ?? "auto";
-  return selectEngine(readChoice("engine", name, ENGINE_CHOICES), {
+  return selectEngine(readChoice("engine", name, ENGINES), {
     library: env("LKSTREAM_LIBRARY") || null,
     maxFramePixels: MAX_FRAME_PIXELS,
     deadlineMs: DEADLINE_MS,

@@ -1,4 +1,4 @@
-import type { EngineInfo, EngineName } from "../protocol/mod.ts";
+import type { EngineInfo } from "../protocol/mod.ts";
 import {
   type Advanced,
   checkGrey,
@@ -14,6 +14,7 @@ import {
   type Frame,
   type Mask,
 } from "../tracking/engine.ts";
+import type { EngineName } from "./choice.ts";
 import {
   addressOf,
   cString,

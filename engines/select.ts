@@ -1,6 +1,6 @@
-import { ENGINE_NAMES, type EngineName } from "../protocol/mod.ts";
 import { EngineError, type FlowEngine } from "../tracking/engine.ts";
 import { createWasmEngine } from "../wasm/mod.ts";
+import { ENGINE_NAMES, type EngineChoice, type EngineName } from "./choice.ts";
 import { FailoverEngine } from "./failover.ts";
 import { createNativeEngine, type NativeEngineOptions } from "./native.ts";
 
@@ -17,10 +17,6 @@ export interface SelectOptions {
   /** Workers of the wasm engine; a core each, one left for the server, by default. */
   workers?: number;
 }
-
-/** One engine, or the best there is. */
-export const ENGINE_CHOICES = ["auto", ...ENGINE_NAMES] as const;
-export type EngineChoice = typeof ENGINE_CHOICES[number];
 
 /** How each is opened. */
 const OPEN: Record<EngineName, (options: SelectOptions, reason: string) => Promise<FlowEngine>> = {

@@ -179,13 +179,9 @@ function parseObject(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** The engines there are, from the fastest on; the last one runs everywhere. */
-export const ENGINE_NAMES = ["cuda", "cpu", "wasm"] as const;
-export type EngineName = typeof ENGINE_NAMES[number];
-
 /** Which engine follows the points, and why this one. */
 export interface EngineInfo {
-  name: EngineName;
+  name: "cuda" | "cpu" | "wasm";
   device: string;
   reason: string;
 }

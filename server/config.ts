@@ -1,7 +1,7 @@
+import { type EngineChoice, ENGINES } from "../engines/choice.ts";
 import { checkNames, ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
-import { ENGINE_CHOICES, type EngineChoice } from "../engines/select.ts";
 
 export { ConfigError };
 
@@ -56,7 +56,7 @@ const FLAGS = {
     text: "serve HTTPS by this certificate (PEM, with its chain)",
   },
   key: { value: "FILE", text: "and its private key (PEM)" },
-  engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINE_CHOICES.join(", ")}` },
+  engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
   library: { value: "FILE", text: "native library to use, not the one built here" },
   "engine-deadline": {
     value: "S",
@@ -194,7 +194,7 @@ export function readConfig(
     host,
     port: flags.whole("port", 0, 65535),
     tls: readTls(flags),
-    engine: flags.oneOf("engine", ENGINE_CHOICES),
+    engine: flags.oneOf("engine", ENGINES),
     library: flags.text("library") || null,
     deadlineMs: 1000 * flags.whole("engine-deadline", 1, 3600),
     threads: flags.whole("threads", 1, 256),

@@ -23,10 +23,8 @@ void check_equal(Napi::Env env, const std::string& what, uint32_t library, uint3
 // The library is a file of its own, which may be of another version.
 void check_library(Napi::Env env) {
   check_equal(env, "ABI version", lk_abi_version(), LK_ABI_VERSION);
-  check_equal(env, "size of lk_flow_options", lk_sizeof_flow_options(), sizeof(lk_flow_options));
-  check_equal(env, "size of lk_detect_options", lk_sizeof_detect_options(),
-              sizeof(lk_detect_options));
-  check_equal(env, "size of lk_frame", lk_sizeof_frame(), sizeof(lk_frame));
+  check_equal(env, "size of lk_job", lk_sizeof_job(), sizeof(lk_job));
+  check_equal(env, "size of lk_completion", lk_sizeof_completion(), sizeof(lk_completion));
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "abort.h"
 #include "errors.h"
 #include "lkstream.h"
 
@@ -18,8 +19,11 @@ namespace addon {
 template <class Task>
 class Call final : public Napi::AsyncWorker {
  public:
-  Call(Napi::Env env, Napi::Promise::Deferred deferred, Task task)
-      : AsyncWorker(env, "lkstream"), deferred_(deferred), task_(std::move(task)) {}
+  Call(Napi::Env env, Napi::Promise::Deferred deferred, Task task, Abort abort)
+      : AsyncWorker(env, "lkstream"),
+        deferred_(deferred),
+        task_(std::move(task)),
+        abort_(std::move(abort)) {}
 
  protected:
   void Execute() override {
@@ -32,6 +36,8 @@ class Call final : public Napi::AsyncWorker {
 
   void OnOK() override {
     try {
+      abort_.forget();
+      if (abort_.is_aborted()) throw Napi::Error(Env(), abort_.reason());
       if (outcome_.status != LK_OK) throw error(Env(), outcome_);
       const Napi::Value result = task_->result(Env());
       task_.reset();
@@ -45,16 +51,21 @@ class Call final : public Napi::AsyncWorker {
  private:
   Napi::Promise::Deferred deferred_;
   std::optional<Task> task_;
+  Abort abort_;
   Outcome outcome_{};
 };
 
-// Starts the task that `make` returns. What `make` throws rejects the promise.
+// Starts the task that `make` returns. What `make` throws rejects the promise. It is
+// given an Abort, to fill in.
 template <class Make>
 Napi::Value promised(Napi::Env env, const Make& make) {
   const auto deferred = Napi::Promise::Deferred::New(env);
+  Abort abort;
   try {
-    (new Call(env, deferred, make()))->Queue();
+    auto task = make(abort);
+    (new Call(env, deferred, std::move(task), std::move(abort)))->Queue();
   } catch (const Napi::Error& failure) {
+    abort.forget();
     deferred.Reject(failure.Value());
   }
   return deferred.Promise();

@@ -22,6 +22,16 @@ struct Corners {
     scores = make_room<float>(capacity);
   }
 
+  // A job that finds them, away from some points, under a mask.
+  lk_job job(const lk_detect_options& options, const Points& avoid, const lk_image& mask) const {
+    lk_job job{};
+    job.kind = LK_DETECT;
+    job.image = mask;
+    job.detect = options;
+    job.corners = {avoid.data, points.get(), scores.get(), avoid.length / 2, capacity};
+    return job;
+  }
+
   void copy_to(Napi::Object result) const {
     result.Set("corners", copy_out(result.Env(), points, 2 * size_t(count)));
     result.Set("scores", copy_out(result.Env(), scores, count));

@@ -5,29 +5,33 @@
 #include "corners.h"
 #include "flow.h"
 #include "sequence.h"
+#include "submitted.h"
 #include "values.h"
 
 namespace addon {
 namespace {
 
+// What belongs to no sequence is done on one of its own.
 struct GoodFeatures {
-  std::shared_ptr<lk_engine> engine;
+  std::shared_ptr<SequenceState> sequence;
   lk_detect_options options;
   Image image;
   Bytes mask;
   Corners found{};
+  lk_completion done{};
+  Submitted jobs{};  // last: it ends before what they use
 
-  Outcome run() {
-    TextBuffer text;
-    const uint32_t width = mask.data ? image.width : 0, height = mask.data ? image.height : 0;
+  void submit() {
     found.make_room_for(options, uint64_t(image.width) * image.height);
-    return text.outcome(lk_good_features_to_track(
-        engine.get(), image.pixels.data, image.width, image.height, image.stride, &options,
-        mask.data, width, height, width, found.points.get(), found.scores.get(), found.capacity,
-        &found.count, text.data(), text.capacity()));
+    jobs.submit(sequence->handle, FlowColumns{}.job({{21, 21, 0, 1, 0, 0, 0}, false, {}, {}}, image.library()));
+    jobs.submit(sequence->handle,
+                found.job(options, {}, mask_of(mask, image.width, image.height)));
   }
 
+  Outcome run() { return jobs.wait(done); }
+
   Napi::Value result(Napi::Env env) {
+    found.count = done.detected.count;
     auto made = Napi::Object::New(env);
     found.copy_to(made);
     return made;
@@ -35,20 +39,21 @@ struct GoodFeatures {
 };
 
 struct OpticalFlow {
-  std::shared_ptr<lk_engine> engine;
+  std::shared_ptr<SequenceState> sequence;
   Image prev, next;
   FlowInput input;
   FlowColumns found{};
+  lk_completion done{};
+  Submitted jobs{};
 
-  Outcome run() {
-    TextBuffer text;
+  void submit() {
     found.make_room_for(input);
-    return text.outcome(lk_optical_flow_pyr_lk(
-        engine.get(), prev.pixels.data, prev.stride, next.pixels.data, next.stride, prev.width,
-        prev.height, &input.options, input.points.data, count(input.points), input.guess.data,
-        found.points.get(), found.status.get(), found.error.get(), found.fb.get(), text.data(),
-        text.capacity()));
+    jobs.submit(sequence->handle,
+                FlowColumns{}.job({input.options, false, {}, {}}, prev.library()));
+    jobs.submit(sequence->handle, found.job(input, next.library()));
   }
+
+  Outcome run() { return jobs.wait(done); }
 
   Napi::Value result(Napi::Env env) {
     auto made = Napi::Object::New(env);
@@ -96,37 +101,51 @@ const std::shared_ptr<lk_engine>& Engine::opened(const char* action) const {
   return engine_;
 }
 
-Napi::Value Engine::open(const Napi::CallbackInfo& info) {
-  const uint32_t max_pixels = Fields(info[0], "options").whole("maxPixels", LK_MAX_PIXELS);
+std::shared_ptr<SequenceState> Engine::new_sequence(const char* action, uint32_t max_pixels) {
   TextBuffer text;
   lk_sequence* made = nullptr;
-  const int32_t status = lk_sequence_create(opened("open a sequence").get(), max_pixels, &made,
-                                            text.data(), text.capacity());
-  if (status != LK_OK) throw error(info.Env(), text.outcome(status));
-  auto state = std::make_shared<SequenceState>(made);
+  const int32_t status = lk_sequence_create(opened(action).get(), max_pixels, &made, text.data(),
+                                            text.capacity());
+  if (status != LK_OK) throw error(Env(), text.outcome(status));
+  return std::make_shared<SequenceState>(made);
+}
+
+Napi::Value Engine::open(const Napi::CallbackInfo& info) {
+  const uint32_t max_pixels = Fields(info[0], "options").whole("maxPixels", LK_MAX_PIXELS);
+  auto state = new_sequence("open a sequence", max_pixels);
   const auto object = info.Env().GetInstanceData<Classes>()->sequence.New({});
   Sequence::Unwrap(object)->own(std::move(state));
   return object;
 }
 
 Napi::Value Engine::good_features_to_track(const Napi::CallbackInfo& info) {
-  return promised(info.Env(), [&] {
-    const auto options = read_detect_options(info[1]);
-    auto image = read_image(info[0], "image");
-    auto mask = read_mask(info[2], uint64_t(image.width) * image.height);
-    return GoodFeatures{opened("find corners"), options, std::move(image), std::move(mask)};
+  return promised(info.Env(), [&](Abort& abort) {
+    const auto options = read_detect_options(info[1], abort);
+    const auto fields = read_image(info[0], "image");
+    auto image = take_image(fields);
+    auto mask = take_mask(info[2], uint64_t(image.width) * image.height);
+    auto sequence = new_sequence("find corners", LK_MAX_PIXELS);
+    GoodFeatures task{sequence, options, std::move(image), std::move(mask)};
+    task.submit();
+    abort.on_abort([sequence] { lk_sequence_cancel(sequence->handle); });
+    return task;
   });
 }
 
 Napi::Value Engine::calc_optical_flow_pyr_lk(const Napi::CallbackInfo& info) {
-  return promised(info.Env(), [&] {
-    auto prev = read_image(info[0], "prev"), next = read_image(info[1], "next");
-    if (prev.width != next.width || prev.height != next.height)
+  return promised(info.Env(), [&](Abort& abort) {
+    const auto options = read_flow_options(info[3], abort);
+    const auto prev_fields = read_image(info[0], "prev"), next_fields = read_image(info[1], "next");
+    if (prev_fields.width != next_fields.width || prev_fields.height != next_fields.height)
       throw error(info.Env(), "invalid_argument",
                   "Cannot follow points between images of different sizes: allowed is one size");
-    auto input = read_flow_input(info[2], info[3], info[4]);
-    return OpticalFlow{opened("follow points"), std::move(prev), std::move(next),
-                       std::move(input)};
+    auto input = take_flow_input(options, info[2], info[4]);
+    auto prev = take_image(prev_fields), next = take_image(next_fields);
+    auto sequence = new_sequence("follow points", LK_MAX_PIXELS);
+    OpticalFlow task{sequence, std::move(prev), std::move(next), std::move(input)};
+    task.submit();
+    abort.on_abort([sequence] { lk_sequence_cancel(sequence->handle); });
+    return task;
   });
 }
 

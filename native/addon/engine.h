@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "lkstream.h"
+#include "sequence.h"
 
 namespace addon {
 
@@ -23,6 +24,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value name(const Napi::CallbackInfo& info);
   Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value variant(const Napi::CallbackInfo& info);
+
+  // Throws where the engine is closed, or refuses.
+  std::shared_ptr<SequenceState> new_sequence(const char* action, uint32_t max_pixels);
 
   // Throws where the engine is closed.
   const std::shared_ptr<lk_engine>& opened(const char* action) const;

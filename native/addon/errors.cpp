@@ -13,6 +13,7 @@ const char* code_of(int32_t status) {
     case LK_FRAME_TOO_LARGE: return "frame_too_large";
     case LK_NO_FRAME: return "no_frame";
     case LK_UNAVAILABLE: return "unavailable";
+    case LK_CANCELLED: return "cancelled";
     default: return "engine_failed";
   }
 }

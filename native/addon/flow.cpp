@@ -6,17 +6,25 @@
 
 namespace addon {
 
-// The lists come last: a getter among the options could still change them.
-FlowInput read_flow_input(Napi::Value points, Napi::Value options, Napi::Value guess) {
-  const auto read = read_flow_options(options);
-  FlowInput input{read.library, read.back, read_points(points, "points"), {}};
+FlowInput take_flow_input(const FlowOptions& options, Napi::Value points, Napi::Value guess) {
+  FlowInput input{options.library, options.back, take_points(points, "points"), {}};
   if (guess.IsUndefined()) return input;
-  input.guess = read_points(guess, "guess");
+  input.guess = take_points(guess, "guess");
   if (input.guess.length != input.points.length)
     throw error(points.Env(), "invalid_argument",
                 "Cannot start " + std::to_string(count(input.points)) + " points from " +
                     std::to_string(count(input.guess)) + " guesses: allowed is one for each");
   return input;
+}
+
+lk_job FlowColumns::job(const FlowInput& input, const lk_image& image) const {
+  lk_job job{};
+  job.kind = LK_ADVANCE;
+  job.image = image;
+  job.flow = input.options;
+  job.points = {input.points.data, input.guess.data, points.get(),         status.get(),
+                error.get(),       fb.get(),         count(input.points), 0};
+  return job;
 }
 
 void FlowColumns::make_room_for(const FlowInput& input) {

@@ -17,7 +17,7 @@ struct FlowInput {
   Points guess;  // no data: each search starts at its point
 };
 
-FlowInput read_flow_input(Napi::Value points, Napi::Value options, Napi::Value guess);
+FlowInput take_flow_input(const FlowOptions& options, Napi::Value points, Napi::Value guess);
 
 // The columns that the library fills, one entry a point.
 struct FlowColumns {
@@ -25,6 +25,8 @@ struct FlowColumns {
   std::unique_ptr<uint8_t[]> status;
 
   void make_room_for(const FlowInput& input);
+  // A job that follows the points of an input into an image, to these columns.
+  lk_job job(const FlowInput& input, const lk_image& image) const;
   void copy_to(Napi::Object result, uint32_t n) const;
 };
 

@@ -5,10 +5,14 @@
  *
  * Positions are pixels, as x, y pairs; (0, 0) is the centre of the top-left pixel.
  *
- * Promises are worked for on threads of the runtime's pool. **Until one
- * settles, leave the typed arrays given to its call as they are**: they are
- * read where they lie, so they must not be written, transferred or resized.
- * What comes back is new and yours.
+ * Promises are worked for on threads of the library, and waited for on those of
+ * the runtime's pool. **Until one settles, leave the typed arrays given to its
+ * call as they are**: they are read where they lie, so they must not be written,
+ * transferred or resized. What comes back is new and yours.
+ *
+ * An `AbortSignal` among the options takes the work back: on the CPU it ends
+ * within about 10 ms, and then the promise is rejected with the signal's reason.
+ * The sequence is as before the call; on a GPU it is lost.
  *
  * Whatever fails is a {@linkcode LkstreamError}.
  */
@@ -27,6 +31,8 @@ export type ErrorCode =
   | "unavailable"
   /** The device failed; its sequences are lost. */
   | "engine_failed"
+  /** The work was taken back, and not by a signal of this call. */
+  | "cancelled"
   /** Used after `close`. */
   | "closed"
   /** A second call on a sequence while one runs. */
@@ -63,6 +69,8 @@ export interface FlowOptions {
   getMinEigenvals?: boolean;
   /** Follow the found points back, for `fb`; by default false. */
   back?: boolean;
+  /** Takes the work back. */
+  signal?: AbortSignal;
 }
 
 /** Options of OpenCV's `goodFeaturesToTrack`. */
@@ -81,6 +89,8 @@ export interface DetectOptions {
   useHarrisDetector?: boolean;
   /** Harris' free parameter, 0–1; by default 0.04. */
   k?: number;
+  /** Takes the work back. */
+  signal?: AbortSignal;
 }
 
 /** What became of n points. */

@@ -38,7 +38,7 @@ struct DecodeGrey {
 }  // namespace
 
 Napi::Value jpeg_info(const Napi::CallbackInfo& info) {
-  const auto jpeg = read_bytes(info[0], "jpeg");
+  const auto jpeg = take_bytes(info[0], "jpeg");
   TextBuffer text;
   uint32_t width = 0, height = 0;
   const int32_t status =
@@ -51,9 +51,9 @@ Napi::Value jpeg_info(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value decode_grey(const Napi::CallbackInfo& info) {
-  return promised(info.Env(), [&] {
+  return promised(info.Env(), [&](Abort&) {
     const uint32_t max_pixels = Fields(info[1], "options").whole("maxPixels", LK_MAX_PIXELS);
-    return DecodeGrey{max_pixels, read_bytes(info[0], "jpeg")};
+    return DecodeGrey{max_pixels, take_bytes(info[0], "jpeg")};
   });
 }
 

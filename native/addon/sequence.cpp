@@ -4,6 +4,7 @@
 #include "classes.h"
 #include "corners.h"
 #include "flow.h"
+#include "submitted.h"
 #include "values.h"
 
 namespace addon {
@@ -22,9 +23,6 @@ class Lease {
   }
 
   SequenceState* operator->() const { return state_.get(); }
-  Outcome outcome(int32_t status) const {
-    return {status, status == LK_OK ? "" : lk_last_error(state_->handle)};
-  }
 
  private:
   std::shared_ptr<SequenceState> state_;
@@ -32,32 +30,24 @@ class Lease {
 
 struct Advance {
   Lease sequence;
-  bool is_jpeg;
   Image frame;  // of a JPEG only the pixels, which are its bytes
   FlowInput input;
   FlowColumns found{};
-  lk_frame info{};
+  lk_completion done{};
+  Submitted jobs{};  // last: it ends before what they use
 
-  Outcome run() {
+  void submit(bool is_jpeg) {
     found.make_room_for(input);
-    return sequence.outcome(is_jpeg ? take_jpeg() : take_grey());
+    const lk_image image = is_jpeg ? lk_image{frame.pixels.data, frame.pixels.length, LK_JPEG,
+                                              0, 0, 0, 0}
+                                   : frame.library();
+    jobs.submit(sequence->handle, found.job(input, image));
   }
 
-  int32_t take_jpeg() {
-    return lk_sequence_advance_jpeg(sequence->handle, frame.pixels.data, frame.pixels.length,
-                                    &input.options, input.points.data, count(input.points),
-                                    input.guess.data, found.points.get(), found.status.get(),
-                                    found.error.get(), found.fb.get(), &info);
-  }
-
-  int32_t take_grey() {
-    return lk_sequence_advance_grey(sequence->handle, frame.pixels.data, frame.width, frame.height,
-                                    frame.stride, &input.options, input.points.data,
-                                    count(input.points), input.guess.data, found.points.get(),
-                                    found.status.get(), found.error.get(), found.fb.get(), &info);
-  }
+  Outcome run() { return jobs.wait(done); }
 
   Napi::Value result(Napi::Env env) {
+    const lk_frame& info = done.frame;
     sequence->width = info.width;
     sequence->height = info.height;
     auto made = Napi::Object::New(env);
@@ -77,21 +67,22 @@ struct Detect {
   Points avoid;
   Bytes mask;
   Corners found{};
-  float detect_ms = 0;
+  lk_completion done{};
+  Submitted jobs{};
 
-  Outcome run() {
-    const uint32_t width = mask.data ? sequence->width : 0;
-    const uint32_t height = mask.data ? sequence->height : 0;
+  void submit() {
     found.make_room_for(options, uint64_t(sequence->width) * sequence->height);
-    return sequence.outcome(lk_sequence_detect(
-        sequence->handle, &options, avoid.data, count(avoid), mask.data, width, height, width,
-        found.points.get(), found.scores.get(), found.capacity, &found.count, &detect_ms));
+    jobs.submit(sequence->handle,
+                found.job(options, avoid, mask_of(mask, sequence->width, sequence->height)));
   }
 
+  Outcome run() { return jobs.wait(done); }
+
   Napi::Value result(Napi::Env env) {
+    found.count = done.detected.count;
     auto made = Napi::Object::New(env);
     found.copy_to(made);
-    made.Set("detectMs", detect_ms);
+    made.Set("detectMs", done.detected.detect_ms);
     return made;
   }
 };
@@ -118,31 +109,42 @@ void Sequence::check_idle(const char* action) const {
 }
 
 Napi::Value Sequence::advance(const Napi::CallbackInfo& info) {
-  return promised(info.Env(), [&] {
-    auto input = read_flow_input(info[1], info[2], info[3]);
+  return promised(info.Env(), [&](Abort& abort) {
+    const auto options = read_flow_options(info[2], abort);
     const bool is_jpeg = info[0].IsTypedArray();
+    const auto fields = is_jpeg ? ImageFields{} : read_image(info[0], "frame");
+    auto input = take_flow_input(options, info[1], info[3]);
     Image frame;
-    if (is_jpeg) frame.pixels = read_bytes(info[0], "frame");
-    else frame = read_image(info[0], "frame");
+    if (is_jpeg) frame.pixels = take_bytes(info[0], "frame");
+    else frame = take_image(fields);
     check_idle("take a frame");
-    return Advance{Lease(state_), is_jpeg, std::move(frame), std::move(input)};
+    Advance advance{Lease(state_), std::move(frame), std::move(input)};
+    advance.submit(is_jpeg);
+    abort.on_abort([state = state_] { lk_sequence_cancel(state->handle); });
+    return advance;
   });
 }
 
 Napi::Value Sequence::detect(const Napi::CallbackInfo& info) {
-  return promised(info.Env(), [&] {
-    const auto options = read_detect_options(info[0]);
-    auto avoid = info[1].IsUndefined() ? Points{} : read_points(info[1], "avoid");
+  return promised(info.Env(), [&](Abort& abort) {
+    const auto options = read_detect_options(info[0], abort);
+    auto avoid = info[1].IsUndefined() ? Points{} : take_points(info[1], "avoid");
     check_idle("find corners");
     const uint64_t pixels = uint64_t(state_->width) * state_->height;
-    auto mask = pixels > 0 ? read_mask(info[2], pixels) : Bytes{};  // without a frame it fails
-    return Detect{Lease(state_), options, std::move(avoid), std::move(mask)};
+    auto mask = pixels > 0 ? take_mask(info[2], pixels) : Bytes{};  // without a frame it fails
+    Detect detect{Lease(state_), options, std::move(avoid), std::move(mask)};
+    detect.submit();
+    abort.on_abort([state = state_] { lk_sequence_cancel(state->handle); });
+    return detect;
   });
 }
 
 void Sequence::reset(const Napi::CallbackInfo&) {
   check_idle("reset");
-  lk_sequence_reset(state_->handle);
+  lk_job job{};
+  job.kind = LK_RESET;
+  lk_completion done;
+  lk_sequence_run(state_->handle, &job, nullptr, &done);
   state_->width = state_->height = 0;
 }
 

@@ -42,14 +42,14 @@ bool is_typed_array(Napi::Value value, napi_typedarray_type type) {
 
 }  // namespace
 
-Bytes read_bytes(Napi::Value value, const char* name) {
+Bytes take_bytes(Napi::Value value, const char* name) {
   const char* allowed = "a Uint8Array of less than 4 GiB";
   if (!is_typed_array(value, napi_uint8_array) && !is_typed_array(value, napi_uint8_clamped_array))
     throw refused(value, name, allowed);
   return read_view<uint8_t>(value, name, allowed);
 }
 
-Points read_points(Napi::Value value, const char* name) {
+Points take_points(Napi::Value value, const char* name) {
   const char* allowed = "a Float32Array of x, y pairs";
   if (!is_typed_array(value, napi_float32_array)) throw refused(value, name, allowed);
   auto points = read_view<float>(value, name, allowed);
@@ -57,27 +57,28 @@ Points read_points(Napi::Value value, const char* name) {
   return points;
 }
 
-// The pixels come last: a getter among the fields could still change the buffer.
-Image read_image(Napi::Value value, const char* name) {
+ImageFields read_image(Napi::Value value, const char* name) {
   if (!value.IsObject()) throw refused(value, name, "objects of width, height and data");
   const Fields fields(value, name);
-  Image image;
-  image.width = to_whole(fields.get("width"), "width");
-  image.height = to_whole(fields.get("height"), "height");
-  image.stride = fields.whole("stride", image.width);
-  image.pixels = read_bytes(fields.get("data"), "data");
+  const uint32_t width = to_whole(fields.get("width"), "width");
+  const uint32_t height = to_whole(fields.get("height"), "height");
+  return {name, width, height, fields.whole("stride", width), fields.get("data")};
+}
+
+Image take_image(const ImageFields& fields) {
+  Image image{take_bytes(fields.data, "data"), fields.width, fields.height, fields.stride};
   if (image.width == 0 || image.height == 0) return image;  // the library refuses it
   const uint64_t needed = uint64_t(image.stride) * (image.height - 1) + image.width;
   if (image.pixels.length < needed)
-    throw error(value.Env(), "invalid_argument",
-                "Cannot take " + std::to_string(image.pixels.length) + " bytes as " + name +
-                    ": its size needs " + std::to_string(needed));
+    throw error(fields.data.Env(), "invalid_argument",
+                "Cannot take " + std::to_string(image.pixels.length) + " bytes as " +
+                    fields.name + ": its size needs " + std::to_string(needed));
   return image;
 }
 
-Bytes read_mask(Napi::Value value, uint64_t pixels) {
+Bytes take_mask(Napi::Value value, uint64_t pixels) {
   if (value.IsUndefined()) return {};
-  auto mask = read_bytes(value, "mask");
+  auto mask = take_bytes(value, "mask");
   if (mask.length != pixels)
     throw error(value.Env(), "invalid_argument",
                 "Cannot take " + std::to_string(mask.length) + " bytes as mask: the image has " +
@@ -121,7 +122,7 @@ std::string Fields::text(const char* name, const char* missing) const {
   return value.As<Napi::String>().Utf8Value();
 }
 
-FlowOptions read_flow_options(Napi::Value value) {
+FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
   const Fields fields(value, "options");
   uint32_t window[] = {21, 21};
   const auto win_size = fields.get("winSize");
@@ -139,10 +140,12 @@ FlowOptions read_flow_options(Napi::Value value) {
   library.epsilon = fields.number("epsilon", 0.01f);
   library.min_eig_threshold = fields.number("minEigThreshold", 1e-4f);
   library.flags = fields.flag("getMinEigenvals", false) ? LK_FLOW_GET_MIN_EIGENVALS : 0;
-  return {library, fields.flag("back", false)};
+  const bool back = fields.flag("back", false);
+  abort = Abort(fields.get("signal"));
+  return {library, back};
 }
 
-lk_detect_options read_detect_options(Napi::Value value) {
+lk_detect_options read_detect_options(Napi::Value value, Abort& abort) {
   const Fields fields(value, "options");
   lk_detect_options library{};
   library.max_corners = fields.whole("maxCorners", 0);
@@ -152,6 +155,7 @@ lk_detect_options read_detect_options(Napi::Value value) {
   library.gradient_size = fields.whole("gradientSize", 3);
   library.use_harris = fields.flag("useHarrisDetector", false);
   library.k = fields.number("k", 0.04f);
+  abort = Abort(fields.get("signal"));
   return library;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "abort.h"
 #include "lkstream.h"
 
 namespace addon {
@@ -26,17 +27,38 @@ using Points = View<float>;  // x, y pairs
 
 inline uint32_t count(const Points& points) { return points.length / 2; }
 
+// A picture as it is described; its pixels are taken later.
+struct ImageFields {
+  const char* name;
+  uint32_t width, height, stride;
+  Napi::Value data;
+};
+
 struct Image {
   Bytes pixels;
   uint32_t width = 0, height = 0, stride = 0;
+
+  lk_image library() const {
+    return {pixels.data, pixels.length, LK_GREY, width, height, stride, 0};
+  }
 };
 
-Bytes read_bytes(Napi::Value value, const char* name);
-Points read_points(Napi::Value value, const char* name);
-Image read_image(Napi::Value value, const char* name);
+// Values are read first, and buffers taken last: a getter among the values may do
+// anything, and so resize or detach a buffer that was taken before it.
+ImageFields read_image(Napi::Value value, const char* name);
+
+Bytes take_bytes(Napi::Value value, const char* name);
+Points take_points(Napi::Value value, const char* name);
+Image take_image(const ImageFields& fields);
 
 // A mask has no stride: a byte a pixel of an image of this size. Undefined: no data.
-Bytes read_mask(Napi::Value value, uint64_t pixels);
+Bytes take_mask(Napi::Value value, uint64_t pixels);
+
+// The mask of an image of this size; without data, of any.
+inline lk_image mask_of(const Bytes& mask, uint32_t width, uint32_t height) {
+  if (!mask.data) return {};
+  return {mask.data, mask.length, LK_GREY, width, height, width, 0};
+}
 
 // Named values of an object; a missing one, or a missing object, has its default.
 class Fields {
@@ -59,8 +81,9 @@ struct FlowOptions {
   bool back;
 };
 
-FlowOptions read_flow_options(Napi::Value value);
-lk_detect_options read_detect_options(Napi::Value value);
+// Both listen to a signal among the options.
+FlowOptions read_flow_options(Napi::Value value, Abort& abort);
+lk_detect_options read_detect_options(Napi::Value value, Abort& abort);
 
 // Room for what the library writes, not filled with anything before.
 template <class T>

@@ -292,12 +292,12 @@ typedef enum lk_kind {
    * Huffman tables (ITU-T T.81, K.3) apply where it has none, and one without
    * quantization tables is a bad frame. Damage that costs pixels (truncated or
    * undecodable data, lost restart markers, where libjpeg would go on with grey
-   * filler, a lost scan) makes a bad frame. Stray bytes between segments or
-   * before a restart marker do not, nor does a missing end marker where all data
-   * has come (of arithmetic coding, which does not tell, it does); what follows
-   * the last pixel is not looked at. One exception: on a GPU, nvJPEG decodes what
-   * it can, and does not tell of damage inside a scan; LKSTREAM_NVJPEG=off in
-   * the environment leaves all decoding to libjpeg.
+   * filler, a lost scan) makes a bad frame. Stray bytes between segments do not,
+   * nor before a restart marker, nor does a missing end marker where all data has
+   * come (of arithmetic coding, which does not tell, it does); what follows the
+   * last pixel is not looked at. One exception: on a GPU, nvJPEG decodes what it
+   * can, and does not tell of damage inside a scan; LKSTREAM_NVJPEG=off in the
+   * environment leaves all decoding to libjpeg.
    * Cost: one pyramid, and the windows of the points; see docs/performance.md. */
   LK_ADVANCE = 0,
   /* Finds `corners` of the current frame, as `detect` says. `image` is a mask of

@@ -11,6 +11,7 @@ namespace {
 FlowRequest checked_flow(const lk_job& ask) {
   check_options(ask.flow);
   const lk_points& p = ask.points;
+  check_unused(p.unused);
   FlowRequest request{ask.flow,  p.n,    p.points,       p.guesses, p.next_points,
                       p.status, p.errors, p.fb_distances};
   check_lists(request);
@@ -56,6 +57,7 @@ bool Lane::run(const JobPtr& job) {
          "Cannot use the sequence: it is lost, for a job was cancelled while the device was at it.");
   job->turn.look();
   const lk_job& ask = job->ask;
+  check_unused(ask.unused);
   switch (ask.kind) {
     case LK_ADVANCE:
       check_frame(ask.image, max_pixels_);

@@ -49,6 +49,7 @@ class Lane {
   JobPtr first_;              // of those that wait
   Job* last_ = nullptr;
   JobPtr current_;            // entered or issued
+  bool is_busy_ = false;      // with that, or its sink has not been told of its end yet
   std::atomic<bool> lost_{false};  // a job was cancelled while the device was at it
   bool is_ready_ = false;
   std::list<Lane*> queued_{this};  // itself, while it is not among those that are ready

@@ -78,15 +78,15 @@ uint32_t Queue::take(lk_completion* completions, uint32_t capacity, bool waits) 
   return count;
 }
 
-// An engine may hold a job that was cancelled: that one is not used again.
+// An engine may hold a job that was cancelled, and ask it: that one is left as it is.
 void Queue::put_by(std::list<JobPtr>::iterator place, std::list<JobPtr>& list) {
-  Job& job = **place;
-  job.lane.reset();
-  job.sink.reset();
-  if (place->use_count() == 1)
-    spare_.splice(spare_.begin(), list, place);
-  else
+  if (place->use_count() > 1) {
     list.erase(place);
+    return;
+  }
+  (*place)->lane.reset();
+  (*place)->sink.reset();
+  spare_.splice(spare_.begin(), list, place);
 }
 
 void Queue::close() {

@@ -67,7 +67,7 @@ void Scheduler::submit(JobPtr job) {
   if (threads_ == 0) start_thread(&Scheduler::serve);
   Lane& lane = *job->lane;
   append(std::move(job));
-  if (lane.current_ || lane.is_ready_) return;
+  if (lane.is_busy_ || lane.is_ready_) return;
   set_ready(lane);
   dispatch();
 }
@@ -76,7 +76,7 @@ void Scheduler::submit_here(JobPtr job) {
   {
     const Lock lock(mutex_);
     Lane& lane = *job->lane;
-    const bool is_first = !lane.current_ && !lane.first_;
+    const bool is_first = !lane.is_busy_ && !lane.first_;
     if (!is_first && threads_ == 0) start_thread(&Scheduler::serve);
     append(job);
     if (!is_first) return;  // it is worked on when what is before it is done
@@ -106,6 +106,7 @@ JobPtr Scheduler::begin(Lane& lane) {
   JobPtr job = std::move(lane.first_);
   lane.first_ = std::move(job->next_);
   lane.current_ = job;
+  lane.is_busy_ = true;
   job->state_ = Job::State::kEntered;
   job->turn.wanted_ = nullptr;
   job->turn.job_ = job.get();
@@ -132,100 +133,100 @@ bool Scheduler::enter(Job& job) {
 }
 
 void Scheduler::leave(Job& job) {
-  JobPtr settled;
+  Settled settled;
   {
     const Lock lock(mutex_);
     if (job.state_ != Job::State::kEntered) return;
     job.state_ = Job::State::kIssued;
     if (job.turn.stop_ != LK_OK) settled = stop(job, job.turn.stop_);
   }
-  if (settled) tell(std::move(settled));
+  tell(std::move(settled));
 }
 
 void Scheduler::settle(JobPtr job, int32_t status, const char* text) {
-  JobPtr current;
+  Settled settled;
   {
     const Lock lock(mutex_);
     if (job->state_ == Job::State::kSettled) return;
-    current = finish(*job, status, text);
+    job->lane->current_.reset();  // not the last reference
+    settled = finish(std::move(job), status, text);
   }
-  current.reset();
-  tell(std::move(job));
+  tell(std::move(settled));
 }
 
-void Scheduler::tell(JobPtr settled) {
-  const std::shared_ptr<Sink> sink = settled->sink;
-  sink->settled(std::move(settled));
+// Writes down the end of a job that its lane has let go of.
+Scheduler::Settled Scheduler::finish(JobPtr job, int32_t status, const char* text) {
+  const bool was_at_work = job->state_ != Job::State::kWaiting;
+  job->state_ = Job::State::kSettled;
+  job->done.tag = job->ask.tag;
+  job->done.status = status;
+  if (status != LK_OK) std::snprintf(job->done.error, sizeof job->done.error, "%s", text);
+  if (job->timed_.empty()) job->timed_.splice(job->timed_.end(), timed_, job->timed_place_);
+  auto lane = was_at_work ? job->lane : nullptr;
+  return {std::move(job), std::move(lane)};
 }
 
-// Writes down the end of a job, and lets the next one of its lane come. Returns the
-// lane's reference, to be dropped without the lock.
-JobPtr Scheduler::finish(Job& job, int32_t status, const char* text) {
-  Lane& lane = *job.lane;
-  job.state_ = Job::State::kSettled;
-  job.done.tag = job.ask.tag;
-  job.done.status = status;
-  if (status != LK_OK) std::snprintf(job.done.error, sizeof job.done.error, "%s", text);
-  if (job.timed_.empty()) job.timed_.splice(job.timed_.end(), timed_, job.timed_place_);
-  if (lane.current_.get() != &job) return nullptr;
-  JobPtr reference = std::move(lane.current_);
-  if (lane.first_) {
-    set_ready(lane);
-    dispatch();
-  }
-  return reference;
+// Only then the next job of the lane comes: so they are told in order.
+void Scheduler::tell(Settled settled) {
+  if (!settled.job) return;
+  const std::shared_ptr<Sink> sink = settled.job->sink;
+  sink->settled(std::move(settled.job));
+  if (!settled.lane) return;
+  const Lock lock(mutex_);
+  settled.lane->is_busy_ = false;
+  if (!settled.lane->first_) return;
+  set_ready(*settled.lane);
+  dispatch();
 }
 
 // ---- Jobs are taken back ----
 
 void Scheduler::cancel(Lane& lane) {
-  Jobs settled;
+  std::vector<Settled> settled;
   {
     const Lock lock(mutex_);
     while (lane.first_) settled.push_back(stop(*lane.first_, LK_CANCELLED));
-    if (lane.current_)
-      if (JobPtr job = stop(*lane.current_, LK_CANCELLED)) settled.push_back(std::move(job));
+    if (lane.current_) settled.push_back(stop(*lane.current_, LK_CANCELLED));
   }
-  for (JobPtr& job : settled) tell(std::move(job));
+  for (Settled& one : settled) tell(std::move(one));
 }
 
 void Scheduler::cancel(const JobPtr& job) {
-  JobPtr settled;
+  Settled settled;
   {
     const Lock lock(mutex_);
     settled = stop(*job, LK_CANCELLED);
   }
-  if (settled) tell(std::move(settled));
+  tell(std::move(settled));
 }
 
-// Returns the job where it has settled by that, for it to be told.
-JobPtr Scheduler::stop(Job& job, int32_t why) {
+// The job where it has settled by that; nothing where it has already, or has yet to.
+Scheduler::Settled Scheduler::stop(Job& job, int32_t why) {
   Lane& lane = *job.lane;
   switch (job.state_) {
     case Job::State::kWaiting: {
       JobPtr* at = &lane.first_;
       Job* before = nullptr;
       for (; at->get() != &job; at = &before->next_) before = at->get();
-      JobPtr reference = std::move(*at);
-      *at = std::move(reference->next_);
+      JobPtr taken = std::move(*at);
+      *at = std::move(taken->next_);
       if (lane.last_ == &job) lane.last_ = before;
-      if (!lane.first_ && !lane.current_ && lane.is_ready_) unset_ready(lane);
-      finish(job, why, text_of(why));
-      return reference;
+      if (!lane.first_ && !lane.is_busy_) unset_ready(lane);
+      return finish(std::move(taken), why, text_of(why));
     }
     case Job::State::kEntered: {
       int32_t going = LK_OK;
       job.turn.stop_.compare_exchange_strong(going, why);
       if (lane.paused_) lane.paused_->wake.notify_one();
-      return nullptr;
+      return {};
     }
     case Job::State::kIssued:
       lane.lost_ = true;
-      return finish(job, why, text_of(why));
+      return finish(std::move(lane.current_), why, text_of(why));
     case Job::State::kSettled:
       break;
   }
-  return nullptr;
+  return {};
 }
 
 // Looks at the deadlines while there are any. Time is counted in looks, so that a
@@ -236,7 +237,7 @@ void Scheduler::keep_time() {
   pthread_setname_np(pthread_self(), "lk-clock");
   auto before = Clock::now();
   int idle_looks = 0;
-  for (Jobs late;; late.clear()) {
+  for (std::vector<Settled> late;; late.clear()) {
     std::this_thread::sleep_for(Ms(kLookMs));
     {
       Lock lock(mutex_);
@@ -246,7 +247,7 @@ void Scheduler::keep_time() {
       for (auto next = timed_.begin(); next != timed_.end();) {
         Job& job = **next++;
         if (job.due_ > now_) continue;
-        if (JobPtr settled = stop(job, LK_DEADLINE)) late.push_back(std::move(settled));
+        late.push_back(stop(job, LK_DEADLINE));
       }
       idle_looks = timed_.empty() ? idle_looks + 1 : 0;
       if (idle_looks > kIdleLooks) {
@@ -256,7 +257,7 @@ void Scheduler::keep_time() {
         before = Clock::now();
       }
     }
-    for (JobPtr& job : late) tell(std::move(job));
+    for (Settled& one : late) tell(std::move(one));
   }
 }
 

@@ -55,7 +55,11 @@ class Scheduler {
 
  private:
   using Lock = std::unique_lock<std::mutex>;
-  using Jobs = std::vector<JobPtr>;
+  // A job at its end, for its sink to be told; and its lane, if that waits for it to be.
+  struct Settled {
+    JobPtr job;
+    std::shared_ptr<Lane> lane;
+  };
   struct Retired {
     std::unique_ptr<Sequence> sequence;
     std::shared_ptr<Counters> counters;
@@ -66,7 +70,7 @@ class Scheduler {
   void keep_time();
   void start_thread(void (Scheduler::*body)());
   void work(JobPtr job);
-  static void tell(JobPtr settled);
+  void tell(Settled settled);
 
   // With the lock held:
   void append(JobPtr job);
@@ -77,8 +81,8 @@ class Scheduler {
   void grant(Lane& lane);
   void grant_first();
   void dispatch();
-  JobPtr finish(Job& job, int32_t status, const char* text);
-  JobPtr stop(Job& job, int32_t why);
+  Settled finish(JobPtr job, int32_t status, const char* text);
+  Settled stop(Job& job, int32_t why);
 
   const std::string name_;
   std::mutex mutex_;

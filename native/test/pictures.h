@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <jpeglib.h>
 #include <vector>
 
@@ -70,7 +71,7 @@ enum class Jpeg { kGrey, kColour, kProgressive, kCmyk };
 
 // tune may change what the encoder is set to, before it starts.
 inline std::vector<uint8_t> jpeg_of(const Picture& picture, Jpeg kind, int quality = 85,
-                                    void (*tune)(jpeg_compress_struct&) = nullptr) {
+                                    const std::function<void(jpeg_compress_struct&)>& tune = {}) {
   jpeg_compress_struct jpeg;
   jpeg_error_mgr errors;
   jpeg.err = jpeg_std_error(&errors);
@@ -114,4 +115,13 @@ inline std::vector<uint8_t> without(std::vector<uint8_t> jpeg, uint8_t marker) {
   for (size_t i; (i = marker_at(jpeg, marker)) < marker_at(jpeg, 0xda);)
     jpeg.erase(jpeg.begin() + long(i), jpeg.begin() + long(i) + 2 + (jpeg[i + 2] << 8 | jpeg[i + 3]));
   return jpeg;
+}
+
+// Progressive, every coefficient in a scan of its own: 64 walks over the picture.
+inline std::vector<uint8_t> many_scans(const Picture& picture) {
+  std::vector<jpeg_scan_info> scans;
+  for (int k = 0; k < 64; ++k) scans.push_back({1, {0}, k, k, 0, 0});
+  return jpeg_of(picture, Jpeg::kGrey, 85, [&](jpeg_compress_struct& jpeg) {
+    jpeg.scan_info = scans.data(), jpeg.num_scans = int(scans.size());
+  });
 }

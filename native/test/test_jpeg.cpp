@@ -30,7 +30,8 @@ Result decode(lk::JpegDecoder& decoder, const Bytes& jpeg) {
   try {
     const auto size = decoder.open(jpeg.data(), jpeg.size(), 1 << 20);
     result.pixels.resize(size_t(size.width) * size.height);
-    decoder.decode(result.pixels.data(), size.width);
+    lk::Turn turn;
+    decoder.decode(result.pixels.data(), size.width, turn);
   } catch (const lk::Error& error) {
     CHECK_EQUAL(error.status, int32_t(LK_BAD_FRAME));
     result = {{}, error.text};

@@ -50,6 +50,7 @@ function register(path: string): void {
   checkValues(check, addon);
   checkLife(check);
   checkErrors(check, addon);
+  checkSignals(check);
   checkNode(path);
 }
 
@@ -254,6 +255,58 @@ function checkErrors(check: Check, { Engine, jpegInfo, decodeGrey }: Addon): voi
   });
 }
 
+/** Minutes of work, so that it ends only where it is taken back. */
+const HEAVY = { winSize: [63, 63], maxLevel: 8, maxCount: 100, epsilon: 0, back: true } as const;
+const manyPoints = Float32Array.from({ length: 1_000_000 }, (_, i) => 9 + (i * 7919) % 220);
+
+function checkSignals(check: Check): void {
+  const heavy = (signal: AbortSignal): FlowOptions => ({ ...HEAVY, winSize: [63, 63], signal });
+  const noise = texture.draw(WIDTH, HEIGHT);
+
+  check("a signal takes a running call back, and the sequence goes on", async (engine) => {
+    using sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    const running = sequence.advance(noise, manyPoints, heavy(controller.signal));
+    setTimeout(() => controller.abort(reason), 20);
+    await assert.rejects(running, reason);
+    const { reset, status } = await sequence.advance(moved, points);
+    assert.ok(!reset && status.includes(0));
+    const flow = engine.calcOpticalFlowPyrLK(
+      still,
+      noise,
+      manyPoints,
+      heavy(AbortSignal.timeout(20)),
+    );
+    await assert.rejects(flow, { name: "TimeoutError" });
+  });
+
+  check("a signal that is aborted before starts nothing", async (engine) => {
+    using sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    const signal = AbortSignal.abort();
+    await assert.rejects(sequence.advance(noise, manyPoints, heavy(signal)), {
+      name: "AbortError",
+    });
+    await assert.rejects(sequence.detect({ signal }), { name: "AbortError" });
+    await assert.rejects(engine.goodFeaturesToTrack(still, { signal }), { name: "AbortError" });
+    assert.equal((await sequence.advance(moved, points)).reset, false);
+  });
+
+  check("a signal that comes too late, or is none, changes nothing", async (engine) => {
+    using sequence = engine.open();
+    const controller = new AbortController();
+    await sequence.advance(still, NO_POINTS, { signal: controller.signal });
+    controller.abort();
+    assert.equal((await sequence.advance(moved, points)).reset, false);
+    // deno-lint-ignore no-explicit-any -- what the types forbid
+    const wrong = { signal: { aborted: false } as any };
+    await rejects(sequence.advance(still, points, wrong), "invalid_argument", /signal/);
+    await rejects(sequence.detect(wrong), "invalid_argument", /signal/);
+  });
+}
+
 async function rejects(call: Promise<unknown>, code: ErrorCode, message = /^Cannot /) {
   await assert.rejects(call, (error: Error & { code: unknown }) => {
     assert.equal(error.code, code, `${message}: ${error}`);
@@ -293,6 +346,11 @@ function checkNode(path: string): void {
     assert.ok(megabytes < 150, `600 dropped sequences left ${megabytes} MB behind`);
   });
 
+  check("getters that resize buffers find none of them taken", async () => {
+    const { stdout } = await node(["-e", RESIZING, path]);
+    assert.deepEqual(JSON.parse(stdout), Array(5).fill("invalid_argument"));
+  });
+
   check("worker threads have engines of their own and may end at any time", async () => {
     const { stdout } = await node(["-e", WORKERS, path]);
     assert.deepEqual(JSON.parse(stdout), [true, true, true]);
@@ -302,8 +360,8 @@ function checkNode(path: string): void {
   check("a library of another version is refused", async () => {
     for (
       const [name, message] of [
-        ["lk_abi_version", "ABI version is 99, this addon was built for 1"],
-        ["lk_sizeof_frame", "size of lk_frame is 99, this addon was built for 20"],
+        ["lk_abi_version", "ABI version is 99, this addon was built for 2"],
+        ["lk_sizeof_completion", "size of lk_completion is 99, this addon was built for 256"],
       ]
     ) {
       const { success, stderr } = await withFunction(name, 99, path);
@@ -419,6 +477,38 @@ const LIFETIME = `
     await breathe();
     const megabytes = (process.memoryUsage().rss - before) / 1e6;
     console.log(JSON.stringify({ wrong, megabytes }));
+  })();
+`;
+
+/** Options and fields whose getters take away the memory of buffers of the same call. */
+const RESIZING = `
+  const { Engine } = require(process.argv[1]);
+  const SIZE = 1000, BYTES = SIZE * SIZE;
+  const grown = () => new ArrayBuffer(BYTES, { maxByteLength: BYTES });
+  const shrinking = (object, name, value, buffer) =>
+    Object.defineProperty(object, name, { get: () => (buffer.resize(0), value) });
+  const image = (buffer) => ({ width: SIZE, height: SIZE, data: new Uint8Array(buffer) });
+  (async () => {
+    const engine = new Engine(), sequence = engine.open();
+    const still = image(new ArrayBuffer(BYTES));
+    await sequence.advance(still, new Float32Array());
+    const codes = [];
+    const expect = (call) => call.then(() => codes.push("none"), ({ code }) => codes.push(code));
+    let buffer = grown();
+    await expect(sequence.advance(shrinking(image(grown()), "stride", SIZE, buffer),
+      new Float32Array(buffer), {}, new Float32Array(BYTES / 4)));
+    buffer = grown();
+    await expect(sequence.advance(image(buffer), new Float32Array(4),
+      shrinking({}, "maxLevel", 2, buffer)));
+    buffer = grown();
+    await expect(engine.calcOpticalFlowPyrLK(image(buffer),
+      shrinking(image(grown()), "stride", SIZE, buffer), new Float32Array(4)));
+    buffer = grown();
+    await expect(engine.goodFeaturesToTrack(image(buffer), shrinking({}, "k", 0.04, buffer)));
+    buffer = grown();
+    await expect(sequence.detect(shrinking({}, "k", 0.04, buffer), new Float32Array(4),
+      new Uint8Array(buffer)));
+    console.log(JSON.stringify(codes));
   })();
 `;
 

@@ -40,7 +40,7 @@ export function contract(name: string, makeEngine: MakeEngine): void {
   checkCorners(check);
   checkFrames(check);
   checkLife(check);
+  checkEnding(name, makeEngine);
   checkResume(check);
   checkEnd(checkAlone);
-  checkEnding(name, makeEngine);
 }
