@@ -3,7 +3,7 @@
  *
  *     deno run -A native/addon/build.ts
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -53,9 +53,17 @@ async function run(args: string[], program = "cmake"): Promise<Run> {
   }
 }
 
-/** Ninja where it is: it is quicker when there is nothing to do. A folder keeps what it began with. */
+/**
+ * Ninja where it is: it is quicker when there is nothing to do. A folder keeps what it began with;
+ * one that was filled for sources elsewhere, CMake refuses.
+ */
 async function generator(): Promise<string[]> {
-  if (existsSync(join(BUILD, "CMakeCache.txt"))) return [];
+  const cache = join(BUILD, "CMakeCache.txt");
+  if (existsSync(cache)) {
+    const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, "utf8"))?.[1];
+    if (home === SOURCE) return [];
+    rmSync(BUILD, { recursive: true });
+  }
   const { ok } = await run(["--version"], "ninja");
   return ok ? ["-G", "Ninja"] : [];
 }

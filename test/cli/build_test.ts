@@ -100,16 +100,19 @@ case "$1" in
 esac
 `;
 
-/** A project of native/build.ts alone, with a compiler that only pretends. */
+/** A project of native/build.ts and native/addon/build.ts alone, with a compiler that only pretends. */
 class NativeProject implements AsyncDisposable {
   private constructor(public folder: string) {}
 
   static async make(): Promise<NativeProject> {
     const folder = await Deno.makeTempDir();
-    for (const name of ["native/include", "native/src", "dist", "bin"]) {
+    for (const name of ["native/include", "native/src", "native/addon", "dist", "bin"]) {
       await Deno.mkdir(`${folder}/${name}`, { recursive: true });
     }
-    await Deno.copyFile(new URL("native/build.ts", ROOT), `${folder}/native/build.ts`);
+    for (const script of ["native/build.ts", "native/addon/build.ts"]) {
+      await Deno.copyFile(new URL(script, ROOT), `${folder}/${script}`);
+    }
+    await Deno.symlink(new URL("node_modules", ROOT).pathname, `${folder}/node_modules`);
     await Deno.writeTextFile(`${folder}/native/CMakeLists.txt`, "");
     await Deno.writeTextFile(`${folder}/native/src/a.cpp`, "");
     await Deno.writeTextFile(`${folder}/bin/cmake`, CMAKE, { mode: 0o755 });
@@ -127,6 +130,19 @@ class NativeProject implements AsyncDisposable {
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     assert.equal(stdout.length, 0);
+  }
+
+  /** Builds the addon. @returns where it is, or why it failed */
+  async buildAddon(): Promise<string> {
+    const { folder } = this;
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "-A", "--config", new URL("deno.json", ROOT).pathname],
+        `${folder}/native/addon/build.ts`,
+      ],
+      env: { PATH: `${folder}/bin:/usr/bin:/bin`, NOTES: `${folder}/notes` },
+    }).output();
+    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   }
 
   async move(): Promise<void> {
@@ -174,6 +190,18 @@ Deno.test("build: a checkout that was moved builds changed sources by itself", a
   await Deno.writeTextFile(`${project.folder}/native/src/a.cpp`, "int changed;");
   await project.build();
   assert.deepEqual(project.built(), ["liblkstream.so", "sources.sha256"]);
+});
+
+Deno.test("build: a checkout that was moved builds the addon by itself", async () => {
+  await using project = await NativeProject.make();
+  for (const _ of ["built", "built already"]) {
+    assert.equal(
+      await project.buildAddon(),
+      `${project.folder}/native/build-addon/lkstream.node\n`,
+    );
+  }
+  await project.move();
+  assert.equal(await project.buildAddon(), `${project.folder}/native/build-addon/lkstream.node\n`);
 });
 
 Deno.test("build: where the library is built, or cannot be, nothing is written again", async () => {
