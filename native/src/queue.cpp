@@ -30,7 +30,7 @@ void copy_out(const Job& job, lk_completion* to) {
 
 bool Queue::submit(std::shared_ptr<Lane> lane, const lk_job& ask, const uint8_t* data) {
   // Held until the job is in its lane, so that close() finds it there.
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   if (closed_) return false;
   if (spare_.empty()) spare_.push_back(std::make_shared<Job>());
   under_way_.splice(under_way_.end(), spare_, spare_.begin());
@@ -42,8 +42,8 @@ bool Queue::submit(std::shared_ptr<Lane> lane, const lk_job& ask, const uint8_t*
     job->done.status = LK_INVALID_ARGUMENT;
     std::snprintf(job->done.error, sizeof job->done.error,
                   "Cannot use the sequence: it is null or destroyed.");
-    lock.unlock();
-    settled(std::move(job));
+    settled_.splice(settled_.end(), under_way_, job->place);
+    wake_.notify_one();
     return true;
   }
   try {

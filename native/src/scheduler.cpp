@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <system_error>
+#include <exception>
+#include <new>
 #include <thread>
 
 #include "engine.h"
@@ -51,7 +52,7 @@ void settle(JobPtr job, int32_t status, const char* text) {
   scheduler.settle(std::move(job), status, text);
 }
 
-Scheduler::Scheduler(std::string name, int places) 
+Scheduler::Scheduler(std::string name, int places)
     : name_(std::move(name)), places_(places), most_threads_(places + kMostPaused) {}
 
 Scheduler& Scheduler::cpu() {
@@ -283,13 +284,8 @@ void Scheduler::dispatch() {
   grant_first();
   if (places_ == 0 || ready_.empty()) return;
   if (idle_ >= std::min(unstarted_, places_)) return wake_.notify_one();
-  if (threads_ < most_threads_) {
-    try {
-      return start_thread(&Scheduler::serve);
-    } catch (const Error&) {  // those that are there go on
-    }
-  }
-  if (idle_ > 0) return;
+  if (add_thread()) return;
+  if (idle_ > 0) return wake_.notify_one();
   // Every thread has a job: only those that were at work can go on.
   const auto paused = std::find_if(ready_.begin(), ready_.end(),
                                    [](const Lane* lane) { return lane->paused_ != nullptr; });
@@ -334,10 +330,21 @@ bool Scheduler::let_others(Turn& turn) {
 void Scheduler::start_thread(void (Scheduler::*body)()) {
   try {
     std::thread(body, this).detach();
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {  // no thread, or no memory for one
     fail(LK_OUT_OF_MEMORY, "Cannot start a thread: %s.", error.what());
   }
   if (body == &Scheduler::serve) ++threads_, ++idle_;  // until it begins
+}
+
+// False where there is none to be had: those that are there go on.
+bool Scheduler::add_thread() {
+  if (threads_ >= most_threads_) return false;
+  try {
+    start_thread(&Scheduler::serve);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 void Scheduler::serve() {
@@ -385,12 +392,14 @@ void Scheduler::retire(std::unique_ptr<Sequence> sequence, std::shared_ptr<Count
   Retired retired{std::move(sequence), std::move(counters)};
   {
     const Lock lock(mutex_);
+    if (idle_ == 0) add_thread();  // who is at work may be for minutes
     try {
-      if (threads_ == 0) start_thread(&Scheduler::serve);
-      retired_.push_back(std::move(retired));
-      wake_.notify_one();
-      return;
-    } catch (...) {  // then here
+      if (threads_ > 0) {
+        retired_.push_back(std::move(retired));
+        wake_.notify_one();
+        return;
+      }
+    } catch (const std::bad_alloc&) {  // then here, too
     }
   }
   retired.end();

@@ -81,6 +81,7 @@ class Scheduler {
   void grant(Lane& lane);
   void grant_first();
   void dispatch();
+  bool add_thread();
   Settled finish(JobPtr job, int32_t status, const char* text);
   Settled stop(Job& job, int32_t why);
 

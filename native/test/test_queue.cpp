@@ -25,6 +25,13 @@ const lk_detect_options kDetect{200, 0.01f, 8, 3, 3, 0, 0.04f};
 
 lk_engine* g_engine;
 
+// The lightest job.
+const lk_job kForget = [] {
+  lk_job job{};
+  job.kind = LK_RESET;
+  return job;
+}();
+
 struct Lists {
   std::vector<float> points, next, errors, back;
   std::vector<uint8_t> status;
@@ -262,17 +269,16 @@ unsigned threads_named(const std::string& name) {
   return count;
 }
 
-// The first test: threads that gave way to others, or freed a sequence, would stay.
+// Work that is done at once, of which none gives way to the others: who paused would
+// have a thread beyond the places. The first test, for such threads stay.
 void threads_are_shared() {
   lk_engine* engines[4];
   for (auto& engine : engines) CHECK_EQUAL(lk_engine_create("cpu", "", &engine, nullptr, 0), LK_OK);
-  const Picture frame = waves(160, 120);
   Queue queues[4];
   lk_sequence* sequences[4] = {};
   for (int i = 0; i < 4; ++i) {
     CHECK_EQUAL(lk_sequence_create(engines[i], 1 << 20, &sequences[i], nullptr, 0), LK_OK);
-    const lk_job job = advance_job(view_of(frame), kFlow);
-    CHECK_EQUAL(lk_queue_submit(queues[i].handle, sequences[i], &job, nullptr), LK_OK);
+    CHECK_EQUAL(lk_queue_submit(queues[i].handle, sequences[i], &kForget, nullptr), LK_OK);
     lk_engine_destroy(engines[i]);
     lk_engine_destroy(engines[i]);
   }
@@ -280,6 +286,48 @@ void threads_are_shared() {
   const unsigned count = threads_named("lk-cpu");
   CHECK(count > 0 && count <= std::max(1u, std::thread::hardware_concurrency()));
   for (lk_sequence* sequence : sequences) lk_sequence_destroy(sequence);
+}
+
+// Memory is not kept until a core is free: that may take minutes.
+void a_sequence_ends_while_all_threads_work() {
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  wait_until([] { return sequences_alive() == 0; });
+  std::vector<std::unique_ptr<Heavy>> heavies;
+  Queue queue;
+  for (unsigned i = 0; i < cores; ++i) {
+    heavies.push_back(std::make_unique<Heavy>());
+    CHECK_EQUAL(queue.submit(heavies.back()->sequence, heavies.back()->job(), 1), LK_OK);
+  }
+  { Sequence light; }
+  wait_until([&] { return sequences_alive() == cores; });
+  CHECK_EQUAL(sequences_alive(), cores);
+  lk_completion done;
+  CHECK_EQUAL(lk_queue_poll(queue.handle, &done, 1), 0u);  // the others work on
+}
+
+// Each has its job done, whatever their number.
+void ten_thousand_sequences() {
+  constexpr uint32_t kSequences = 10000;
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  std::vector<bool> is_done(kSequences);
+  {
+    Queue queue;
+    for (uint32_t i = 0; i < kSequences; ++i) {
+      sequences.push_back(std::make_unique<Sequence>());
+      CHECK_EQUAL(queue.submit(*sequences.back(), kForget, i, 600000), LK_OK);
+    }
+    for (uint32_t i = 0; i < kSequences; ++i) {
+      const lk_completion done = queue.next();
+      CHECK_EQUAL(done.status, LK_OK);
+      CHECK(!is_done[done.tag]);
+      is_done[done.tag] = true;
+    }
+    // And are let go of with all of them at work or waiting.
+    for (uint32_t i = 0; i < kSequences; ++i) queue.submit(*sequences[i], kForget, i);
+  }
+  sequences.clear();
+  wait_until([] { return sequences_alive() == 0; });
+  CHECK_EQUAL(sequences_alive(), 0u);
 }
 
 // ---- Taken back ----
@@ -403,6 +451,23 @@ void a_destroyed_queue_lets_go() {
   lk_queue_destroy(nullptr);
 }
 
+// A job for a sequence that is not there completes within the call: a queue that is
+// destroyed meanwhile finds it whole, or not at all.
+void a_queue_ends_while_wrong_jobs_come() {
+  const lk_job job{};
+  for (int round = 0; round < 200; ++round) {
+    lk_queue* queue = nullptr;
+    CHECK_EQUAL(lk_queue_create(&queue, nullptr, 0), LK_OK);
+    std::atomic<int> submitted{0};
+    std::thread other([&] {
+      while (lk_queue_submit(queue, nullptr, &job, nullptr) == LK_OK) ++submitted;
+    });
+    while (submitted < round % 10) std::this_thread::yield();
+    lk_queue_destroy(queue);
+    other.join();
+  }
+}
+
 // Threads that submit, cancel, wait and destroy, all on the same handles.
 void everything_at_once() {
   const Picture frame = waves(160, 120);
@@ -451,15 +516,18 @@ void everything_at_once() {
 int main() {
   if (lk_engine_create("cpu", nullptr, &g_engine, nullptr, 0)) return 1;
   threads_are_shared();
+  a_sequence_ends_while_all_threads_work();
   same_as_blocking();
   all_that_is_ready_comes_at_once_and_in_order();
   what_is_wrong_is_said();
   heavy_ones_do_not_hold_a_light_one();
+  ten_thousand_sequences();
   a_cancelled_job_ends();
   a_blocking_call_ends_too();
   deadlines_end_jobs();
   a_destroyed_sequence_completes();
   a_destroyed_queue_lets_go();
+  a_queue_ends_while_wrong_jobs_come();
   everything_at_once();
   lk_engine_destroy(g_engine);
   return finish("test_queue");
