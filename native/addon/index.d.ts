@@ -209,7 +209,8 @@ export class Sequence implements Disposable {
 export function jpegInfo(jpeg: Uint8Array): { width: number; height: number };
 
 /**
- * Decodes a JPEG's luma, never through RGB.
+ * Decodes a JPEG's luma, never through RGB, on a thread of the runtime's pool. It cannot be taken
+ * back; what may be any large file is better given to a sequence, whose calls take a signal.
  * @param options.maxPixels a larger one is refused before memory is taken; by default 2²⁸
  */
 export function decodeGrey(

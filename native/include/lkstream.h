@@ -29,7 +29,8 @@
  *   Threads       every function may be called from any thread at any time,
  *                 also for one handle at once. The library has threads of its
  *                 own, shared by all engines of the process; they begin with
- *                 the first job that needs one.
+ *                 the first job that needs one. A child of fork() has none of
+ *                 them: call nothing there before exec().
  *   Handles       are numbers that look like pointers: never read through them.
  *                 What is destroyed, also twice or while other calls use it, is
  *                 known as such: a call on it is LK_INVALID_ARGUMENT.
@@ -384,6 +385,9 @@ LK_API uint32_t lk_queue_poll(lk_queue *queue, lk_completion *completions, uint3
 LK_API void lk_queue_destroy(lk_queue *queue);
 
 /* ---- Without a sequence: blocking -------------------------------------------- */
+
+/* These cannot be cancelled and have no deadline. Who needs that does the same with
+ * jobs on a sequence. */
 
 /* goodFeaturesToTrack on one grey image.
  *   mask      or NULL: everywhere.
