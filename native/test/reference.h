@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,8 @@
 #include "pictures.h"
 
 namespace reference {
+
+using Values = std::vector<double>;
 
 // Pictures go on beyond their borders, mirrored, without repeating the last pixel.
 inline int mirrored(int i, int n) {
@@ -54,23 +57,33 @@ inline std::vector<Picture> pyramid_of(const Picture& p, const lk_flow_options& 
 
 // ---- Lucas–Kanade ------------------------------------------------------------------------
 
-// Gradients at a whole pixel: Scharr, 0 outside of the image.
-inline void gradient_at(const Picture& p, int x, int y, double* g) {
-  g[0] = g[1] = 0;
-  if (x < 0 || y < 0 || x >= p.width || y >= p.height) return;
+// Scharr's gradient at a whole pixel, along x or y; 0 outside of the image.
+inline int gradient(const Picture& p, int x, int y, bool along_x) {
+  if (x < 0 || y < 0 || x >= p.width || y >= p.height) return 0;
   const int taps[] = {3, 10, 3};
-  for (int i = 0; i < 3; ++i) {
-    g[0] += taps[i] * (pixel(p, x + 1, y + i - 1) - pixel(p, x - 1, y + i - 1));
-    g[1] += taps[i] * (pixel(p, x + i - 1, y + 1) - pixel(p, x + i - 1, y - 1));
-  }
+  int sum = 0;
+  for (int i = -1; i <= 1; ++i)
+    sum += taps[i + 1] * (along_x ? pixel(p, x + 1, y + i) - pixel(p, x - 1, y + i)
+                                  : pixel(p, x + i, y + 1) - pixel(p, x + i, y - 1));
+  return sum;
 }
 
+// What `at` gives for whole pixels, in a window whose top left corner is at (x, y):
+// bilinear, row by row.
 template <class At>
-double bilinear(double x, double y, const At& at) {
+Values window_of(const lk_flow_options& o, double x, double y, const At& at) {
   const int ix = int(std::floor(x)), iy = int(std::floor(y));
   const double a = x - ix, b = y - iy;
-  return (1 - b) * ((1 - a) * at(ix, iy) + a * at(ix + 1, iy)) +
-         b * ((1 - a) * at(ix, iy + 1) + a * at(ix + 1, iy + 1));
+  Values values;
+  for (int j = iy; j < iy + int(o.win_height); ++j)
+    for (int i = ix; i < ix + int(o.win_width); ++i)
+      values.push_back((1 - b) * ((1 - a) * at(i, j) + a * at(i + 1, j)) +
+                       b * ((1 - a) * at(i, j + 1) + a * at(i + 1, j + 1)));
+  return values;
+}
+
+inline double dot(const Values& a, const Values& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.);
 }
 
 struct Point {
@@ -93,57 +106,40 @@ inline Point follow(const std::vector<Picture>& prev, const std::vector<Picture>
   p.error = 0;
   for (int level = top; level >= 0; --level) {
     if (level != top) nx *= 2, ny *= 2;
-    p.status = LK_TRACKED;
     const Picture &I = prev[size_t(level)], &J = next[size_t(level)];
     const double x = double(p.x) / (1 << level) - half_x, y = double(p.y) / (1 << level) - half_y;
-    if (outside(I, x, y)) {
-      p.status = LK_OUT_OF_FRAME;
-      continue;
-    }
-    // The window in I: gradients, rounded to whole numbers, and grey levels.
-    std::vector<double> gx, gy, grey;
-    double a11 = 0, a12 = 0, a22 = 0;
-    for (int j = 0; j < height; ++j)
-      for (int i = 0; i < width; ++i) {
-        const auto gradient = [&](int c) {
-          return bilinear(x + i, y + j, [&](int px, int py) {
-            double g[2];
-            gradient_at(I, px, py, g);
-            return g[c];
-          });
-        };
-        gx.push_back(std::floor(gradient(0) + .5));
-        gy.push_back(std::floor(gradient(1) + .5));
-        grey.push_back(bilinear(x + i, y + j, [&](int px, int py) { return pixel(I, px, py); }));
-        a11 += gx.back() * gx.back();
-        a12 += gx.back() * gy.back();
-        a22 += gy.back() * gy.back();
-      }
-    a11 /= 1 << 20, a12 /= 1 << 20, a22 /= 1 << 20;
+    p.status = LK_OUT_OF_FRAME;
+    if (outside(I, x, y)) continue;
+    // The window in I: grey levels, and gradients rounded to whole numbers.
+    const Values grey = window_of(o, x, y, [&](int i, int j) { return pixel(I, i, j); });
+    const auto rounded_gradients = [&](bool along_x) {
+      Values g = window_of(o, x, y, [&](int i, int j) { return gradient(I, i, j, along_x); });
+      for (double& v : g) v = std::floor(v + .5);
+      return g;
+    };
+    const Values gx = rounded_gradients(true), gy = rounded_gradients(false);
+    const double scale = 1. / (1 << 20);
+    const double a11 = dot(gx, gx) * scale, a12 = dot(gx, gy) * scale, a22 = dot(gy, gy) * scale;
     const double eig = (a22 + a11 - std::sqrt((a11 - a22) * (a11 - a22) + 4 * a12 * a12)) /
                        (2 * width * height);
     const double det = a11 * a22 - a12 * a12;
-    if (eig < o.min_eig_threshold || det < 1.1920929e-07) {
-      p.status = LK_FLAT;
-      continue;
-    }
+    p.status = LK_FLAT;
+    if (eig < o.min_eig_threshold || det < 1.1920929e-07) continue;
     // The search in J.
+    p.status = LK_TRACKED;
     double wx = nx - half_x, wy = ny - half_y, last_x = 0, last_y = 0;
-    const auto grey_next = [&](int i, int j) {
-      return bilinear(wx + i, wy + j, [&](int px, int py) { return pixel(J, px, py); });
+    const auto differences = [&] {
+      Values d = window_of(o, wx, wy, [&](int i, int j) { return pixel(J, i, j); });
+      for (size_t n = 0; n < d.size(); ++n) d[n] -= grey[n];
+      return d;
     };
     for (int k = 0; k < int(o.max_count); ++k) {
       if (outside(J, wx, wy)) {
         p.status = LK_OUT_OF_FRAME;
         break;
       }
-      double b1 = 0, b2 = 0;
-      for (int j = 0, n = 0; j < height; ++j)
-        for (int i = 0; i < width; ++i, ++n) {
-          const double d = (grey_next(i, j) - grey[size_t(n)]) / (1 << 15);
-          b1 += d * gx[size_t(n)];
-          b2 += d * gy[size_t(n)];
-        }
+      const Values d = differences();
+      const double b1 = dot(d, gx) / (1 << 15), b2 = dot(d, gy) / (1 << 15);
       const double dx = (a12 * b2 - a22 * b1) / det, dy = (a12 * b1 - a11 * b2) / det;
       wx += dx, wy += dy;
       if (dx * dx + dy * dy <= double(o.epsilon) * o.epsilon) break;
@@ -155,16 +151,11 @@ inline Point follow(const std::vector<Picture>& prev, const std::vector<Picture>
       last_x = dx, last_y = dy;
     }
     nx = wx + half_x, ny = wy + half_y;
-    if (level == 0 && p.status == LK_TRACKED) {
-      if (outside(J, wx, wy)) {
-        p.status = LK_OUT_OF_FRAME;
-        break;
-      }
-      double sum = 0;
-      for (int j = 0, n = 0; j < height; ++j)
-        for (int i = 0; i < width; ++i, ++n)
-          sum += std::abs(grey_next(i, j) - grey[size_t(n)]);
-      p.error = float(sum / (width * height));
+    if (level > 0 || p.status != LK_TRACKED) continue;
+    if (outside(J, wx, wy)) {
+      p.status = LK_OUT_OF_FRAME;
+    } else {
+      for (const double d : differences()) p.error += float(std::abs(d) / (width * height));
     }
   }
   p.next_x = float(nx), p.next_y = float(ny);
@@ -173,22 +164,21 @@ inline Point follow(const std::vector<Picture>& prev, const std::vector<Picture>
 
 // ---- Corners -----------------------------------------------------------------------------
 
+// Taps smoothed by (1 1) so many times: of {1}, binomials.
+inline std::vector<int> smoothed(std::vector<int> taps, int times) {
+  for (; times > 0; --times) {
+    taps.push_back(0);
+    for (size_t k = taps.size() - 1; k > 0; --k) taps[k] += taps[k - 1];
+  }
+  return taps;
+}
+
 // Of every pixel: the smaller eigenvalue of Σ ∇I ∇Iᵀ over the block (Shi–Tomasi), or
-// det − k · trace² of it (Harris).
+// det − k · trace² of it (Harris). The gradients are Sobel's.
 inline std::vector<float> scores_of(const Picture& p, const lk_detect_options& o) {
   const int size = int(o.gradient_size), block = int(o.block_size);
-  std::vector<int> smooth{1}, derive{-1, 1};
-  for (int i = 1; i < size; ++i) {  // binomials, and their differences
-    std::vector<int> wider(smooth.size() + 1);
-    for (size_t k = 0; k < smooth.size(); ++k) wider[k] += smooth[k], wider[k + 1] += smooth[k];
-    smooth = wider;
-  }
-  for (int i = 2; i < size; ++i) {
-    std::vector<int> wider(derive.size() + 1);
-    for (size_t k = 0; k < derive.size(); ++k) wider[k] += derive[k], wider[k + 1] += derive[k];
-    derive = wider;
-  }
-  std::vector<double> xx, xy, yy;
+  const auto smooth = smoothed({1}, size - 1), derive = smoothed({-1, 1}, size - 2);
+  Values xx, xy, yy;
   for (int y = 0; y < p.height; ++y)
     for (int x = 0; x < p.width; ++x) {
       double dx = 0, dy = 0;
@@ -213,12 +203,9 @@ inline std::vector<float> scores_of(const Picture& p, const lk_detect_options& o
           sxx += xx[at], sxy += xy[at], syy += yy[at];
         }
       const float a = float(sxx) * scale2, b = float(sxy) * scale2, c = float(syy) * scale2;
-      if (o.use_harris) {
-        scores.push_back(a * c - b * b - o.k * (a + c) * (a + c));
-      } else {
-        const float u = a * .5f, v = c * .5f;
-        scores.push_back((u + v) - std::sqrt((u - v) * (u - v) + b * b));
-      }
+      const float u = a * .5f, v = c * .5f;
+      scores.push_back(o.use_harris ? a * c - b * b - o.k * (a + c) * (a + c)
+                                    : (u + v) - std::sqrt((u - v) * (u - v) + b * b));
     }
   return scores;
 }
@@ -235,25 +222,24 @@ inline std::vector<Corner> corners_of(const Picture& p, const lk_detect_options&
                                       const std::vector<float>& avoid = {},
                                       const Picture* mask = nullptr) {
   const auto scores = scores_of(p, o);
+  const auto score_at = [&](int x, int y) { return scores[size_t(y) * p.width + x]; };
   const auto allowed = [&](int x, int y) { return !mask || mask->at(x, y) != 0; };
   float best = 0;
   for (int y = 0; y < p.height; ++y)
     for (int x = 0; x < p.width; ++x)
-      if (allowed(x, y)) best = std::max(best, scores[size_t(y) * p.width + x]);
+      if (allowed(x, y)) best = std::max(best, score_at(x, y));
   std::vector<std::pair<float, int>> found;
   for (int y = 1; y < p.height - 1; ++y)
     for (int x = 1; x < p.width - 1; ++x) {
-      const float score = scores[size_t(y) * p.width + x];
-      bool largest = score > best * o.quality_level && allowed(x, y);
+      bool largest = score_at(x, y) > best * o.quality_level && allowed(x, y);
       for (int j = -1; j <= 1; ++j)
-        for (int i = -1; i <= 1; ++i)
-          largest &= score >= scores[size_t(y + j) * p.width + x + i];
-      if (largest) found.push_back({score, y * p.width + x});
+        for (int i = -1; i <= 1; ++i) largest &= score_at(x, y) >= score_at(x + i, y + j);
+      if (largest) found.push_back({score_at(x, y), y * p.width + x});
     }
   std::sort(found.rbegin(), found.rend());
   std::vector<Corner> corners;
   for (const auto& [score, at] : found) {
-    if (corners.size() == o.max_corners) break;
+    if (o.max_corners > 0 && corners.size() == o.max_corners) break;
     const float x = float(at % p.width), y = float(at / p.width), d = o.min_distance;
     const auto near = [&](float px, float py) {
       return d >= 1 && (x - px) * (x - px) + (y - py) * (y - py) < d * d;
