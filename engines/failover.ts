@@ -91,7 +91,8 @@ export class FailoverEngine implements FlowEngine {
   }
 
   private constructor(options: FailoverOptions) {
-    this.#options = { retryMs: RETRY_MS, openingMs: OPENING_MS, ...options };
+    const { retryMs = RETRY_MS, openingMs = OPENING_MS } = options;
+    this.#options = { ...options, retryMs, openingMs };
     this.#closed.promise.catch(() => {}); // nobody may wait
   }
 

@@ -92,6 +92,7 @@ export class BitReader {
       code = code << 1 | this.read(1);
       if (code <= table.maxCode[bits]) return table.symbols[table.offset[bits] + code];
     }
+    this.read(1); // libjpeg looks at one bit more before it gives up
     return -1;
   }
 

@@ -46,6 +46,8 @@ const MAX_CONTROL_CHARS = 1 << 19;
 const MAX_RESUME_CHARS = 1 << 20;
 /** No message nests more deeply than `mask`: four. */
 const MAX_DEPTH = 16;
+/** No message has more than `resume` with 10,000 points: 60,000. */
+const MAX_VALUES = 100_000;
 /** No message has more than `configure`: some twenty. */
 const MAX_MEMBERS = 1000;
 type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
@@ -126,6 +128,7 @@ function checkShape(text: string, measured: (values: number) => void): void {
   const { depth, members, values } = shapeOf(text, MAX_DEPTH);
   measured(values);
   checkMost(depth, MAX_DEPTH, "levels or more"); // it was measured no further
+  checkMost(values, MAX_VALUES, "values");
   checkMost(members, MAX_MEMBERS, "members");
 }
 

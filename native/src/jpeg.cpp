@@ -38,8 +38,8 @@ struct JpegDecoder::State {
   jpeg_error_mgr errors;
   jpeg_progress_mgr progress;
   jmp_buf failed;
-  Turn* turn = nullptr;  // while decoding
   bool ends_early;  // without an end marker
+  Turn* turn = nullptr;  // while decoding
   char text[JMSG_LENGTH_MAX];
 
   // Runs a few libjpeg calls; false if one of them failed. The body must own
@@ -194,8 +194,10 @@ void JpegDecoder::decode(uint8_t* pixels, size_t stride, Turn& turn) {
         jpeg_start_decompress(&s.jpeg);
       }))
     s.refuse();
-  if (!s.is_whole())
+  if (!s.is_whole()) {
+    s.turn = nullptr;
     fail(LK_BAD_FRAME, "Cannot decode the JPEG: it lacks scans, and so pixels.");
+  }
   if (!s.run([&] {
         while (s.jpeg.output_scanline < s.jpeg.output_height) {
           JSAMPROW rows[8];

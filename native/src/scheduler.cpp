@@ -337,12 +337,13 @@ void Scheduler::start_thread(void (Scheduler::*body)()) {
   } catch (const std::system_error& error) {
     fail(LK_OUT_OF_MEMORY, "Cannot start a thread: %s.", error.what());
   }
-  if (body == &Scheduler::serve) ++threads_;
+  if (body == &Scheduler::serve) ++threads_, ++idle_;  // until it begins
 }
 
 void Scheduler::serve() {
   pthread_setname_np(pthread_self(), name_.c_str());
   Lock lock(mutex_);
+  --idle_;
   for (;;) {
     if (!retired_.empty()) {
       Retired retired = std::move(retired_.back());

@@ -8,6 +8,12 @@ import { paceRequests } from "./request_pace.ts";
 /** Connections for pages, and for requests that are yet to become sessions. */
 const SPARE_CONNECTIONS = 512;
 
+/**
+ * Then the connection is ended. Deno's TLS takes all that is written at once, read by the client
+ * or not: an unread answer counts as taken, and this bounds how many of them pile up.
+ */
+const REQUESTS_OVER_TLS = 32;
+
 export interface ListenOptions {
   /** Address to listen on. */
   host: string;
@@ -33,6 +39,7 @@ export function createListener({ tls, limits }: ListenOptions): Server {
   const server = tls ? createSecureServer(options) : createServer(options);
   // a listener that finds no file descriptor accepts nothing until it listens again
   server.maxConnections = connectionsOf(limits);
+  if (tls) server.maxRequestsPerSocket = REQUESTS_OVER_TLS;
   paceRequests(server, tls ? "secureConnection" : "connection", limits);
   server.removeAllListeners("tlsClientError"); // else told as clientError, to be answered in HTTP
   server.on("tlsClientError", (_error, socket: Socket) => socket.destroy());

@@ -13,6 +13,8 @@ export interface Pace {
 }
 
 const NOTHING = new Uint8Array(0);
+/** After so many bytes others have their turn, even where the pace gives on all that comes. */
+const BYTES_A_TURN = 128 << 10;
 
 /**
  * A TCP or TLS socket whose reader is given what was received in portions, one a
@@ -23,6 +25,8 @@ export class PacedSocket extends Duplex {
   readonly #socket: Socket;
   #pace: Pace;
   #held: Uint8Array = NOTHING;
+  /** Bytes since others had their turn. */
+  #given = 0;
   #hasEnded = false;
   /** The reader takes more. */
   #isWanted = true;
@@ -92,12 +96,13 @@ export class PacedSocket extends Duplex {
         const given = this.#held.subarray(0, portion.bytes);
         this.#held = this.#held.subarray(portion.bytes);
         this.#isWanted = this.push(given);
-        if (this.#held.length > 0) this.#later();
+        this.#given += given.length;
+        if (this.#held.length > 0 || this.#given >= BYTES_A_TURN) this.#later();
       }
     }
     if (this.#held.length > 0) return this.#hold();
     if (this.#hasEnded) this.push(null);
-    else if (this.#isWanted) this.#socket.resume();
+    else if (this.#isWanted && !this.#turn) this.#socket.resume();
     else this.#hold();
   }
 
@@ -108,6 +113,7 @@ export class PacedSocket extends Duplex {
   #later(): void {
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
+      this.#given = 0;
       this.#giveOn();
     });
   }

@@ -118,7 +118,9 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
     });
   }
   app.notFound((c) => fail(c, 404, "not_found", `Cannot find ${new URL(c.req.url).pathname}`));
-  const listener = getRequestListener(app.fetch);
+  const listener = getRequestListener(app.fetch, {
+    autoCleanupIncoming: false, // node:http throws away the bodies that nothing here reads
+  });
   return (request, response) => void listener(request, response);
 }
 

@@ -195,8 +195,8 @@ class Server implements RunningServer {
   async #shutDown(drainMs: number): Promise<void> {
     if (drainMs > 0) await this.#sessions.drain(drainMs);
     clearInterval(this.#looking);
-    this.#agent.close();
     this.#acceptWatch?.[Symbol.dispose]();
+    this.#agent.close();
     this.#listener?.close();
     await this.#sessions.close(CloseCode.serverStopping, "server stopping");
     this.#listener?.closeAllConnections();

@@ -235,7 +235,7 @@ Deno.test("failover: pauses grow while it fails soon, and begin anew once it has
     pauses.pass(45_000);
     await fail();
     assert.equal(pauses.asked.at(-1), 20_000); // not 80
-  }, { retryMs: 20_000 }));
+  }, { retryMs: 20_000, openingMs: 10_000 }));
 
 Deno.test("failover: where all fail, frames fail at once and the engine is not ready, until one runs", () =>
   withTrials(async (engine, trials) => {

@@ -9,9 +9,10 @@ export function taskCommand(
   name: "start" | "flow" | "track" | "send",
 ): { args: string[]; env: Record<string, string> } {
   const words = config.tasks[name].command.split(" ");
-  const program = words.indexOf("deno");
   return {
-    args: words.slice(program + 1),
-    env: Object.fromEntries(words.slice(0, program).map((word) => word.split("="))),
+    args: words.slice(words.lastIndexOf("deno") + 1), // before it, packages may be installed
+    env: Object.fromEntries(
+      words.slice(0, words.indexOf("deno")).map((word) => word.split("=")),
+    ),
   };
 }

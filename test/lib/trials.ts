@@ -78,8 +78,9 @@ export class Trial implements Candidate {
 
 export async function withTrials(
   use: (engine: FailoverEngine, trials: Trial[], events: string[]) => Promise<void>,
-  { retryMs = 60_000, prepare = () => {} }: {
+  { retryMs = 60_000, openingMs, prepare = () => {} }: {
     retryMs?: number;
+    openingMs?: number;
     prepare?: (trials: Trial[]) => void;
   } = {},
 ): Promise<void> {
@@ -89,7 +90,7 @@ export async function withTrials(
     candidates: trials,
     reason: "a test",
     retryMs,
-    openingMs: LIMIT_MS / 3,
+    openingMs,
   });
   const events: string[] = [];
   engine.events = {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { tracksToJson } from "../../protocol/mod.ts";
 import { emptyTracks } from "../lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
+import { readInput } from "../lib/inputs.ts";
 import { type Script, ScriptedEngine } from "../lib/scripted.ts";
 import { startServer } from "../lib/sdk.ts";
-import { readInput } from "../lib/inputs.ts";
 import { withServer } from "../lib/serving.ts";
 
 const FOLDER = new URL("../../examples/python/", import.meta.url).pathname;

@@ -1,11 +1,13 @@
 /** One client that sends without measure; the others are served meanwhile. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { clearImmediate, setImmediate } from "node:timers";
 import { encodeFrame } from "../../protocol/mod.ts";
-import { clientFrame, openSession, repeated } from "../../bench/attack/peer.ts";
+import { clientFrame, dial, openSession, repeated } from "../../bench/attack/peer.ts";
 import { TINY } from "../../bench/attack/tiny_messages.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
+import { PacedSocket } from "../../server/http/paced_socket.ts";
 import { FramePace } from "../../server/session/frame_pace.ts";
 import { FrameScanner } from "../../server/session/frame_scanner.ts";
 import { Client } from "../lib/client.ts";
@@ -69,6 +71,36 @@ Deno.test("floods: large frames in chunks of TCP are given on as they come", () 
       assert.deepEqual(pace.next(chunk), { bytes: chunk.length });
     }
   }
+});
+
+Deno.test("floods: who sends large messages without a pause gives others their turn between", async () => {
+  const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+  let since = 0, most = 0, all = 0;
+  const server = createServer((socket) => {
+    const paced = new PacedSocket(socket, { next: ({ length }) => ({ bytes: length }) });
+    let turn = setImmediate(function again() {
+      since = 0;
+      turn = setImmediate(again);
+    });
+    paced.on("data", ({ length }) => {
+      since += length;
+      all += length;
+      most = Math.max(most, since);
+    });
+    paced.on("end", () => paced.end());
+    paced.on("close", () => {
+      clearImmediate(turn);
+      finish();
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  const client = await dial(`http://127.0.0.1:${port}`);
+  client.end(new Uint8Array(FLOOD_BYTES));
+  await done;
+  assert.equal(all, FLOOD_BYTES);
+  assert.ok(most <= 256 << 10, `${most} bytes in one turn`);
+  await new Promise((closed) => server.close(closed));
 });
 
 for (const kind of ["pongs", "pings", "frames", "fragments"] as const) {

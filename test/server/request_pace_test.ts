@@ -125,3 +125,17 @@ Deno.test("pace: what follows bytes that are no HTTP is read by nobody, nor by a
     bad.destroy();
     good.destroy();
   }));
+
+Deno.test("pace: over TLS, where unread answers pile up, a connection has so many of them", () =>
+  withListener(PAIR, {}, async (url, server) => {
+    let answered = 0;
+    server.on("request", (_request, response) => {
+      answered++;
+      response.end("answer");
+    });
+    const socket = await dial(url);
+    socket.write(repeated(REQUEST, 100));
+    await inTime(new Promise((ended) => socket.once("close", ended)), 10_000);
+    assert.equal(answered, 32);
+    await afterOthers(url);
+  }));

@@ -452,6 +452,9 @@ Deno.test("server: another method is answered with 405 and what is allowed", () 
       assert.match(answer, /^HTTP\/1\.1 405 [\s\S]*"code":"method_not_allowed"/, path);
       assert.match(answer, /^allow: GET, HEAD\r$/im);
     }
+    const long = await fetch(url, { method: "POST", body: "x".repeat(1e6) });
+    assert.equal(long.status, 405);
+    await long.body?.cancel();
     const head = await fetch(url, { method: "HEAD" });
     assert.equal(head.status, 200);
     assert.match(await post("/nothing"), /^HTTP\/1\.1 404 /);
