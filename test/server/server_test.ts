@@ -457,6 +457,7 @@ Deno.test("server: another method is answered with 405 and what is allowed", () 
     await long.body?.cancel();
     const head = await fetch(url, { method: "HEAD" });
     assert.equal(head.status, 200);
+    await head.body?.cancel();
     assert.match(await post("/nothing"), /^HTTP\/1\.1 404 /);
   }));
 
