@@ -296,18 +296,22 @@ export class Session {
   }
 
   #obey(text: string): void {
+    if (!this.#takeControl(text.length)) {
+      return this.#sendError(this.#tooManyControls(), { request: requestOf(text) });
+    }
+    let request: RequestId | undefined;
     try {
-      this.#checkControlRate(text.length);
       const message = parseControl(
         text,
         (values) => this.#controlRate.charge(values / VALUES_AS_A_CONTROL),
       );
-      const { request } = message;
+      request = message.request;
       const answer = this.#answer(message);
       this.#errorsInARow = 0;
       if (answer.type !== "done" || request !== undefined) this.#send({ ...answer, request });
     } catch (error) {
-      this.#sendError(error, { request: requestOf(text) });
+      if (error instanceof ProtocolError) request ??= error.request;
+      this.#sendError(error, { request });
     }
   }
 
@@ -318,12 +322,13 @@ export class Session {
   }
 
   /** A long message counts as several. */
-  #checkControlRate(length: number): void {
-    if (this.#controlRate.take(performance.now(), 1 + Math.floor(length / CHARS_AS_A_CONTROL))) {
-      return;
-    }
+  #takeControl(length: number): boolean {
+    return this.#controlRate.take(performance.now(), 1 + Math.floor(length / CHARS_AS_A_CONTROL));
+  }
+
+  #tooManyControls(): ProtocolError {
     const { maxControlRate } = this.#context.limits;
-    throw new ProtocolError(
+    return new ProtocolError(
       "limit",
       `Cannot obey so many control messages: allowed are ${maxControlRate} a second`,
     );
