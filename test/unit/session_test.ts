@@ -141,8 +141,8 @@ Deno.test("session: one frame in work, the newest waits, the others are counted 
   frame(300);
   await settle();
   assert.equal(tracks()[2].dropped, 0);
-  assert.equal(session.stats.received, 301);
-  assert.equal(session.stats.processed + session.stats.dropped, 301);
+  assert.equal(session.tally.received, 301);
+  assert.equal(session.tally.processed + session.tally.dropped, 301);
 });
 
 Deno.test("session: a frame that takes too long ends it, for the next would too", async () => {
@@ -435,7 +435,7 @@ Deno.test("session: an engine that fails 20 times closes it with 1011, for the c
 
 Deno.test("session: a fault of the server in a control message ends it with 1011, and is no engine's", async () => {
   const { session, say, socket, log, answers } = begin();
-  session.stats.toMessage = () => {
+  session.tally.toMessage = () => {
     throw new TypeError("a fault");
   };
   for (let i = 0; i < 3; i++) say({ type: "stats" });
@@ -447,7 +447,7 @@ Deno.test("session: a fault of the server in a control message ends it with 1011
 
 Deno.test("session: a fault of the server while a frame is processed ends it with 1011, and tells no exception", async () => {
   const { session, frame, socket, log, answers } = begin();
-  session.stats.count = () => {
+  session.tally.tracks = () => {
     throw new TypeError("a fault");
   };
   for (let seq = 0; seq < 3; seq++) frame(seq);
