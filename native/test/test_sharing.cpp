@@ -127,6 +127,19 @@ void points_are_pending_until_taken() {
   }
 }
 
+// All may come between two looks, the first of which found none.
+void one_look_takes_all_that_have_come() {
+  for (const uint32_t n : {1u, 2u, 31u, 32u, 33u, 1000u}) {
+    lk::cuda::Pending pending;
+    pending.start(n);
+    uint32_t taken = 0;
+    pending.take([](uint32_t) { return false; });
+    pending.take([&](uint32_t) { return ++taken, true; });
+    CHECK_EQUAL(taken, n);
+    CHECK(pending.empty());
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -135,5 +148,6 @@ int main() {
   cores_are_not_lent_where_they_are_slower();
   who_waits_goes_without_when_they_close();
   points_are_pending_until_taken();
+  one_look_takes_all_that_have_come();
   return finish("test_sharing");
 }

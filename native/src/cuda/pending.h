@@ -21,21 +21,29 @@ class Pending {
 
   // Calls take(i) for points that are pending, and forgets those for which it returns
   // true. They come back at about the same time: so until one has, only the first one of
-  // each group is asked for, and to look in vain costs little.
+  // each group is asked for, and to look in vain costs little. Where all have come, one
+  // call takes all.
   template <class Take>
   void take(const Take& take) {
     for (size_t g = first_; g < groups_.size(); ++g) {
-      const uint32_t before = groups_[g];
-      for (uint32_t bits = has_begun_ ? before : before & 1; bits; bits &= bits - 1) {
-        const auto bit = uint32_t(__builtin_ctz(bits));
-        if (take(uint32_t(g) * 32 + bit)) groups_[g] &= ~(1u << bit);
-      }
-      has_begun_ |= groups_[g] != before;
+      if (!has_begun_) has_begun_ = take_of(g, groups_[g] & 1, take);
+      if (has_begun_) take_of(g, groups_[g], take);
       if (g == first_ && groups_[g] == 0) ++first_;
     }
   }
 
  private:
+  // True where a point of these was taken.
+  template <class Take>
+  bool take_of(size_t g, uint32_t bits, const Take& take) {
+    const uint32_t before = groups_[g];
+    for (; bits; bits &= bits - 1) {
+      const auto bit = uint32_t(__builtin_ctz(bits));
+      if (take(uint32_t(g) * 32 + bit)) groups_[g] &= ~(1u << bit);
+    }
+    return groups_[g] != before;
+  }
+
   std::vector<uint32_t> groups_;
   size_t first_ = 0;  // group with a point
   bool has_begun_ = false;
