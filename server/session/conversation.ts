@@ -4,6 +4,7 @@ import {
   mergeOptions,
   parseControl,
   ProtocolError,
+  requestOf,
 } from "../../protocol/mod.ts";
 import type { Tracker } from "../../tracking/tracker.ts";
 import type { ServerLimits } from "../limits.ts";
@@ -40,14 +41,19 @@ export class Conversation {
    * Obeys a text message.
    *
    * @returns its answer; null for one that has none of its own and asks for none
-   * @throws {ProtocolError} where it is refused; then nothing has changed.
+   * @throws {ProtocolError} where it is refused, with its mark; then nothing has changed.
    */
   answer(text: string): Answer | null {
-    this.#checkRate(text.length);
+    this.#checkRate(text);
     const message = parseControl(text, (values) => this.#rate.charge(values / VALUES_AS_A_CONTROL));
     const { request } = message;
-    const answer = this.#obey(message);
-    return answer.type === "done" && request === undefined ? null : { ...answer, request };
+    try {
+      const answer = this.#obey(message);
+      return answer.type === "done" && request === undefined ? null : { ...answer, request };
+    } catch (error) {
+      if (error instanceof ProtocolError) error.request = request;
+      throw error;
+    }
   }
 
   #obey(message: ControlMessage): Answer {
@@ -81,13 +87,16 @@ export class Conversation {
   }
 
   /** A long message counts as several. */
-  #checkRate(length: number): void {
+  #checkRate(text: string): void {
     const { maxControlRate } = this.#topic.limits;
-    if (this.#rate.take(performance.now(), 1 + Math.floor(length / CHARS_AS_A_CONTROL))) return;
-    throw new ProtocolError(
+    const cost = 1 + Math.floor(text.length / CHARS_AS_A_CONTROL);
+    if (this.#rate.take(performance.now(), cost)) return;
+    const error = new ProtocolError(
       "limit",
       `Cannot obey so many control messages: allowed are ${maxControlRate} a second`,
     );
+    error.request = requestOf(text);
+    throw error;
   }
 
   #checkMask(polygons: readonly (readonly unknown[])[]): void {

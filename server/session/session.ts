@@ -10,7 +10,6 @@ import {
   jpegSize,
   ProtocolError,
   type RequestId,
-  requestOf,
   type ResultForm,
   type Tracks,
 } from "../../protocol/mod.ts";
@@ -274,7 +273,9 @@ export class Session {
       this.#patience.restore();
       if (answer) this.#outbox.say(answer);
     } catch (error) {
-      this.#sendError(error, { request: requestOf(text) });
+      this.#sendError(error, {
+        request: error instanceof ProtocolError ? error.request : undefined,
+      });
     }
   }
 

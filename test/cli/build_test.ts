@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { forgetOthers } from "../../native/cmake_cache.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -109,7 +110,9 @@ class NativeProject implements AsyncDisposable {
     for (const name of ["native/include", "native/src", "dist", "bin"]) {
       await Deno.mkdir(`${folder}/${name}`, { recursive: true });
     }
-    await Deno.copyFile(new URL("native/build.ts", ROOT), `${folder}/native/build.ts`);
+    for (const name of ["native/build.ts", "native/cmake_cache.ts"]) {
+      await Deno.copyFile(new URL(name, ROOT), `${folder}/${name}`);
+    }
     await Deno.writeTextFile(`${folder}/native/CMakeLists.txt`, "");
     await Deno.writeTextFile(`${folder}/native/src/a.cpp`, "");
     await Deno.writeTextFile(`${folder}/bin/cmake`, CMAKE, { mode: 0o755 });
@@ -186,4 +189,25 @@ Deno.test("build: where the library is built, or cannot be, nothing is written a
   await project.build();
   assert.deepEqual(project.built(), ["reason.txt"]);
   await project.build(...reads);
+});
+
+Deno.test("build: of CMake's folders those stay that it would take", async () => {
+  const folder = await Deno.makeTempDir();
+  const build = `${folder}/build`;
+  const source = `${folder}/native`;
+  const cached = async (home: string, generator: string) => {
+    await Deno.mkdir(build, { recursive: true });
+    const cache = `CMAKE_GENERATOR:INTERNAL=${generator}\nCMAKE_HOME_DIRECTORY:INTERNAL=${home}\n`;
+    await Deno.writeTextFile(`${build}/CMakeCache.txt`, cache);
+    await forgetOthers(`${build}/`, `${source}/`, "Ninja");
+    return Array.from(Deno.readDirSync(folder)).length === 1;
+  };
+  try {
+    await forgetOthers(build, source, "Ninja"); // there is none
+    assert.ok(await cached(source, "Ninja"));
+    assert.ok(!await cached("/elsewhere/native", "Ninja"));
+    assert.ok(!await cached(source, "Unix Makefiles"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -386,6 +386,44 @@ Deno.test("session: a control message of many values counts as several", async (
   assert.deepEqual(codes, ["bad_message", "limit"]);
 });
 
+Deno.test("session: what is refused carries its mark, and is parsed once, or not at all where that is dear", async () => {
+  const marked = (type: string, rest = "") => `{"request":"r","type":"${type}"${rest}}`;
+  const { session, answers } = begin([], "bin", { maxControlRate: 10 });
+  const parse = JSON.parse;
+  const parsed: string[] = [];
+  JSON.parse = (text, ...rest) => {
+    parsed.push(text);
+    return parse(text, ...rest);
+  };
+  const texts = [
+    marked("fly"),
+    marked("add", `,"points":[[1]]`),
+    marked("mask", `,"polygons":${"[".repeat(20)}${"]".repeat(20)}`), // nested too deeply
+    marked("configure", `,"flow":{"maxLevel":99}`) + " ".repeat(400_000), // counts as many
+    marked("stats"), // past the rate
+  ];
+  try {
+    for (const text of texts) session.receiveText(text);
+    await settle();
+  } finally {
+    JSON.parse = parse;
+  }
+  assert.deepEqual(
+    answers().map((answer) => answer.type === "error" && [answer.code, answer.request]),
+    [
+      ["bad_message", "r"],
+      ["bad_message", "r"],
+      ["limit", undefined],
+      ["bad_option", "r"],
+      ["limit", "r"],
+    ],
+  );
+  assert.deepEqual(
+    texts.map((text) => parsed.filter((other) => other === text).length),
+    [1, 1, 0, 1, 1],
+  );
+});
+
 Deno.test("session: an engine that fails 20 times closes it with 1011, for the client is not to blame", async () => {
   const { frame, socket } = begin(new Array(20).fill({ fails: "engine" }));
   for (let seq = 0; seq < 20; seq++) {
