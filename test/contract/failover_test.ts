@@ -328,6 +328,8 @@ Deno.test("failover: not ready while no engine runs", () =>
       for (let i = 0; i < 3; i++) await advance(sequence).catch(() => {});
       await until(() => !engine.isReady);
       assert.deepEqual(await ready(), [503, "no engine runs\n"]);
+      const load = await (await fetch(`${server.url}/v1/load`)).json();
+      assert.deepEqual([load.state, load.free], ["drain", 0], "proxies bring no more sessions");
       const live = await fetch(`${server.url}/healthz`);
       assert.equal(await live.text(), "ok\n");
     } finally {
