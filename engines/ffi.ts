@@ -1,7 +1,7 @@
 /**
  * The native library as it is: its symbols, its handles, its status codes.
- * Nobody else knows a pointer. The prototypes are those of
- * `native/include/lkstream.h`; a test compares the two.
+ * `layout.ts` has its structs, `native.ts` the lists that they point to. The prototypes are those
+ * of `native/include/lkstream.h`; a test compares the two.
  */
 import {
   CallError,

@@ -4,6 +4,8 @@
  * leaves that line for the server: tracking then goes on with opencv.js. Says it
  * on standard error: after it, tools write data to standard output.
  */
+import { forgetOthers } from "./cmake_cache.ts";
+
 const ROOT = new URL("../", import.meta.url);
 const NATIVE = new URL("native/", ROOT);
 const BUILD = new URL("native/build-release/", ROOT);
@@ -75,7 +77,7 @@ async function build(): Promise<void> {
 /** @param cuda AUTO builds the CUDA engine where nvcc is found */
 async function compile(cuda: "AUTO" | "OFF"): Promise<void> {
   const generator = await runs("ninja") ? "Ninja" : "Unix Makefiles";
-  await forgetOthers(generator);
+  await forgetOthers(path(BUILD), path(NATIVE), generator);
   const configured = await run([
     ...["-S", path(NATIVE), "-B", path(BUILD), "-G", generator, `-DLKSTREAM_CUDA=${cuda}`],
     ...["-DCMAKE_BUILD_TYPE=Release", "-DLKSTREAM_TESTS=OFF", "-DLKSTREAM_BENCH=OFF"],
@@ -84,16 +86,6 @@ async function compile(cuda: "AUTO" | "OFF"): Promise<void> {
   if (!await run(["--build", path(BUILD), "--target", "lkstream", "--parallel"], "told")) {
     throw new BuildError("it does not compile, as told above");
   }
-}
-
-/** CMake refuses a folder that it filled for sources elsewhere, or for another generator. */
-async function forgetOthers(generator: string): Promise<void> {
-  const cache = await read(new URL("CMakeCache.txt", BUILD));
-  if (cache === null) return;
-  const entry = (name: string) => new RegExp(`^${name}:INTERNAL=(.*)$`, "m").exec(cache)?.[1];
-  const isOurs = entry("CMAKE_HOME_DIRECTORY") === path(NATIVE).replace(/\/$/, "") &&
-    entry("CMAKE_GENERATOR") === generator;
-  if (!isOurs) await Deno.remove(BUILD, { recursive: true });
 }
 
 function path(url: URL): string {

@@ -9,9 +9,14 @@ export type ErrorCode =
   | "engine_failed"
   | "overloaded";
 
+/** A client's mark on a control message; the answer, or the error that refuses it, carries it too. */
+export type RequestId = number | string;
+
 /** Something that does not follow lkstream.v1. `code` is what the peer is told. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
+  /** The mark on the control message that is refused, where it was read so far. */
+  request?: RequestId;
   constructor(readonly code: ErrorCode, message: string) {
     super(message);
   }

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type ErrorCode, ProtocolError, quote } from "./errors.ts";
+import { type ErrorCode, ProtocolError, quote, type RequestId } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
 import { explainText } from "./pictures.ts";
 import { readResume, type ResumeMessage, type StreamState } from "./resume.ts";
@@ -57,8 +57,6 @@ export type Feature = "request" | "resume" | "going" | "stream";
 /** What this version's server has. */
 export const FEATURES: readonly Feature[] = ["request", "resume", "going"];
 
-/** A client's mark on a control message; the answer, or the error that refuses it, carries it too. */
-export type RequestId = number | string;
 interface Marked {
   /** Only for a server with the feature `request`. */
   request?: RequestId;
@@ -85,7 +83,7 @@ export type ControlMessage =
  * may throw
  * @throws {ProtocolError} `bad_json` where it is not JSON, `bad_message` where
  * its type is not known or a field has the wrong form, `limit` where it is too long, is nested too
- * deeply or has too many members.
+ * deeply or has too many members; with the message's mark, where it has one.
  */
 export function parseControl(
   text: string,
@@ -94,11 +92,20 @@ export function parseControl(
   checkLength(text, MAX_RESUME_CHARS);
   checkShape(text, measured);
   const { request, ...message } = parseObject(text);
-  const marked = checkedMark(request);
+  try {
+    const marked = checkedMark(request);
+    return { ...checkMessage(message, text), ...marked };
+  } catch (error) {
+    if (error instanceof ProtocolError) error.request = markOf(request);
+    throw error;
+  }
+}
+
+function checkMessage(message: Record<string, unknown>, text: string): ControlMessage {
   const { type, ...rest } = message;
-  if (type === "resume") return { type, state: readResume(rest), ...marked };
+  if (type === "resume") return { type, state: readResume(rest) };
   checkLength(text, MAX_CONTROL_CHARS);
-  if (type === "configure") return { type, options: rest, ...marked };
+  if (type === "configure") return { type, options: rest };
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) {
     throw new ProtocolError(
       "bad_message",
@@ -108,7 +115,7 @@ export function parseControl(
   }
   // The first fault is enough: a list may hold a hundred thousand of them.
   const result = v.safeParse(FIELDS[type as keyof typeof FIELDS], message, { abortEarly: true });
-  if (result.success) return { ...result.output, ...marked };
+  if (result.success) return result.output;
   const [issue] = result.issues;
   throw new ProtocolError(
     "bad_message",
@@ -139,7 +146,8 @@ function checkMost(n: number, most: number, unit: string): void {
 
 function checkedMark(request: unknown): Marked {
   if (request === undefined) return {};
-  if (v.is(requestForm, request)) return { request };
+  const mark = markOf(request);
+  if (mark !== undefined) return { request: mark };
   throw new ProtocolError(
     "bad_message",
     `Cannot take ${quote(request)} as request: allowed are finite numbers, and strings of ` +
@@ -147,13 +155,16 @@ function checkedMark(request: unknown): Marked {
   );
 }
 
-/** The mark on a control message that was refused, and may not even be JSON; undefined where there is none. */
+function markOf(request: unknown): RequestId | undefined {
+  return v.is(requestForm, request) ? request : undefined;
+}
+
+/** The mark on a control message that is refused unread, and may not even be JSON; undefined where there is none. */
 export function requestOf(text: string): RequestId | undefined {
   try {
     checkLength(text, MAX_RESUME_CHARS);
     checkShape(text, () => {});
-    const { request } = parseObject(text);
-    return v.is(requestForm, request) ? request : undefined;
+    return markOf(parseObject(text).request);
   } catch {
     return undefined;
   }

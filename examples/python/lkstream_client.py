@@ -151,13 +151,14 @@ class Stream:
         self.since_detection = 0
         self.round_trips = []
 
+    def done(self, seq):
+        self.unanswered = {other: jpeg for other, jpeg in self.unanswered.items() if other > seq}
+
     def answered(self, tracks):
-        """Answers come in order, so frames before this one were dropped."""
         seq = tracks["seq"]
         if seq in self.unanswered:
             self.last = seq, self.unanswered[seq]
             self.since_detection = 0 if tracks["detected"] else self.since_detection + 1
-        self.unanswered = {other: jpeg for other, jpeg in self.unanswered.items() if other > seq}
         xy, dxy = tracks["xy"], tracks["dxy"]
         self.points = {
             "id": [*tracks["id"]], "x": [*xy[::2]], "y": [*xy[1::2]],
@@ -248,17 +249,22 @@ class Client:
             self.answers[message["request"]] = message
         elif message["type"] == "error":
             print(f"{message['code']}: {message['message']}", file=sys.stderr)
-            self.sent.pop(message.get("seq"), None)
-            self.stream.unanswered.pop(message.get("seq"), None)
+            if "seq" in message:
+                self.done(message["seq"])
         self.changed.set()
+
+    def done(self, seq):
+        """The frame is answered, by tracks or an error: those before it were as well, or dropped."""
+        self.sent = {other: at for other, at in self.sent.items() if other > seq}
+        self.stream.done(seq)
 
     def answered(self, tracks):
         seq = tracks["seq"]
         if self.stream.last is None or self.stream.last[0] != seq:  # else it was printed before
             print_points(tracks)
         self.stream.round_trips.append((time.monotonic() - self.sent.get(seq, time.monotonic())) * 1000)
-        self.sent = {other: at for other, at in self.sent.items() if other > seq}
         self.stream.answered(tracks)
+        self.done(seq)
         self.changed.set()
 
 

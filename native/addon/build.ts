@@ -3,12 +3,12 @@
  *
  *     deno run -A native/addon/build.ts
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import headers from "node-api-headers";
+import { forgetOthers } from "../cmake_cache.ts";
 
 const SOURCE = dirname(fileURLToPath(import.meta.url));
 const BUILD = resolve(SOURCE, "../build-addon");
@@ -25,8 +25,11 @@ export class MissingToolError extends Error {
  * @throws {MissingToolError} where there is no CMake, C++ compiler or libjpeg-turbo
  */
 export async function buildAddon(): Promise<string> {
+  // Ninja where it is: it is quicker when there is nothing to do
+  const generator = (await run(["--version"], "ninja")).ok ? "Ninja" : "Unix Makefiles";
+  await forgetOthers(BUILD, SOURCE, generator);
   const configured = await run([
-    ...["-S", SOURCE, "-B", BUILD, ...await generator()],
+    ...["-S", SOURCE, "-B", BUILD, "-G", generator],
     `-DNODE_API_HEADERS_DIR=${headers.include_dir}`,
     `-DNODE_ADDON_API_DIR=${packageFolder("node-addon-api")}`,
   ]);
@@ -51,21 +54,6 @@ async function run(args: string[], program = "cmake"): Promise<Run> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return { ok: false, output: `${program}: not found` };
   }
-}
-
-/**
- * Ninja where it is: it is quicker when there is nothing to do. A folder keeps what it began with;
- * one that was filled for sources elsewhere, CMake refuses.
- */
-async function generator(): Promise<string[]> {
-  const cache = join(BUILD, "CMakeCache.txt");
-  if (existsSync(cache)) {
-    const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, "utf8"))?.[1];
-    if (home === SOURCE) return [];
-    rmSync(BUILD, { recursive: true });
-  }
-  const { ok } = await run(["--version"], "ninja");
-  return ok ? ["-G", "Ninja"] : [];
 }
 
 function packageFolder(name: string): string {

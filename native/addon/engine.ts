@@ -7,6 +7,7 @@ import type { EngineInfo } from "../../protocol/mod.ts";
 import {
   type Advanced,
   checkGrey,
+  DeadlineError,
   type Detected,
   type DetectOptions,
   EngineError,
@@ -31,16 +32,18 @@ export interface AddonEngineOptions {
   variant?: string;
   /** Frames with more pixels are refused with `frame_too_large`. */
   maxFramePixels: number;
+  /** Milliseconds by which a call settles; 10 s by default. */
+  deadlineMs?: number;
   /** Why this engine was chosen, for `info`. */
   reason?: string;
 }
 
 /** @throws {EngineError} where the addon does not load or the engine cannot run here. */
 export function createAddonEngine(options: AddonEngineOptions): FlowEngine {
-  const { addon, kind = "cpu", variant = "", maxFramePixels, reason = "asked for" } = options;
+  const { addon, kind = "cpu", variant = "" } = options;
   try {
     const { Engine } = loadAddon(addon);
-    return new AddonEngine(new Engine({ kind, variant }), maxFramePixels, reason);
+    return new AddonEngine(new Engine({ kind, variant }), options);
   } catch (error) {
     throw new EngineError(`Cannot start the ${kind} engine: ${(error as Error).message}`);
   }
@@ -54,19 +57,28 @@ class AddonEngine implements FlowEngine {
   readonly info: EngineInfo;
   readonly #engine: Engine;
   readonly #maxPixels: number;
+  readonly #deadlineMs: number;
   readonly #opened = new Set<AddonSequence>();
 
-  constructor(engine: Engine, maxPixels: number, reason: string) {
+  constructor(
+    engine: Engine,
+    { maxFramePixels, deadlineMs = 10_000, reason = "asked for" }: AddonEngineOptions,
+  ) {
     const device = `${engine.device} (${engine.variant})`;
     this.info = { name: engine.name as EngineInfo["name"], device, reason };
     this.#engine = engine;
-    this.#maxPixels = maxPixels;
+    this.#maxPixels = maxFramePixels;
+    this.#deadlineMs = deadlineMs;
   }
 
   open(): FlowSequence {
     try {
       const native = this.#engine.open({ maxPixels: this.#maxPixels });
-      const sequence = new AddonSequence(native, () => this.#opened.delete(sequence));
+      const sequence = new AddonSequence(
+        native,
+        this.#deadlineMs,
+        () => this.#opened.delete(sequence),
+      );
       this.#opened.add(sequence);
       return sequence;
     } catch (error) {
@@ -82,10 +94,13 @@ class AddonEngine implements FlowEngine {
 
 class AddonSequence implements FlowSequence {
   readonly #native: Sequence;
+  readonly #deadlineMs: number;
   readonly #onClose: () => void;
+  readonly #closing = new AbortController();
 
-  constructor(native: Sequence, onClose: () => void) {
+  constructor(native: Sequence, deadlineMs: number, onClose: () => void) {
     this.#native = native;
+    this.#deadlineMs = deadlineMs;
     this.#onClose = onClose;
   }
 
@@ -96,31 +111,46 @@ class AddonSequence implements FlowSequence {
     guess?: Float32Array,
   ): Promise<Advanced> {
     if (!(frame instanceof Uint8Array)) checkGrey(frame);
-    const { reset, points: xy, ...found } = await this.#native
-      .advance(frame, points, options, guess).catch(rethrowTyped);
+    const { reset, points: xy, ...found } = await this.#run((signal) =>
+      this.#native.advance(frame, points, { ...options, signal }, guess)
+    );
     return { ...found, xy, continues: !reset };
   }
 
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
     const qualityLevel = Math.max(LEAST_QUALITY, options.qualityLevel);
-    const { corners, detectMs } = await this.#native
-      .detect({ ...options, qualityLevel }, avoid, mask).catch(rethrowTyped);
+    const { corners, detectMs } = await this.#run((signal) =>
+      this.#native.detect({ ...options, qualityLevel, signal }, avoid, mask)
+    );
     return { xy: corners, detectMs };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new EngineError("Cannot go on: the sequence is closed"));
     this.#native.close();
     this.#onClose();
     return Promise.resolve();
   }
+
+  /** Takes the work back at its deadline, and when the sequence is closed. */
+  async #run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const late = new AbortController();
+    const deadline = setTimeout(() => {
+      late.abort(new DeadlineError(`The engine took longer than ${this.#deadlineMs} ms`));
+    }, this.#deadlineMs);
+    try {
+      return await work(AbortSignal.any([late.signal, this.#closing.signal]));
+    } catch (error) {
+      throw typed(error);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
 }
 
 /** To the addon a wrong length is the caller's mistake; here it makes a bad frame. */
-function rethrowTyped(error: unknown): never {
-  throw typed(error);
-}
-
 function typed(error: unknown): FrameError | EngineError {
+  if (error instanceof EngineError) return error; // with which the work was taken back
   const { code, message } = error as LkstreamError;
   if (code === "bad_frame" || code === "frame_too_large") return new FrameError(code, message);
   return new EngineError(message, { cause: error });

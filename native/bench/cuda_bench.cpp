@@ -2,18 +2,19 @@
 // scene, beside the goals set for it and beside the CPU engine; first that both
 // say the same.
 //
-//   cuda_bench [--profile]
+//   cuda_bench [--sequences | --profile]
 //
 // Grey frames lie in pinned memory, as those of the figures to compare with do;
 // the rows that say so, in ordinary memory. All times are wall clock, from the
-// call to its return, results on the host. --profile runs a few frames and no
-// clock, for a profiler.
+// call to its return, results on the host. --sequences times what depends on
+// their number alone; --profile runs a few frames and no clock, for a profiler.
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <string>
@@ -106,26 +107,26 @@ class Player {
   Player(const Player&) = delete;
   ~Player() { lk_sequence_destroy(sequence_); }
 
-  void step() {
-    const size_t before = Clip::index(std::max(frame_ - 1, 0)), here = Clip::index(frame_);
+  lk_sequence* sequence() const { return sequence_; }
+
+  // The next frame, with the corners of the one before it.
+  lk_job job() {
+    const size_t before = Clip::index(std::max(frame_ - 1, 0)), here = Clip::index(frame_++);
     const auto& corners = clip_.corners[before];
-    const uint32_t n = std::min(n_, uint32_t(corners.size() / 2));
-    lk_frame frame;
-    float* distances = back_ ? fb.data() : nullptr;
-    if (input_ == Input::kJpeg)
-      must(advance_jpeg(sequence_, clip_.jpegs[here].data(),
-                                    uint32_t(clip_.jpegs[here].size()), &options_, corners.data(),
-                                    n, nullptr, next.data(), status.data(), errors.data(),
-                                    distances, &frame),
-           "advance");
-    else
-      must(advance_grey(
-               sequence_,
-               input_ == Input::kPinned ? clip_.pinned[here] : clip_.pictures[here].pixels.data(),
-               kWidth, kHeight, kWidth, &options_, corners.data(), n, nullptr, next.data(),
-               status.data(), errors.data(), distances, &frame),
-           "advance");
-    ++frame_;
+    const auto& jpeg = clip_.jpegs[here];
+    const lk_image image =
+        input_ == Input::kJpeg     ? jpeg_image(jpeg.data(), uint32_t(jpeg.size()))
+        : input_ == Input::kPinned ? grey_image(clip_.pinned[here], kWidth, kHeight, kWidth)
+                                   : grey_image(clip_.pictures[here].pixels.data(), kWidth, kHeight,
+                                                kWidth);
+    return advance_job(image, options_,
+                       {corners.data(), nullptr, next.data(), status.data(), errors.data(),
+                        back_ ? fb.data() : nullptr, std::min(n_, uint32_t(corners.size() / 2)), 0});
+  }
+
+  void step() {
+    lk_completion done;
+    must(run(sequence_, job(), done), "advance");
   }
 
   uint32_t detect(std::vector<float>& corners) {
@@ -192,6 +193,42 @@ Rates follow(lk_engine* engine, const Clip& clip, const lk_flow_options& options
     auto player = std::make_shared<Player>(engine, clip, options, n, input, back);
     return [player] { player->step(); };
   });
+}
+
+// One thread that keeps so many sequences at work, a frame of each, through a queue.
+Rates in_flight(lk_engine* engine, const Clip& clip, const lk_flow_options& options, uint32_t n,
+                Input input, int sequences, double seconds) {
+  std::vector<std::unique_ptr<Player>> players;
+  for (int i = 0; i < sequences; ++i)
+    players.push_back(std::make_unique<Player>(engine, clip, options, n, input));
+  lk_queue* queue = nullptr;
+  must(lk_queue_create(&queue, nullptr, 0), "queue");
+  std::vector<double> submitted(players.size()), times;
+  times.reserve(1 << 20);
+  const auto submit = [&](uint32_t i) {
+    lk_job job = players[i]->job();
+    job.tag = i;
+    submitted[i] = now_us();
+    must(lk_queue_submit(queue, players[i]->sequence(), &job, nullptr), "submit");
+  };
+  size_t under_way = players.size();
+  for (uint32_t i = 0; i < players.size(); ++i) submit(i);
+  const double warm = now_us() + 5e4, end = warm + seconds * 1e6;
+  while (under_way > 0) {
+    lk_completion done[64];
+    const uint32_t count = lk_queue_wait(queue, done, 64);
+    const double now = now_us();
+    for (uint32_t k = 0; k < count; ++k) {
+      must(done[k].status, "advance");
+      if (now > warm && now < end) times.push_back(now - submitted[done[k].tag]);
+      if (now < end)
+        submit(done[k].tag);
+      else
+        --under_way;
+    }
+  }
+  lk_queue_destroy(queue);
+  return {double(times.size()) / seconds, percentile(times, .5), percentile(times, .99)};
 }
 
 Rates detect(lk_engine* engine, const Clip& clip, int threads, double seconds) {
@@ -261,6 +298,33 @@ void validate(lk_engine* cpu, lk_engine* cuda, const Clip& clip) {
   if (unequal * 1000 > total) std::exit(1);
 }
 
+// What the process takes of the processor while a body runs, in cores.
+double cores_of(const std::function<void()>& body) {
+  const double cpu = double(std::clock()), from = now_us();
+  body();
+  return (double(std::clock()) - cpu) / CLOCKS_PER_SEC / ((now_us() - from) * 1e-6);
+}
+
+// Throughput by the number of sequences: from a thread for each that makes blocking
+// calls, and from one thread that submits to a queue.
+void print_sequences(lk_engine* cuda, const Clip& clip) {
+  std::printf("| %-10s | %9s | %28s | %34s |\n| --- | --- | --- | --- |\n", "frames", "sequences",
+              "a thread each: /s, p50, cores", "a queue: /s, p50, p99, cores");
+  const auto line = [&](const char* what, Input input, int sequences) {
+    Rates calls, queue;
+    const double call_cores =
+        cores_of([&] { calls = follow(cuda, clip, kB, 1000, input, sequences, .4); });
+    const double queue_cores =
+        cores_of([&] { queue = in_flight(cuda, clip, kB, 1000, input, sequences, .4); });
+    std::printf("| %-10s | %9d | %9.0f %7.1f us %6.2f | %9.0f %7.1f us %7.1f us %6.2f |\n", what,
+                sequences, calls.per_second, calls.p50, call_cores, queue.per_second, queue.p50,
+                queue.p99, queue_cores);
+    std::fflush(stdout);
+  };
+  for (int n : {1, 2, 3, 4, 6, 8, 12, 16, 64}) line("B, grey", Input::kPinned, n);
+  for (int n : {1, 8, 64}) line("B, JPEG", Input::kJpeg, n);
+}
+
 void row(const char* name, const char* opencv, const char* goal, const char* format, double here,
          bool reached) {
   char text[64];
@@ -303,6 +367,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   validate(cpu, cuda, clip);
+  print_sequences(cuda, clip);
+  if (argc > 1 && std::strcmp(argv[1], "--sequences") == 0) return 0;
 
   std::printf("| %-58s | %-14s | %-10s | %-12s | %s |\n", "row", "OpenCV CUDA", "goal", "here",
               "reached");

@@ -238,10 +238,12 @@ typedef struct lk_counters {
   uint64_t jpegs_on_cpu;   /* [8]  decoded by libjpeg-turbo */
   uint64_t jpegs_refused;  /* [16] of these, tried by nvJPEG before, in vain */
   uint32_t devices;        /* [24] GPUs; 0 for the CPU engine */
-  uint32_t failed_devices; /* [28] of these, given up after an error that CUDA
-                                   does not recover from: their sequences are
-                                   lost. After most such errors CUDA refuses
-                                   the other GPUs to this process too. */
+  uint32_t failed_devices; /* [28] of these, given up for the life of the
+                                   process, after an error that CUDA does not
+                                   recover from or 5 s without an answer: their
+                                   sequences are lost. After most such errors
+                                   CUDA refuses the other GPUs to this process
+                                   too. */
   uint32_t sequences;      /* [32] that hold memory; a destroyed one does until
                                    its work has ended */
   uint32_t unused;         /* [36] */
@@ -349,7 +351,9 @@ typedef struct lk_queue lk_queue;
 LK_API int32_t lk_queue_create(lk_queue **queue, char *error, uint32_t error_capacity);
 
 /* Submits a job to a sequence and returns at once, always: in well under a
- * microsecond, and a few more where a thread is to be woken.
+ * microsecond, and a few more where a thread is to be woken. A grey frame in
+ * memory that CUDA has pinned, like the one before it, takes 10 to 15: the
+ * calling thread itself hands it to the GPU.
  *
  * A sequence does its jobs one after the other, in the order in which they came.
  * Sequences take turns. On the CPU as many jobs are at work at once as there are
@@ -373,7 +377,9 @@ LK_API int32_t lk_queue_submit(lk_queue *queue, lk_sequence *sequence, const lk_
 /* Waits until a job has completed, and writes the completions that are there, at
  * most `capacity`, in the order in which they came. Returns their number; 0 when
  * the queue is destroyed, or was, or with a capacity of 0. To be called from a
- * thread that may block; by one at a time, or each gets a part. */
+ * thread that may block; by one at a time, or each gets a part. Where the
+ * submitting thread has handed frames to a GPU itself, it waits awake for the first
+ * 0.1 ms. */
 LK_API uint32_t lk_queue_wait(lk_queue *queue, lk_completion *completions, uint32_t capacity);
 
 /* The same without waiting: 0 also where nothing has completed. */

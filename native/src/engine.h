@@ -36,6 +36,11 @@ class Sequence {
   // lets go of the job.
   virtual bool run(const JobPtr& job) = 0;
 
+  // Whether run() would do no more than hand the job on to a device, in some
+  // microseconds and without waiting for anything: then the thread that submits it calls
+  // run() itself. Asked by any thread at any time.
+  virtual bool starts_at_once(const lk_job&) const { return false; }
+
   // Forgets the current frame.
   virtual void reset() = 0;
 

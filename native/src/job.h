@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstddef>
+#include <atomic>
 #include <list>
 #include <memory>
 
@@ -54,6 +55,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void settled(JobPtr job) = 0;
+  // Comes after that, when the next job of the lane may come: who waits is to go on.
+  virtual void wake() = 0;
 };
 
 class Job {
@@ -72,6 +75,11 @@ class Job {
 
   // The engine writes frame or detected.
   lk_completion done;
+
+  // A thread waits for this job, and it is the one that runs it.
+  bool caller_waits = false;
+  // The thread that submitted it runs it; see Sequence::starts_at_once().
+  bool started_at_once = false;
 
   // To be asked every few points, rows and scanlines of work on a thread.
   Turn turn;
@@ -98,6 +106,7 @@ class Job {
 
   // The scheduler's.
   State state_ = State::kWaiting;
+  std::atomic<bool> has_left_{false};  // since it came to be at work
   JobPtr next_;                  // in its lane
   double due_ = 0;               // by the scheduler's clock, ms
   std::list<Job*> timed_{this};  // itself, while it is not among those with a deadline

@@ -25,6 +25,8 @@ class Lane {
   // Checks the job that is given to this lane, and works on it; see Sequence::run.
   bool run(const JobPtr& job);
 
+  bool starts_at_once(const lk_job& job) const { return sequence_->starts_at_once(job); }
+
   Scheduler& scheduler() const { return scheduler_; }
 
   // All jobs that it has now.

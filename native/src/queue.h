@@ -1,6 +1,7 @@
 // Where the ends of jobs are collected.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <list>
 #include <memory>
@@ -24,15 +25,19 @@ class Queue final : public Sink, public std::enable_shared_from_this<Queue> {
   void close();
 
   void settled(JobPtr job) override;
+  void wake() override { wake_.notify_one(); }
 
  private:
   void put_by(std::list<JobPtr>::iterator place, std::list<JobPtr>& list);
+  void wait_awake(std::unique_lock<std::mutex>&);
 
   std::mutex mutex_;
   std::condition_variable wake_, ended_;
   bool closed_ = false;
   std::list<JobPtr> under_way_, settled_;
   std::list<JobPtr> spare_;  // to be used again
+  int at_once_ = 0;          // jobs under way that were started at once
+  std::atomic<bool> has_settled_{false};
 };
 
 // A job that its caller waits for.
@@ -42,6 +47,7 @@ class Waiter final : public Sink, public std::enable_shared_from_this<Waiter> {
            lk_completion* completion);
 
   void settled(JobPtr job) override;
+  void wake() override { wake_.notify_one(); }
 
  private:
   std::mutex mutex_;

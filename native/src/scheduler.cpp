@@ -63,14 +63,22 @@ Scheduler& Scheduler::cpu() {
 
 // ---- Jobs come and go ----
 
-void Scheduler::submit(JobPtr job) {
+bool Scheduler::submit(JobPtr job) {
+  Lane& lane = *job->lane;
+  const bool starts_at_once = lane.starts_at_once(job->ask);
   const Lock lock(mutex_);
   if (threads_ == 0) start_thread(&Scheduler::serve);
-  Lane& lane = *job->lane;
+  const bool is_first = !lane.is_busy_ && !lane.is_ready_;
+  job->started_at_once = is_first && starts_at_once;
   append(std::move(job));
-  if (lane.is_busy_ || lane.is_ready_) return;
+  if (!is_first) return false;
+  if (starts_at_once) {
+    begin(lane);
+    return true;
+  }
   set_ready(lane);
   dispatch();
+  return false;
 }
 
 void Scheduler::submit_here(JobPtr job) {
@@ -80,6 +88,7 @@ void Scheduler::submit_here(JobPtr job) {
     const bool is_first = !lane.is_busy_ && !lane.first_;
     if (!is_first && threads_ == 0) start_thread(&Scheduler::serve);
     append(job);
+    job->caller_waits = is_first;
     if (!is_first) return;  // it is worked on when what is before it is done
     begin(lane);
   }
@@ -109,6 +118,7 @@ JobPtr Scheduler::begin(Lane& lane) {
   lane.current_ = job;
   lane.is_busy_ = true;
   job->state_ = Job::State::kEntered;
+  job->has_left_ = false;
   job->turn.wanted_ = nullptr;
   job->turn.job_ = job.get();
   return job;
@@ -122,7 +132,7 @@ void Scheduler::work(JobPtr job) {
               [&] { is_done = job->lane->run(job); });
   if (is_done || status != LK_OK)
     settle(std::move(job), status, text);
-  else
+  else if (!job->has_left_)  // else somebody may have entered it since
     leave(*job);
 }
 
@@ -139,6 +149,7 @@ void Scheduler::leave(Job& job) {
     const Lock lock(mutex_);
     if (job.state_ != Job::State::kEntered) return;
     job.state_ = Job::State::kIssued;
+    job.has_left_ = true;
     if (job.turn.stop_ != LK_OK) settled = stop(job, job.turn.stop_);
   }
   tell(std::move(settled));
@@ -172,12 +183,15 @@ void Scheduler::tell(Settled settled) {
   if (!settled.job) return;
   const std::shared_ptr<Sink> sink = settled.job->sink;
   sink->settled(std::move(settled.job));
-  if (!settled.lane) return;
-  const Lock lock(mutex_);
-  settled.lane->is_busy_ = false;
-  if (!settled.lane->first_) return;
-  set_ready(*settled.lane);
-  dispatch();
+  if (settled.lane) {
+    const Lock lock(mutex_);
+    settled.lane->is_busy_ = false;
+    if (settled.lane->first_) {
+      set_ready(*settled.lane);
+      dispatch();
+    }
+  }
+  sink->wake();
 }
 
 // ---- Jobs are taken back ----

@@ -38,7 +38,9 @@ class Scheduler {
   static Scheduler& cpu();
 
   // Hands a job to its lane. Throws, and has not taken it, where there is no thread.
-  void submit(JobPtr job);
+  // True where the caller is to work() on it itself, for it is soon done.
+  bool submit(JobPtr job);
+  void work(JobPtr job);
   // The same for a caller that waits: works on it here, if nothing is before it.
   void submit_here(JobPtr job);
 
@@ -69,7 +71,6 @@ class Scheduler {
   void serve();
   void keep_time();
   void start_thread(void (Scheduler::*body)());
-  void work(JobPtr job);
   void tell(Settled settled);
 
   // With the lock held:

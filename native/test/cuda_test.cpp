@@ -16,6 +16,7 @@
 #include "check.h"
 #include "cuda_scene.h"
 #include "lkstream.h"
+#include "wait.h"
 
 namespace {
 
@@ -466,7 +467,12 @@ int main(int argc, char** argv) {
   test_detections(scene);
   test_parallel(scene);
   test_jpegs(scene, false);
-  // nvJPEG is looked for when a device is first used by an engine.
+  // nvJPEG is looked for when a device is first used: by an engine, or sequences of one.
+  wait_until([] {
+    lk_counters c{};
+    lk_engine_counters(g_cuda, &c, sizeof c);
+    return c.sequences == 0;
+  });
   lk_engine_destroy(g_cuda);
   setenv("LKSTREAM_NVJPEG", "off", 1);
   CHECK_EQUAL(lk_engine_create("cuda", "", &g_cuda, text, sizeof text), LK_OK);

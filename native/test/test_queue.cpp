@@ -468,6 +468,23 @@ void a_queue_ends_while_wrong_jobs_come() {
   }
 }
 
+void a_wrong_job_wakes_who_waits() {
+  Queue queue;
+  const lk_job job{};
+  for (int round = 0; round < 100; ++round) {
+    std::atomic<bool> waits{false}, is_told{false};
+    std::thread waiting([&] {
+      lk_completion done;
+      waits = true;
+      is_told = lk_queue_wait(queue.handle, &done, 1) == 1;
+    });
+    while (!waits) std::this_thread::yield();
+    CHECK_EQUAL(lk_queue_submit(queue.handle, nullptr, &job, nullptr), LK_OK);
+    waiting.join();
+    CHECK(is_told);
+  }
+}
+
 // Threads that submit, cancel, wait and destroy, all on the same handles.
 void everything_at_once() {
   const Picture frame = waves(160, 120);
@@ -528,6 +545,7 @@ int main() {
   a_destroyed_sequence_completes();
   a_destroyed_queue_lets_go();
   a_queue_ends_while_wrong_jobs_come();
+  a_wrong_job_wakes_who_waits();
   everything_at_once();
   lk_engine_destroy(g_engine);
   return finish("test_queue");

@@ -1,16 +1,17 @@
-// What sequences on one GPU share: places to decode at, and leave to wait awake.
-// Neither needs a GPU.
+// Bookkeeping of the CUDA engine that needs no GPU: places to decode at, which
+// sequences share, and points that have not come back yet.
+#include <algorithm>
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "check.h"
 #include "cuda/decode_places.h"
-#include "cuda/waiters.h"
+#include "cuda/pending.h"
 
 namespace {
 
 using lk::cuda::DecodePlaces;
-using lk::cuda::Waiters;
 using Lease = DecodePlaces::Lease;
 
 constexpr size_t kPixels = 1000;
@@ -84,34 +85,59 @@ void cores_are_not_lent_where_they_are_slower() {
   third.join();
 }
 
-void few_wait_awake() {
-  Waiters waiters(1);
-  bool slept = false;
-  waiters.wait([] { return true; }, [&] { slept = true; });
-  CHECK(!slept);
-  waiters.wait([] { return false; }, [&] { slept = true; });  // not for ever
-  CHECK(slept);
-  slept = false;
+// As of a GPU that does not answer.
+void who_waits_goes_without_when_they_close() {
+  DecodePlaces places(1, 0);
+  const auto is_refused = [&] {
+    try {
+      Lease lease(&places, kPixels);
+    } catch (const lk::Error& error) {
+      return error.status == LK_ENGINE_FAILED;
+    }
+    return false;
+  };
+  Lease holder(&places, kPixels);
+  std::thread second([&] { CHECK(is_refused()); });
+  for (int ms = 0; places.waiting() == 0 && ms < 5000; ++ms) sleep_ms(1);
+  places.close();
+  second.join();
+  holder.release();
+  CHECK(is_refused());
+}
 
-  // While one waits, the next one sleeps at once.
-  waiters.wait(
-      [&] {
-        bool asks = false;
-        waiters.wait([&] { return asks = true; }, [&] { slept = true; });
-        CHECK(!asks && slept);
-        return true;
-      },
-      [] {});
-
-  // What sleeping throws ends the wait too.
-  slept = false;
-  try {
-    waiters.wait([] { return false; }, [] { throw 1; });
-    CHECK(false);
-  } catch (int) {
+void points_are_pending_until_taken() {
+  lk::cuda::Pending pending;
+  pending.start(0);
+  CHECK(pending.empty());
+  for (const uint32_t n : {1u, 31u, 32u, 33u, 64u, 65u, 1000u}) {
+    pending.start(n);
+    std::vector<int> taken(n, 0);
+    // In vain at first, then the even ones, then all.
+    uint32_t asked = 0;
+    pending.take([&](uint32_t) { return ++asked, false; });
+    CHECK_EQUAL(asked, (n + 31) / 32);  // one of each group
+    pending.take([&](uint32_t i) { return i == 0 && ++taken[0]; });
+    for (const bool odd_too : {false, true}) {
+      CHECK(!pending.empty() || n == 1);
+      pending.take([&](uint32_t i) { return i % 2 == 0 || odd_too ? ++taken[i] : 0; });
+    }
+    CHECK(pending.empty());
+    CHECK_EQUAL(std::count(taken.begin(), taken.end(), 1), int(n));
+    pending.take([](uint32_t) { CHECK(false); return true; });
   }
-  waiters.wait([] { return true; }, [&] { slept = true; });
-  CHECK(!slept);
+}
+
+// All may come between two looks, the first of which found none.
+void one_look_takes_all_that_have_come() {
+  for (const uint32_t n : {1u, 2u, 31u, 32u, 33u, 1000u}) {
+    lk::cuda::Pending pending;
+    pending.start(n);
+    uint32_t taken = 0;
+    pending.take([](uint32_t) { return false; });
+    pending.take([&](uint32_t) { return ++taken, true; });
+    CHECK_EQUAL(taken, n);
+    CHECK(pending.empty());
+  }
 }
 
 }  // namespace
@@ -120,6 +146,8 @@ int main() {
   states_come_first();
   cores_are_lent_while_others_wait();
   cores_are_not_lent_where_they_are_slower();
-  few_wait_awake();
+  who_waits_goes_without_when_they_close();
+  points_are_pending_until_taken();
+  one_look_takes_all_that_have_come();
   return finish("test_sharing");
 }

@@ -1,11 +1,11 @@
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import { compress } from "hono/compress";
 import { secureHeaders } from "hono/secure-headers";
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { EngineInfo, Limits } from "../../protocol/mod.ts";
 import { checkOneHost, Refusal } from "./access.ts";
 import type { Room } from "./agent.ts";
+import { readPageFiles } from "./page_files.ts";
 
 /** What the server says of itself. */
 export interface Info {
@@ -30,14 +30,6 @@ export interface Ask {
   metrics(request: IncomingMessage): Promise<string>;
 }
 
-const TYPES: Record<string, string> = {
-  html: "text/html; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  css: "text/css; charset=utf-8",
-  svg: "image/svg+xml",
-  map: "application/json",
-};
-
 /** No inline script or style; workers, blobs and sockets only as far as the page needs them. */
 const POLICY = {
   defaultSrc: ["'self'"],
@@ -57,7 +49,7 @@ const POLICY = {
  * @param ask asked anew for every request
  */
 export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
-  const files = await readFiles(folder);
+  const files = await readPageFiles(folder);
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(secureHeaders({
     contentSecurityPolicy: POLICY,
@@ -65,7 +57,6 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
     permissionsPolicy: { camera: ["self"], microphone: [], geolocation: [] },
     strictTransportSecurity: false, // for the proxy that ends TLS to say
   }));
-  app.use(compress());
   app.use((c, next) => {
     checkOneHost(c.env.incoming);
     return next();
@@ -102,9 +93,8 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
         },
       ),
   );
-  for (const [name, { body, type }] of files) {
-    const path = name === "index.html" ? "/" : `/${name}`;
-    app.get(path, (c) => c.body(body, 200, headersOf(type)));
+  for (const [name, file] of files) {
+    app.get(name === "index.html" ? "/" : `/${name}`, (c) => file.answer(c));
   }
   for (const path of new Set(app.routes.map(({ path }) => path))) {
     if (path === "/*") continue; // what is done for all of them
@@ -124,14 +114,6 @@ export async function pages(folder: URL, ask: Ask): Promise<RequestListener> {
   return (request, response) => void listener(request, response);
 }
 
-function headersOf(type: string): Record<string, string> {
-  return {
-    "Content-Type": type,
-    "Cache-Control": "no-cache",
-    "Access-Control-Allow-Origin": "*", // the SDK is a module, and modules need CORS
-  };
-}
-
 function fail(
   c: Context,
   status: Refusal["status"] | 426,
@@ -140,22 +122,4 @@ function fail(
   headers: Record<string, string> = {},
 ) {
   return c.json({ error: { code, message } }, status, headers);
-}
-
-async function readFiles(
-  folder: URL,
-): Promise<Map<string, { body: Uint8Array<ArrayBuffer>; type: string }>> {
-  const files = new Map();
-  for await (const { name, isFile } of Deno.readDir(folder)) {
-    const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
-    if (isFile && type) {
-      files.set(name, { body: await Deno.readFile(new URL(name, folder)), type });
-    }
-  }
-  if (!files.has("index.html")) {
-    throw new Error(
-      `Cannot serve the page: ${folder.pathname} has no index.html; run deno task build`,
-    );
-  }
-  return files;
 }

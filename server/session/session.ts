@@ -1,47 +1,38 @@
 import { setImmediate } from "node:timers";
 import {
-  type Answer,
   CloseCode,
-  type ControlMessage,
   decodeFrame,
   defaultOptions,
-  encodeTracks,
   type EngineInfo,
   type ErrorCode,
   FEATURES,
   type FrameMessage,
   jpegSize,
-  mergeOptions,
-  parseControl,
   ProtocolError,
   type RequestId,
-  requestOf,
   type ResultForm,
-  type ServerMessage,
   type Tracks,
-  tracksToJson,
 } from "../../protocol/mod.ts";
-import { Allowance } from "./allowance.ts";
 import {
   DeadlineError,
   EngineError,
   type FlowSequence,
   FrameError,
 } from "../../tracking/engine.ts";
-import { Inbox } from "./inbox.ts";
+import { Tracker } from "../../tracking/tracker.ts";
 import { type ServerLimits, toldLimits } from "../limits.ts";
 import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { DropReason, Metrics } from "../metrics.ts";
-import { SessionStats } from "./session_stats.ts";
-import { Tracker } from "../../tracking/tracker.ts";
+import { Allowance } from "./allowance.ts";
+import { Conversation, PIXELS_AS_A_CONTROL } from "./conversation.ts";
+import { Inbox } from "./inbox.ts";
+import { Outbox, type Sender } from "./outbox.ts";
+import { Patience } from "./patience.ts";
+import { Tally } from "./tally.ts";
 
 /** What a session needs of a WebSocket. */
-export interface SessionSocket {
-  /** Bytes that were sent and have not left this process. */
-  readonly bufferedAmount: number;
-  /** `done` is called when the message has left this process, or never will. */
-  send(data: string | Uint8Array, done: () => void): void;
+export interface SessionSocket extends Sender {
   close(code: number, reason: string): void;
   /** Stops reading from the client. */
   pause(): void;
@@ -60,16 +51,6 @@ export interface SessionContext {
   load: Load;
 }
 
-/** While more than this waits for a reader that does not drain, nothing is worked on. */
-const MAX_BUFFERED_BYTES = 1 << 20;
-/** So many errors without a success between them end the session. */
-const MAX_ERRORS_IN_A_ROW = 20;
-/** A flood of errors ends it too, whatever succeeds between them: past this share of the control messages allowed a second. */
-const ERRORS_OF_CONTROLS = 1 / 4;
-/** What takes as long as a small control message: reading so many characters, parsing so many values, painting so many pixels of a mask. */
-const CHARS_AS_A_CONTROL = 10_000;
-const VALUES_AS_A_CONTROL = 1000;
-const PIXELS_AS_A_CONTROL = 100_000;
 /** Control messages are obeyed one after the other for no longer than this. */
 const TURN_MS = 5;
 
@@ -84,44 +65,48 @@ interface Received extends FrameMessage {
  * in the order sent; a waiting frame gives way to a newer one.
  */
 export class Session {
-  readonly stats = new SessionStats();
+  readonly tally: Tally;
   readonly #socket: SessionSocket;
   readonly #context: SessionContext;
   readonly #tracker: Tracker;
   readonly #inbox = new Inbox<Received>();
+  readonly #outbox: Outbox;
+  readonly #conversation: Conversation;
+  readonly #patience: Patience;
   readonly #frameRate: Allowance;
-  readonly #controlRate: Allowance;
-  readonly #errorRate: Allowance;
   #lastSeq = -1;
   #dropped = 0;
-  #errorsInARow = 0;
   #working = false;
   #paused = false;
   /** Runs while a frame waits because others came too fast before it. */
   #pacing: ReturnType<typeof setTimeout> | undefined;
-  /** Live points as `metrics` counts them. */
-  #livePoints = 0;
   #closing: Promise<void> | null = null;
   #idle: () => void = () => {};
 
   constructor(socket: SessionSocket, sequence: FlowSequence, context: SessionContext) {
+    const { id, limits, results, metrics, load } = context;
     this.#socket = socket;
     this.#context = context;
-    this.#tracker = new Tracker(sequence, defaultOptions(), context.limits.maxPoints);
-    this.#frameRate = new Allowance(context.limits.maxFrameRate);
-    const { maxControlRate } = context.limits;
-    this.#controlRate = new Allowance(maxControlRate);
-    this.#errorRate = new Allowance(
-      Math.max(2 * MAX_ERRORS_IN_A_ROW, ERRORS_OF_CONTROLS * maxControlRate),
-    );
-    this.#send({
+    this.tally = new Tally(metrics, load);
+    this.#tracker = new Tracker(sequence, defaultOptions(), limits.maxPoints);
+    this.#frameRate = new Allowance(limits.maxFrameRate);
+    this.#patience = new Patience(limits.maxControlRate);
+    this.#outbox = new Outbox(socket, results, () => this.#goOn());
+    this.#conversation = new Conversation({
+      id,
+      tracker: this.#tracker,
+      tally: this.tally,
+      limits,
+      frameRate: this.#frameRate,
+    });
+    this.#outbox.say({
       type: "hello",
       protocol: "lkstream.v1",
       server: context.server,
-      session: context.id,
+      session: id,
       engine: context.engine,
       options: this.#tracker.options,
-      limits: toldLimits(context.limits),
+      limits: toldLimits(limits),
       features: FEATURES,
     });
   }
@@ -136,16 +121,14 @@ export class Session {
       this.#end(CloseCode.notAFrame, (error as ProtocolError).message);
       return;
     }
-    this.stats.received++;
-    this.#context.metrics.framesReceived.inc();
-    this.#context.metrics.bytesReceived.inc(bytes.length);
+    this.tally.frame(bytes.length);
     this.#lastSeq = frame.seq ?? (this.#lastSeq + 1) >>> 0;
     const received = { ...frame, seq: this.#lastSeq, at: performance.now() };
     const replaced = this.#inbox.putFrame(received);
     if (replaced) {
       received.reset ||= replaced.reset; // the client counts on it
       this.#dropped++;
-      this.#countDropped(this.#isLagging ? "slow_reader" : this.#pacing ? "rate" : "newer");
+      this.tally.drop(this.#whyDropped());
     }
     this.#wake();
   }
@@ -153,19 +136,19 @@ export class Session {
   /** Takes a text message: a control message. */
   receiveText(text: string): void {
     if (this.#closing) return;
-    this.#context.metrics.controls.inc();
+    this.tally.control();
     this.#inbox.putControl(text);
     this.#wake();
   }
 
   /** Tells that another engine goes on; its `reason` says why. */
   engineChanged(engine: EngineInfo): void {
-    if (!this.#closing) this.#send({ type: "engine", engine });
+    if (!this.#closing) this.#outbox.say({ type: "engine", engine });
   }
 
   /** Tells that this server stops, and serves the session for `seconds` more. */
   going(seconds: number): void {
-    if (!this.#closing) this.#send({ type: "going", seconds });
+    if (!this.#closing) this.#outbox.say({ type: "going", seconds });
   }
 
   /**
@@ -179,8 +162,8 @@ export class Session {
   async #shutDown(code: number, reason: string): Promise<void> {
     clearTimeout(this.#pacing);
     if (this.#working) await new Promise<void>((idle) => this.#idle = idle);
-    for (let left = this.#inbox.frames; left > 0; left--) this.#countDropped("closed");
-    this.#countPoints(0);
+    for (let left = this.#inbox.frames; left > 0; left--) this.tally.drop("closed");
+    this.tally.end();
     if (this.#paused) this.#socket.resume(); // or the client's close frame is never read
     this.#socket.close(code, reason);
     await this.#tracker.sequence[Symbol.asyncDispose]();
@@ -198,14 +181,18 @@ export class Session {
       this.#paused = true;
       this.#socket.pause();
     }
-    if (!this.#working) this.#work();
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (!this.#closing && !this.#working) this.#work();
   }
 
   /** Works until nothing waits or the reader lags; what is sent wakes it again. */
   async #work(): Promise<void> {
     this.#working = true;
     let turn = performance.now();
-    while (!this.#closing && !this.#isLagging && !this.#isTooFast()) {
+    while (!this.#closing && !this.#outbox.isLagging && !this.#isTooFast()) {
       const next = this.#inbox.take();
       if (next === undefined) break;
       if (this.#paused && !this.#inbox.isFull) {
@@ -227,11 +214,6 @@ export class Session {
     this.#idle();
   }
 
-  /** The client does not read its results. */
-  get #isLagging(): boolean {
-    return this.#socket.bufferedAmount > MAX_BUFFERED_BYTES;
-  }
-
   /** True where a frame comes next and has to wait; then its time wakes the session. */
   #isTooFast(): boolean {
     if (!this.#inbox.isFrameNext) return false;
@@ -239,19 +221,14 @@ export class Session {
     if (ms === 0) return false;
     this.#pacing ??= setTimeout(() => {
       this.#pacing = undefined;
-      if (!this.#working) this.#work();
+      this.#goOn();
     }, ms);
     return true;
   }
 
-  #countDropped(reason: DropReason): void {
-    this.stats.dropped++;
-    this.#context.metrics.framesDropped.inc({ reason });
-  }
-
-  #countPoints(live: number): void {
-    this.#context.metrics.points.inc(live - this.#livePoints);
-    this.#livePoints = live;
+  #whyDropped(): DropReason {
+    if (this.#outbox.isLagging) return "slow_reader";
+    return this.#pacing ? "rate" : "newer";
   }
 
   async #processFrame(frame: Received): Promise<void> {
@@ -269,19 +246,14 @@ export class Session {
         timing: { ...step.timing, queue: started - frame.at, server: now - frame.at },
       };
       this.#dropped = 0;
-      this.#errorsInARow = 0;
-      this.stats.count(tracks);
-      this.#context.metrics.processed(tracks);
-      this.#context.load.queued(tracks.timing.queue);
-      this.#countPoints(tracks.points.id.length);
-      this.#send(
-        this.#context.results === "bin" ? encodeTracks(tracks) : tracksToJson(tracks),
-      );
+      this.#patience.restore();
+      this.tally.tracks(tracks);
+      this.#outbox.tracks(tracks);
     } catch (error) {
-      this.stats.failed++;
       this.#sendError(error, { seq: frame.seq });
     }
-    this.#chargeMask(this.#frameRate); // a new size has it painted anew
+    // a frame of a new size has the mask painted anew
+    this.#frameRate.charge(this.#tracker.takeMaskCost() / PIXELS_AS_A_CONTROL);
   }
 
   #checkPixels(jpeg: Uint8Array): void {
@@ -297,80 +269,14 @@ export class Session {
 
   #obey(text: string): void {
     try {
-      this.#checkControlRate(text.length);
-      const message = parseControl(
-        text,
-        (values) => this.#controlRate.charge(values / VALUES_AS_A_CONTROL),
-      );
-      const { request } = message;
-      const answer = this.#answer(message);
-      this.#errorsInARow = 0;
-      if (answer.type !== "done" || request !== undefined) this.#send({ ...answer, request });
+      const answer = this.#conversation.answer(text);
+      this.#patience.restore();
+      if (answer) this.#outbox.say(answer);
     } catch (error) {
-      this.#sendError(error, { request: requestOf(text) });
+      this.#sendError(error, {
+        request: error instanceof ProtocolError ? error.request : undefined,
+      });
     }
-  }
-
-  /** A fault of this server, of which nobody knows what it left behind. */
-  #fail(error: unknown): void {
-    this.#context.log("session_error", { session: this.#context.id, error: `${error}` });
-    this.#end(CloseCode.internal, "an internal error");
-  }
-
-  /** A long message counts as several. */
-  #checkControlRate(length: number): void {
-    if (this.#controlRate.take(performance.now(), 1 + Math.floor(length / CHARS_AS_A_CONTROL))) {
-      return;
-    }
-    const { maxControlRate } = this.#context.limits;
-    throw new ProtocolError(
-      "limit",
-      `Cannot obey so many control messages: allowed are ${maxControlRate} a second`,
-    );
-  }
-
-  #answer(message: ControlMessage): Answer {
-    const tracker = this.#tracker;
-    switch (message.type) {
-      case "configure":
-        tracker.options = mergeOptions(tracker.options, message.options);
-        return { type: "configured", options: tracker.options };
-      case "add":
-        return { type: "added", ids: tracker.add(message.points) };
-      case "remove":
-        tracker.remove(message.ids);
-        return { type: "done" };
-      case "clear":
-        tracker.clear();
-        return { type: "done" };
-      case "mask": {
-        this.#checkMask(message.polygons);
-        const share = tracker.confine(message.polygons);
-        this.#chargeMask(this.#controlRate);
-        return { type: "masked", share };
-      }
-      case "resume": {
-        const live = tracker.resume(message.state);
-        this.#frameRate.charge(1);
-        return { type: "resumed", live };
-      }
-      case "stats":
-        return this.stats.toMessage(this.#context.id, tracker);
-    }
-  }
-
-  #chargeMask(rate: Allowance): void {
-    rate.charge(this.#tracker.takeMaskCost() / PIXELS_AS_A_CONTROL);
-  }
-
-  #checkMask(polygons: readonly (readonly unknown[])[]): void {
-    const { maxMaskPolygons, maxMaskCorners } = this.#context.limits;
-    const check = (n: number, what: string, most: number) => {
-      if (n <= most) return;
-      throw new ProtocolError("limit", `Cannot mask by ${n} ${what}: allowed are ${most} in all`);
-    };
-    check(polygons.length, "polygons", maxMaskPolygons);
-    check(polygons.reduce((sum, { length }) => sum + length, 0), "corners", maxMaskCorners);
   }
 
   /**
@@ -383,28 +289,19 @@ export class Session {
     const described = describe(error);
     if (!described) return this.#fail(error);
     const { code, message } = described;
-    this.#context.metrics.errors.inc({ code });
+    this.tally.error(code, about.seq !== undefined);
     if (code === "engine_failed") {
       this.#context.log("engine_failed", { session: this.#context.id, error: message });
     }
-    this.#send({ type: "error", code, message, ...about });
-    const isFlood = !this.#errorRate.take(performance.now());
-    if (code === "overloaded") {
-      this.#end(CloseCode.overloaded, "a frame took too long");
-    } else if (isFlood) {
-      this.#end(CloseCode.tooManyErrors, `too many errors a second, the last one: ${code}`);
-    } else if (++this.#errorsInARow >= MAX_ERRORS_IN_A_ROW) {
-      // an engine that fails is not the client's fault: it may come again
-      const closeCode = code === "engine_failed" ? CloseCode.internal : CloseCode.tooManyErrors;
-      this.#end(closeCode, `${MAX_ERRORS_IN_A_ROW} errors in a row, the last one: ${code}`);
-    }
+    this.#outbox.say({ type: "error", code, message, ...about });
+    const ending = this.#patience.try(code, performance.now());
+    if (ending) this.#end(ending.code, ending.reason);
   }
 
-  #send(message: ServerMessage | Uint8Array): void {
-    const data = message instanceof Uint8Array ? message : JSON.stringify(message);
-    this.#socket.send(data, () => {
-      if (!this.#closing && !this.#working) this.#work();
-    });
+  /** A fault of this server, of which nobody knows what it left behind. */
+  #fail(error: unknown): void {
+    this.#context.log("session_error", { session: this.#context.id, error: `${error}` });
+    this.#end(CloseCode.internal, "an internal error");
   }
 }
 

@@ -150,7 +150,7 @@ export class Sessions implements EngineEvents {
     if (this.#open.size === 0) this.#emptied();
     metrics.sessions.dec();
     metrics.sessionsClosed.inc({ code: COUNTED_CODES.has(code) ? code : "other" });
-    const { received, processed, dropped, failed } = session.stats;
+    const { received, processed, dropped, failed } = session.tally;
     log("session_closed", { session: id, code, received, processed, dropped, failed });
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { forgetOthers } from "../../native/cmake_cache.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -100,19 +101,18 @@ case "$1" in
 esac
 `;
 
-/** A project of native/build.ts and native/addon/build.ts alone, with a compiler that only pretends. */
+/** A project of native/build.ts alone, with a compiler that only pretends. */
 class NativeProject implements AsyncDisposable {
   private constructor(public folder: string) {}
 
   static async make(): Promise<NativeProject> {
     const folder = await Deno.makeTempDir();
-    for (const name of ["native/include", "native/src", "native/addon", "dist", "bin"]) {
+    for (const name of ["native/include", "native/src", "dist", "bin"]) {
       await Deno.mkdir(`${folder}/${name}`, { recursive: true });
     }
-    for (const script of ["native/build.ts", "native/addon/build.ts"]) {
-      await Deno.copyFile(new URL(script, ROOT), `${folder}/${script}`);
+    for (const name of ["native/build.ts", "native/cmake_cache.ts"]) {
+      await Deno.copyFile(new URL(name, ROOT), `${folder}/${name}`);
     }
-    await Deno.symlink(new URL("node_modules", ROOT).pathname, `${folder}/node_modules`);
     await Deno.writeTextFile(`${folder}/native/CMakeLists.txt`, "");
     await Deno.writeTextFile(`${folder}/native/src/a.cpp`, "");
     await Deno.writeTextFile(`${folder}/bin/cmake`, CMAKE, { mode: 0o755 });
@@ -130,19 +130,6 @@ class NativeProject implements AsyncDisposable {
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     assert.equal(stdout.length, 0);
-  }
-
-  /** Builds the addon. @returns where it is, or why it failed */
-  async buildAddon(): Promise<string> {
-    const { folder } = this;
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "-A", "--config", new URL("deno.json", ROOT).pathname],
-        `${folder}/native/addon/build.ts`,
-      ],
-      env: { PATH: `${folder}/bin:/usr/bin:/bin`, NOTES: `${folder}/notes` },
-    }).output();
-    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   }
 
   async move(): Promise<void> {
@@ -192,18 +179,6 @@ Deno.test("build: a checkout that was moved builds changed sources by itself", a
   assert.deepEqual(project.built(), ["liblkstream.so", "sources.sha256"]);
 });
 
-Deno.test("build: a checkout that was moved builds the addon by itself", async () => {
-  await using project = await NativeProject.make();
-  for (const _ of ["built", "built already"]) {
-    assert.equal(
-      await project.buildAddon(),
-      `${project.folder}/native/build-addon/lkstream.node\n`,
-    );
-  }
-  await project.move();
-  assert.equal(await project.buildAddon(), `${project.folder}/native/build-addon/lkstream.node\n`);
-});
-
 Deno.test("build: where the library is built, or cannot be, nothing is written again", async () => {
   await using project = await NativeProject.make();
   const reads = ["--allow-read", "--allow-run", "--allow-env"];
@@ -214,4 +189,25 @@ Deno.test("build: where the library is built, or cannot be, nothing is written a
   await project.build();
   assert.deepEqual(project.built(), ["reason.txt"]);
   await project.build(...reads);
+});
+
+Deno.test("build: of CMake's folders those stay that it would take", async () => {
+  const folder = await Deno.makeTempDir();
+  const build = `${folder}/build`;
+  const source = `${folder}/native`;
+  const cached = async (home: string, generator: string) => {
+    await Deno.mkdir(build, { recursive: true });
+    const cache = `CMAKE_GENERATOR:INTERNAL=${generator}\nCMAKE_HOME_DIRECTORY:INTERNAL=${home}\n`;
+    await Deno.writeTextFile(`${build}/CMakeCache.txt`, cache);
+    await forgetOthers(`${build}/`, `${source}/`, "Ninja");
+    return Array.from(Deno.readDirSync(folder)).length === 1;
+  };
+  try {
+    await forgetOthers(build, source, "Ninja"); // there is none
+    assert.ok(await cached(source, "Ninja"));
+    assert.ok(!await cached("/elsewhere/native", "Ninja"));
+    assert.ok(!await cached(source, "Unix Makefiles"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -39,7 +39,10 @@ async function build(): Promise<{ path: string } | { missing: string }> {
 function register(path: string): void {
   contract(
     "cpu over the addon",
-    () => Promise.resolve(createAddonEngine({ addon: path, maxFramePixels: MAX_FRAME_PIXELS })),
+    (deadlineMs) =>
+      Promise.resolve(
+        createAddonEngine({ addon: path, maxFramePixels: MAX_FRAME_PIXELS, deadlineMs }),
+      ),
   );
   const addon = loadAddon(path);
   const check = (title: string, body: (engine: Engine) => Promise<void> | void) =>

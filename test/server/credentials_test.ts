@@ -26,15 +26,21 @@ class Files implements AsyncDisposable {
   /** @returns the new certificate */
   async replace(token: string): Promise<string> {
     const { cert, key } = await selfSigned(["127.0.0.1"]);
-    await Deno.writeTextFile(this.token, `${token}\n`);
-    await Deno.writeTextFile(this.key, key);
-    await Deno.writeTextFile(this.cert, cert);
+    await write(this.token, `${token}\n`);
+    await write(this.key, key);
+    await write(this.cert, cert);
     return cert;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+/** In one step, so that nobody reads half of it. */
+async function write(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(`${path}.new`, text);
+  await Deno.rename(`${path}.new`, path);
 }
 
 /** Whether each of so many new connections sees the certificate: with threads, any may take one. */
@@ -116,19 +122,21 @@ Deno.test("credentials: what cannot be used is said once, and leaves in force wh
   const { files } = await Files.make("t");
   await using _ = files;
   const good = readKeyPair(files);
-  let looks = 0;
-  const tenth = Promise.withResolvers<void>();
+  let onLook = () => {};
   const { renewal, applied, log } = renewing(() => {
-    if (++looks === 10) tenth.resolve();
+    onLook();
     return { token: null, tls: readKeyPair(files) };
   }, 1);
   using __ = renewal;
-  await Deno.writeTextFile(files.key, (await selfSigned(["127.0.0.1"])).key); // half of a renewal
+  await write(files.key, (await selfSigned(["127.0.0.1"])).key); // half of a renewal
   assert.throws(() => readKeyPair(files), /Cannot use --key .*: allowed is the key of the cert/);
-  await tenth.promise;
+  await new Promise<void>((tenth) => {
+    let looks = 0;
+    onLook = () => ++looks === 10 && tenth();
+  });
   assert.deepEqual(applied, []);
   assert.match(log.join("\n"), /^reload_failed .*Cannot use --key .*$/);
-  await Deno.writeTextFile(files.key, good.key);
+  await write(files.key, good.key);
   renewal.reload();
   assert.equal(log.at(-1), 'reloaded {"certificate":"same","token":"same"}');
 });

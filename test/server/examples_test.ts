@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import type { WebSocket as Peer } from "ws";
 import { tracksToJson } from "../../protocol/mod.ts";
+import { concat } from "../lib/commands.ts";
 import { emptyTracks } from "../lib/empty_tracks.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { readInput } from "../lib/inputs.ts";
 import { type Script, ScriptedEngine } from "../lib/scripted.ts";
-import { startServer } from "../lib/sdk.ts";
+import { hello, startServer, withPeer } from "../lib/sdk.ts";
 import { withServer } from "../lib/serving.ts";
 
 const FOLDER = new URL("../../examples/python/", import.meta.url).pathname;
@@ -53,11 +55,12 @@ async function withClient(
     client: (args: string[], input?: Uint8Array<ArrayBuffer>) => Promise<Result>,
     server: string,
   ) => Promise<void>,
+  maxFramePixels = 320 * 240,
 ): Promise<void> {
   const python = await findPython("websockets");
   if (!python) return;
   await withServer(
-    { token: "s3cret", limits: { maxFramePixels: 320 * 240 } },
+    { token: "s3cret", limits: { maxFramePixels } },
     (server) =>
       body(
         (args, input) => run(python, ["lkstream_client.py", "--url", server, ...args], input),
@@ -147,6 +150,33 @@ Deno.test("examples: the Python client says in a line why it cannot", () =>
     assert.equal(missing.code, 1);
     assert.match(missing.err, /\nCannot track nowhere by http:.*No such file.*\n$/);
   }));
+
+Deno.test("examples: the Python client ends where frames before a refused one were dropped", async () => {
+  const python = await findPython("websockets");
+  if (!python) return;
+  const refuse = (peer: Peer, seq: number) =>
+    peer.send(JSON.stringify({ type: "error", code: "bad_frame", message: "no", seq }));
+  await withPeer((peer) => {
+    peer.send(JSON.stringify(hello()));
+    let received = 0;
+    peer.on("message", () => {
+      if (++received % 2 === 0) refuse(peer, received - 1); // the one before it was dropped
+    });
+  }, async (url) => {
+    const mjpeg = concat(Array(6).fill(JPEG));
+    const { code, err } = await run(python, ["lkstream_client.py", "--url", url, "-"], mjpeg);
+    assert.equal(code, 0, err);
+    assert.equal(err.split("bad_frame: no").length - 1, 3);
+  });
+});
+
+Deno.test("examples: the Python client ends with the session where all of its frames are refused", () =>
+  withClient(async (client) => {
+    const frame = await readInput("base-a.jpg");
+    const { code, err } = await client(["-", "--token", "s3cret"], concat(Array(25).fill(frame)));
+    assert.equal(code, 1);
+    assert.match(err, /\nCannot track - by .*1008.*20 errors in a row.*frame_too_large/);
+  }, 1));
 
 Deno.test("examples: the publisher makes a message of every frame", async () => {
   const python = await findPython("sys");

@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { get, type IncomingHttpHeaders } from "node:http";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { connect as connectTcp } from "node:net";
 import { encodeFrame, type Hello } from "../../protocol/mod.ts";
 import { EngineError } from "../../tracking/engine.ts";
@@ -31,6 +36,41 @@ Deno.test("server: the page, the SDK and what it says of itself", () =>
     assert.equal(plain.status, 426);
     await plain.body?.cancel();
   }));
+
+Deno.test("server: the page is compressed once, as who asks can read it", () =>
+  withServer({}, async (url) => {
+    const plain = new Uint8Array(
+      await readFile(new URL("../../dist/client/page.js", import.meta.url)),
+    );
+    for (
+      const [accepted, encoding, decode] of [
+        ["gzip, deflate, br", "br", brotliDecompressSync],
+        ["gzip;q=1, br;q=0", "gzip", gunzipSync],
+        ["zstd", undefined, (bytes: Uint8Array) => bytes],
+      ] as const
+    ) {
+      const get = () => getRaw(`${url}/page.js`, { "Accept-Encoding": accepted });
+      const [first, second] = await Promise.all([get(), get()]);
+      assert.equal(first.headers["content-encoding"], encoding);
+      assert.equal(first.headers.vary, "Accept-Encoding");
+      assert.deepEqual(new Uint8Array(decode(first.body)), plain);
+      assert.equal(Number(first.headers["content-length"]), first.body.length); // it is known before
+      assert.deepEqual(second.body, first.body);
+    }
+  }));
+
+/** A request whose answer is not decompressed. */
+async function getRaw(
+  url: string,
+  headers: Record<string, string>,
+): Promise<{ headers: IncomingHttpHeaders; body: Uint8Array }> {
+  const request = get(url, { headers, agent: false });
+  const [response] = await once(request, "response");
+  return {
+    headers: response.headers,
+    body: new Uint8Array(Buffer.concat(await response.toArray())),
+  };
+}
 
 Deno.test("server: a ten-line client: bare JPEG in, JSON tracks out", () =>
   withServer({}, async (url) => {
@@ -457,6 +497,7 @@ Deno.test("server: another method is answered with 405 and what is allowed", () 
     await long.body?.cancel();
     const head = await fetch(url, { method: "HEAD" });
     assert.equal(head.status, 200);
+    await head.body?.cancel();
     assert.match(await post("/nothing"), /^HTTP\/1\.1 404 /);
   }));
 

@@ -141,8 +141,8 @@ Deno.test("session: one frame in work, the newest waits, the others are counted 
   frame(300);
   await settle();
   assert.equal(tracks()[2].dropped, 0);
-  assert.equal(session.stats.received, 301);
-  assert.equal(session.stats.processed + session.stats.dropped, 301);
+  assert.equal(session.tally.received, 301);
+  assert.equal(session.tally.processed + session.tally.dropped, 301);
 });
 
 Deno.test("session: a frame that takes too long ends it, for the next would too", async () => {
@@ -386,6 +386,44 @@ Deno.test("session: a control message of many values counts as several", async (
   assert.deepEqual(codes, ["bad_message", "limit"]);
 });
 
+Deno.test("session: what is refused carries its mark, and is parsed once, or not at all where that is dear", async () => {
+  const marked = (type: string, rest = "") => `{"request":"r","type":"${type}"${rest}}`;
+  const { session, answers } = begin([], "bin", { maxControlRate: 10 });
+  const parse = JSON.parse;
+  const parsed: string[] = [];
+  JSON.parse = (text, ...rest) => {
+    parsed.push(text);
+    return parse(text, ...rest);
+  };
+  const texts = [
+    marked("fly"),
+    marked("add", `,"points":[[1]]`),
+    marked("mask", `,"polygons":${"[".repeat(20)}${"]".repeat(20)}`), // nested too deeply
+    marked("configure", `,"flow":{"maxLevel":99}`) + " ".repeat(400_000), // counts as many
+    marked("stats"), // past the rate
+  ];
+  try {
+    for (const text of texts) session.receiveText(text);
+    await settle();
+  } finally {
+    JSON.parse = parse;
+  }
+  assert.deepEqual(
+    answers().map((answer) => answer.type === "error" && [answer.code, answer.request]),
+    [
+      ["bad_message", "r"],
+      ["bad_message", "r"],
+      ["limit", undefined],
+      ["bad_option", "r"],
+      ["limit", "r"],
+    ],
+  );
+  assert.deepEqual(
+    texts.map((text) => parsed.filter((other) => other === text).length),
+    [1, 1, 0, 1, 1],
+  );
+});
+
 Deno.test("session: an engine that fails 20 times closes it with 1011, for the client is not to blame", async () => {
   const { frame, socket } = begin(new Array(20).fill({ fails: "engine" }));
   for (let seq = 0; seq < 20; seq++) {
@@ -397,7 +435,7 @@ Deno.test("session: an engine that fails 20 times closes it with 1011, for the c
 
 Deno.test("session: a fault of the server in a control message ends it with 1011, and is no engine's", async () => {
   const { session, say, socket, log, answers } = begin();
-  session.stats.toMessage = () => {
+  session.tally.toMessage = () => {
     throw new TypeError("a fault");
   };
   for (let i = 0; i < 3; i++) say({ type: "stats" });
@@ -409,7 +447,7 @@ Deno.test("session: a fault of the server in a control message ends it with 1011
 
 Deno.test("session: a fault of the server while a frame is processed ends it with 1011, and tells no exception", async () => {
   const { session, frame, socket, log, answers } = begin();
-  session.stats.count = () => {
+  session.tally.tracks = () => {
     throw new TypeError("a fault");
   };
   for (let seq = 0; seq < 3; seq++) frame(seq);

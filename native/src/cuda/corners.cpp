@@ -9,15 +9,13 @@
 namespace lk::cuda {
 
 void CornerDetector::detect(const DeviceImage& image, const DetectRequest& request,
-                            Stream& stream, Waiters& waiters) {
-  *request.count = 0;
-  const auto& options = request.options;
+                            cudaStream_t stream, const Wait& wait) {
   choice_.start(request, image.width, image.height);
-  const uint32_t wanted = choice_.wanted();
   // The outermost pixels are no corners.
-  if (wanted == 0 || image.width < 3 || image.height < 3) return;
+  if (choice_.wanted() == 0 || image.width < 3 || image.height < 3) return choice_.finish();
   const size_t pixels = size_t(image.width) * size_t(image.height);
 
+  const auto& options = request.options;
   const uint8_t* d_mask = nullptr;
   if (request.mask.data) {
     uint8_t* staging = mask_staging_.reserve(pixels);
@@ -41,33 +39,32 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
   const auto capacity = unsigned(pixels / 8 + 4096);
   Candidate* d_candidates = candidates_.reserve(3 * size_t(capacity));
   Candidate* d_sorted = d_candidates + 2 * size_t(capacity);
-  const unsigned first_count = std::min(capacity, std::max(8192u, std::min(wanted, capacity) * 4));
+  const unsigned first_count = std::min(capacity, std::max(8192u, std::min(choice_.wanted(), capacity) * 4));
   const Candidate* first = first_.reserve(first_count);
   const Summary& summary = *summary_.reserve(1);
   launch_pick({d_scores, d_mask, image.width, image.height, options.quality_level, d_counts,
                d_candidates, d_candidates + capacity, d_sorted, capacity, first_.data(),
                first_count, summary_.data()},
               stream);
-  stream.wait(waiters);
+  wait();
 
-  const auto take = [&](const Candidate* from, const Candidate* to) {
+  const auto offer = [&](const Candidate* from, const Candidate* to) {
     for (; from != to && !choice_.is_complete(); ++from)
       choice_.offer(uint32_t(*from), std::bit_cast<float>(uint32_t(*from >> 32)));
   };
-
   if (summary.unsorted) {
-    collect_on_host(image, request, stream, waiters);
-    take(rest_.data(), rest_.data() + rest_.size());
+    collect_on_host(image, request, stream, wait);
+    offer(rest_.data(), rest_.data() + rest_.size());
   } else {
     const unsigned found = summary.found;
-    take(first, first + std::min(found, first_count));
+    offer(first, first + std::min(found, first_count));
     if (!choice_.is_complete() && found > first_count) {
       rest_.resize(found - first_count);
       check(cudaMemcpyAsync(rest_.data(), d_sorted + first_count,
                             rest_.size() * sizeof(Candidate), cudaMemcpyDeviceToHost, stream),
             "copy the candidates");
-      stream.wait(waiters);
-      take(rest_.data(), rest_.data() + rest_.size());
+      wait();
+      offer(rest_.data(), rest_.data() + rest_.size());
     }
   }
   choice_.finish();
@@ -75,13 +72,13 @@ void CornerDetector::detect(const DeviceImage& image, const DetectRequest& reque
 
 // For pictures with thousands of equal scores: drawn ones, test patterns.
 void CornerDetector::collect_on_host(const DeviceImage& image, const DetectRequest& request,
-                                     Stream& stream, Waiters& waiters) {
+                                     cudaStream_t stream, const Wait& wait) {
   const int width = image.width, height = image.height;
   host_scores_.resize(size_t(width) * size_t(height));
   check(cudaMemcpyAsync(host_scores_.data(), scores_.data(), host_scores_.size() * sizeof(float),
                         cudaMemcpyDeviceToHost, stream),
         "copy the scores");
-  stream.wait(waiters);
+  wait();
   const float threshold = std::bit_cast<float>(summary_.data()->best) *
                           request.options.quality_level;
   rest_.clear();

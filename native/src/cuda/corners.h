@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "../corner_choice.h"
+#include "../job.h"
 #include "device_image.h"
 #include "memory.h"
-#include "stream.h"
 
 namespace lk::cuda {
 
@@ -60,10 +61,12 @@ void launch_pick(const PickTask&, cudaStream_t);
 // Reused from image to image by one thread at a time.
 class CornerDetector {
  public:
-  void detect(const DeviceImage&, const DetectRequest&, Stream&, Waiters&);
+  // `wait` comes back when the stream has done what it was given.
+  using Wait = std::function<void()>;
+  void detect(const DeviceImage&, const DetectRequest&, cudaStream_t, const Wait& wait);
 
  private:
-  void collect_on_host(const DeviceImage&, const DetectRequest&, Stream&, Waiters&);
+  void collect_on_host(const DeviceImage&, const DetectRequest&, cudaStream_t, const Wait& wait);
 
   DeviceBuffer<float> scores_;
   DeviceBuffer<int2> gradients_;

@@ -30,7 +30,8 @@ add_library(lkstream_cuda OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/follow.cu
   ${CMAKE_CURRENT_LIST_DIR}/nvjpeg.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pyramid.cu
-  ${CMAKE_CURRENT_LIST_DIR}/stream.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/stream.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/watcher.cpp)
 set_target_properties(lkstream_cuda PROPERTIES
                       CUDA_ARCHITECTURES "${LKSTREAM_CUDA_ARCHITECTURES}"
                       CUDA_STANDARD 17)

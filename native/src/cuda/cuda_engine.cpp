@@ -1,9 +1,10 @@
 // The CUDA engine: sequences of two pyramids in device memory that change
 // places, on the least loaded device.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,9 +15,11 @@
 #include "../stopwatch.h"
 #include "device.h"
 #include "follow.h"
+#include "pending.h"
 #include "plain_jpeg.h"
 #include "pyramid.h"
 #include "stream.h"
+#include "watcher.h"
 
 namespace lk::cuda {
 namespace {
@@ -31,12 +34,9 @@ void check_sides(uint32_t width, uint32_t height) {
          height, kMaxSide);
 }
 
-// The status of a point that has not come back yet.
-constexpr uint32_t kPending = ~0u;
-
-bool is_there(const PointOut& p) {
-  return __atomic_load_n(&p.status, __ATOMIC_ACQUIRE) != kPending &&
-         __atomic_load_n(&p.same_status, __ATOMIC_ACQUIRE) != kPending;
+bool is_there(const PointOut& p, uint32_t task) {
+  return is_stamp_of(task, __atomic_load_n(&p.stamp, __ATOMIC_ACQUIRE)) &&
+         is_stamp_of(task, __atomic_load_n(&p.same_stamp, __ATOMIC_ACQUIRE));
 }
 
 bool is_pinned(const void* p) {
@@ -45,7 +45,9 @@ bool is_pinned(const void* p) {
          attributes.type == cudaMemoryTypeHost;
 }
 
-class CudaSequence final : public Sequence {
+// A job of it is issued by the thread that runs it, which then goes on; the device's
+// watcher hands out what comes back.
+class CudaSequence final : public Sequence, private Flight {
  public:
   CudaSequence(std::shared_ptr<Device> device, std::shared_ptr<Counters> counters,
                uint32_t max_pixels)
@@ -54,9 +56,13 @@ class CudaSequence final : public Sequence {
   }
 
   ~CudaSequence() override {
-    cudaSetDevice(device_->id);
-    parts_.reset();
     --device_->sequences;
+    if (device_->is_silent()) {
+      parts_.release();
+    } else if (parts_) {
+      cudaSetDevice(device_->id);
+      parts_.reset();
+    }
   }
 
   bool run(const JobPtr& job) override {
@@ -64,12 +70,21 @@ class CudaSequence final : public Sequence {
       if (!parts_) parts_.reset(new Parts);
       if (job->ask.kind == LK_DETECT)
         detect(*job);
-      else if (job->is_jpeg())
-        advance_jpeg(*job);
       else
-        advance_grey(*job);
+        issue(*job);
     });
-    return true;
+    if (job->ask.kind == LK_DETECT) return true;
+    job_ = job;
+    device_->watcher.watch(*this, job->caller_waits);
+    return false;
+  }
+
+  // A frame like the one before from pinned memory: nothing is to be copied here, and
+  // nothing to be allocated.
+  bool starts_at_once(const lk_job& job) const override {
+    const lk_image& i = job.image;
+    return job.kind == LK_ADVANCE && i.format == LK_GREY && job.points.n <= known_points_ &&
+           (uint64_t(i.width) << 32 | i.height) == known_size_ && is_pinned(i.data);
   }
 
   void reset() override { has_frame_ = false; }
@@ -78,54 +93,6 @@ class CudaSequence final : public Sequence {
   Scheduler& scheduler() const override { return device_->scheduler; }
 
  private:
-  void advance_jpeg(Job& job) {
-    const Stopwatch watch;
-    const uint8_t* jpeg = job.ask.image.data;
-    const size_t bytes = job.ask.image.bytes;
-    const auto size = decoder_.open(jpeg, bytes, max_pixels_);
-    check_sides(size.width, size.height);
-    make_room(int(size.width), int(size.height));
-    NvJpeg* const nvjpeg =
-        is_plain_jpeg(jpeg, bytes, size.width, size.height) ? device_->nvjpeg() : nullptr;
-    DecodePlaces::Lease lease(nvjpeg ? &nvjpeg->places : nullptr,
-                              size_t(size.width) * size.height);
-    if (lease.on_gpu() && nvjpeg->decode(lease, jpeg, bytes, landing_, parts_->stream)) {
-      ++counters_->jpegs_on_gpu;
-    } else {
-      if (lease.on_gpu()) ++counters_->jpegs_refused;
-      decode_here(job.turn);
-      ++counters_->jpegs_on_cpu;
-      if (lease.on_gpu())
-        lease.release();
-      else
-        lease.done();
-    }
-    try {
-      advance(job.flow, watch.ms(), job.done.frame);
-    } catch (...) {
-      cudaStreamSynchronize(parts_->stream);  // it may still read the file, at the leased place
-      throw;
-    }
-    lease.done();
-  }
-
-  void advance_grey(Job& job) {
-    const Stopwatch watch;
-    const Image image = job.grey();
-    check_sides(uint32_t(image.width), uint32_t(image.height));
-    make_room(image.width, image.height);
-    upload(image);
-    advance(job.flow, watch.ms(), job.done.frame);
-  }
-
-  void detect(Job& job) {
-    const Stopwatch watch;
-    device_->with_detector([&](CornerDetector& detector) {
-      detector.detect(parts_->current.levels()[0], job.detect, parts_->stream, device_->waiters);
-    });
-    job.done.detected.detect_ms = watch.ms();
-  }
-
   // What must be made and released with the device set.
   struct Parts {
     Pyramid current, incoming;
@@ -135,6 +102,60 @@ class CudaSequence final : public Sequence {
     PinnedBuffer<PointOut> out;
     Stream stream;  // last: it ends before what it works on
   };
+
+  void detect(Job& job) {
+    const Stopwatch watch;
+    device_->with_detector([&](CornerDetector& detector) {
+      detector.detect(parts_->current.levels()[0], job.detect, parts_->stream, [&] {
+        job.leave();
+        device_->watcher.wait(parts_->stream, job.caller_waits);
+        if (!job.enter()) fail(LK_CANCELLED, "Cannot finish the job: it was cancelled.");
+      });
+    });
+    job.done.detected.detect_ms = watch.ms();
+  }
+
+  // ---- What is given to the GPU ----
+
+  // Takes what the caller has lent, leaves the job, and queues all of its work.
+  void issue(Job& job) {
+    watch_ = {};
+    uint32_t width = job.ask.image.width, height = job.ask.image.height;
+    if (job.is_jpeg()) {
+      file_.assign(job.ask.image.data, job.ask.image.data + job.ask.image.bytes);
+      const auto size = decoder_.open(file_.data(), file_.size(), max_pixels_);
+      width = size.width, height = size.height;
+    }
+    check_sides(width, height);
+    make_room(int(width), int(height));
+    is_reset_ = !has_frame_ || int(width) != parts_->current.width() ||
+                int(height) != parts_->current.height();
+    follows_ = !is_reset_ && job.flow.n > 0;
+    const lk_flow_options& options = job.flow.options;
+    if (job.is_jpeg()) {
+      if (follows_) stage(job.flow);
+      job.leave();
+      decode(job.turn);
+    } else {
+      upload(job.grey(), job.started_at_once || is_pinned(job.ask.image.data));
+    }
+    decode_ms_ = watch_.ms();
+    watch_ = {};
+    try {
+      launch_pyramids(options);
+      if (!job.is_jpeg()) {
+        // While the frame is on the bus. The GPU still reads what was pinned when the
+        // job is left: to free that memory waits for it.
+        if (follows_) stage(job.flow);
+        job.leave();
+      }
+      if (follows_) launch_search(options, job.flow.n, job.flow.fb_distances != nullptr);
+    } catch (...) {
+      cudaStreamSynchronize(parts_->stream);  // nvJPEG may still be at the leased place
+      lease_.reset();
+      throw;
+    }
+  }
 
   // For a frame of this size, which is to be put into the landing.
   void make_room(int width, int height) {
@@ -149,7 +170,48 @@ class CudaSequence final : public Sequence {
             "clear the landing");
   }
 
-  // Decodes what was opened on this thread, and queues its copy.
+  // The points, and room for what becomes of them.
+  void stage(const FlowRequest& request) {
+    PointIn* in = parts_->in.reserve(request.n);
+    const float* guesses = request.guesses ? request.guesses : request.points;
+    for (uint32_t i = 0; i < request.n; ++i)
+      in[i] = {request.points[2 * i], request.points[2 * i + 1], guesses[2 * i],
+               guesses[2 * i + 1]};
+    const size_t before = parts_->out.capacity();
+    PointOut* out = parts_->out.reserve(request.n);
+    if (++task_ == kTasks) task_ = 1;
+    // No stamp of long ago, or of what was there before, may look like the task's.
+    if (task_ == 1 || parts_->out.capacity() != before)
+      std::memset(static_cast<void*>(out), 0, parts_->out.capacity() * sizeof(PointOut));
+    pending_.start(request.n);
+  }
+
+  // Queues the decoding of the file, or of what it was decoded to by this thread.
+  void decode(Turn& turn) {
+    const auto width = uint32_t(landing_.width), height = uint32_t(landing_.height);
+    NvJpeg* const nvjpeg =
+        is_plain_jpeg(file_.data(), file_.size(), width, height) ? device_->nvjpeg() : nullptr;
+    lease_.emplace(nvjpeg ? &nvjpeg->places : nullptr, size_t(width) * height);
+    is_on_gpu_ = lease_->on_gpu() && nvjpeg->decode(*lease_, file_.data(), file_.size(), landing_,
+                                                   parts_->stream);
+    if (is_on_gpu_) {
+      ++counters_->jpegs_on_gpu;
+      return;
+    }
+    if (lease_->on_gpu()) {
+      ++counters_->jpegs_refused;
+      lease_->release();
+    }
+    try {
+      decode_here(turn);
+    } catch (...) {
+      lease_.reset();
+      throw;
+    }
+    ++counters_->jpegs_on_cpu;
+    lease_->done();
+  }
+
   void decode_here(Turn& turn) {
     const size_t bytes = size_t(landing_.pitch) * size_t(landing_.height);
     uint8_t* staging = parts_->staging.reserve(bytes);
@@ -161,15 +223,15 @@ class CudaSequence final : public Sequence {
   // Pinned memory goes straight to the device. All other goes through pinned
   // staging, piece by piece, so that one piece is copied while the one before
   // is on the bus.
-  void upload(const Image& image) {
+  void upload(const Image& image, bool is_pinned) {
     const size_t pitch = size_t(landing_.pitch), width = size_t(image.width);
-    if (is_pinned(image.data) && size_t(image.stride) == pitch && width == pitch) {
+    if (is_pinned && size_t(image.stride) == pitch && width == pitch) {
       check(cudaMemcpyAsync(landing_.d_pixels, image.data, pitch * size_t(image.height),
                             cudaMemcpyHostToDevice, parts_->stream),
             "copy the frame");
       return;
     }
-    if (is_pinned(image.data)) {
+    if (is_pinned) {
       check(cudaMemcpy2DAsync(landing_.d_pixels, pitch, image.data, size_t(image.stride), width,
                               size_t(image.height), cudaMemcpyHostToDevice, parts_->stream),
             "copy the frame");
@@ -191,90 +253,139 @@ class CudaSequence final : public Sequence {
     }
   }
 
-  // With the frame on its way to level 0 of the incoming pyramid.
-  void advance(const FlowRequest& request, float decode_ms, lk_frame& frame) {
-    const Stopwatch watch;
-    Parts& p = *parts_;
-    const bool reset = !has_frame_ || p.incoming.width() != p.current.width() ||
-                       p.incoming.height() != p.current.height();
-    const auto& o = request.options;
-    const int top = usable_levels(p.incoming.width(), p.incoming.height(), int(o.win_width),
-                                  int(o.win_height), int(o.max_level));
-    const int window = int(std::max(o.win_width, o.win_height));
-    const bool follows = !reset && request.n > 0;
-    // First, for the search waits for no kernel but the one right before it.
-    if (follows) p.current.build(top, window, p.stream);
-    p.incoming.take(landing_, top, window, p.stream);
-    if (!follows) {
-      p.stream.wait(device_->waiters);
-    } else {
-      follow(request, top);
-      p.stream.wait(device_->waiters, [&] { return hand_out(request); });
-      if (!hand_out(request)) fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
-    }
-    std::swap(p.current, p.incoming);
-    has_frame_ = true;
-    frame = {uint32_t(p.current.width()), uint32_t(p.current.height()), reset, decode_ms,
-             watch.ms()};
+  int top_level(const lk_flow_options& o) const {
+    return usable_levels(landing_.width, landing_.height, int(o.win_width), int(o.win_height),
+                         int(o.max_level));
   }
 
-  void follow(const FlowRequest& request, int top) {
+  // With the frame on its way to the landing.
+  void launch_pyramids(const lk_flow_options& o) {
     Parts& p = *parts_;
-    const auto& o = request.options;
-    PointIn* in = p.in.reserve(request.n);
-    const float* guesses = request.guesses ? request.guesses : request.points;
-    PointOut* out = p.out.reserve(request.n);
-    pending_.resize(request.n);
-    std::iota(pending_.begin(), pending_.end(), 0u);
-    for (uint32_t i = 0; i < request.n; ++i) {
-      in[i] = {request.points[2 * i], request.points[2 * i + 1], guesses[2 * i],
-               guesses[2 * i + 1]};
-      out[i].status = out[i].same_status = kPending;
-    }
+    const int top = top_level(o), window = int(std::max(o.win_width, o.win_height));
+    // First, for the search waits for no kernel but the one right before it.
+    if (follows_) p.current.build(top, window, p.stream);
+    p.incoming.take(landing_, top, window, p.stream);
+  }
+
+  void launch_search(const lk_flow_options& o, uint32_t n, bool back) {
+    Parts& p = *parts_;
     FollowTask task{{},
                     {},
-                    top,
+                    top_level(o),
                     int(o.win_width),
                     int(o.win_height),
                     int(o.max_count),
                     o.epsilon,
                     o.min_eig_threshold,
                     (o.flags & LK_FLOW_GET_MIN_EIGENVALS) != 0,
-                    request.fb_distances != nullptr,
-                    request.n,
-                    in,
-                    out};
+                    back,
+                    task_,
+                    n,
+                    p.in.data(),
+                    p.out.data()};
     std::copy(p.current.levels(), p.current.levels() + kMaxLevels, task.prev);
     std::copy(p.incoming.levels(), p.incoming.levels() + kMaxLevels, task.next);
     launch_follow(task, device_->overlaps(), p.stream);
   }
 
+  // ---- What comes back ----
+
+  bool look() noexcept override {
+    try {
+      if (follows_ && !is_dropped_) {
+        hand_out();
+        if (pending_.empty()) return land(), true;
+        // What the memory does not tell, such as a failure, is asked for now and then.
+        if (watch_.ms() < asked_ms_ + 1) return false;
+        asked_ms_ = watch_.ms();
+      }
+      if (!parts_->stream.has_ended()) return false;
+      if (follows_ && !is_dropped_) hand_out();
+      if (follows_ && !is_dropped_ && !pending_.empty())
+        fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
+      land();
+    } catch (const Error& error) {
+      device_->judge(error);
+      end(error.status, error.text.c_str());
+    } catch (const std::exception& error) {
+      end(LK_ENGINE_FAILED, error.what());
+    }
+    return true;
+  }
+
+  void give_up() noexcept override {
+    end(LK_ENGINE_FAILED, "Cannot finish the job: the GPU does not answer.");
+  }
+
+  // nvJPEG's part takes half a millisecond.
+  bool is_slow() const override { return is_on_gpu_; }
+
   // Whatever has come back since it was last called, for to read what the GPU wrote is
-  // slow, and can be done while the rest is on its way. True when all has.
-  bool hand_out(const FlowRequest& request) {
-    const PointOut* out = parts_->out.data();
-    const auto is_done = [&](uint32_t i) {
-      if (!is_there(out[i])) return false;
+  // slow, and can be done while the rest is on its way.
+  void hand_out() {
+    const PointOut* const out = parts_->out.data();
+    // Copies, for what is written might be any of these.
+    const FlowRequest request = job_->flow;
+    const uint32_t task = task_;
+    bool is_entered = false, is_dropped = false;
+    pending_.take([&](uint32_t i) {
+      if (is_dropped || !is_there(out[i], task)) return false;
+      if (!is_entered) is_dropped = !(is_entered = job_->enter());
+      if (is_dropped) return false;
       request.next_points[2 * i] = out[i].x;
       request.next_points[2 * i + 1] = out[i].y;
-      request.status[i] = uint8_t(out[i].status);
+      request.status[i] = status_of(out[i].stamp);
       request.errors[i] = out[i].error;
       if (request.fb_distances) request.fb_distances[i] = out[i].fb_distance;
       return true;
-    };
-    pending_.erase(std::remove_if(pending_.begin(), pending_.end(), is_done),
-                   pending_.end());
-    return pending_.empty();
+    });
+    is_dropped_ = is_dropped;
+    if (is_entered && !pending_.empty()) job_->leave();
+  }
+
+  void land() {
+    if (is_on_gpu_) lease_->done();
+    if (!is_dropped_ && job_->enter()) {
+      std::swap(parts_->current, parts_->incoming);
+      has_frame_ = true;
+      job_->done.frame = {uint32_t(parts_->current.width()), uint32_t(parts_->current.height()),
+                          is_reset_, decode_ms_, watch_.ms()};
+      // There is room for another one, and for so many points.
+      known_size_ = is_reset_ ? 0 : uint64_t(landing_.width) << 32 | uint32_t(landing_.height);
+      known_points_ = uint32_t(parts_->in.capacity());
+    }
+    end(LK_OK, "");
+  }
+
+  // The sequence may be gone when this returns.
+  void end(int32_t status, const char* text) noexcept {
+    if (!device_->is_silent()) lease_.reset();
+    is_dropped_ = is_on_gpu_ = false;
+    asked_ms_ = 0;
+    settle(std::move(job_), status, text);
   }
 
   const std::shared_ptr<Device> device_;
   const std::shared_ptr<Counters> counters_;
   const uint32_t max_pixels_;
   bool has_frame_ = false;
-  std::unique_ptr<Parts> parts_;
-  std::vector<uint32_t> pending_;  // points that have not come back yet
+  std::unique_ptr<Parts> parts_;  // from the first job on
   JpegDecoder decoder_;
   DeviceImage landing_{};  // where the frame arrives, rows one after the other
+  std::vector<uint8_t> file_;
+
+  // Of the job that was issued:
+  JobPtr job_;
+  bool is_reset_ = false, follows_ = false, is_on_gpu_ = false;
+  bool is_dropped_ = false;  // it was cancelled: what comes back is nobody's
+  std::optional<DecodePlaces::Lease> lease_;
+  uint32_t task_ = 0;
+  Pending pending_;
+  Stopwatch watch_;
+  float decode_ms_ = 0, asked_ms_ = 0;
+
+  std::atomic<uint64_t> known_size_{0};  // width and height
+  std::atomic<uint32_t> known_points_{0};
 };
 
 class CudaEngine final : public Engine {
@@ -297,14 +408,14 @@ class CudaEngine final : public Engine {
   uint32_t devices() const override { return uint32_t(devices_.size()); }
   uint32_t failed_devices() const override {
     return uint32_t(std::count_if(devices_.begin(), devices_.end(),
-                                  [](const auto& d) { return d->failed.load(); }));
+                                  [](const auto& d) { return d->has_failed(); }));
   }
 
  private:
   std::shared_ptr<Device> least_loaded() const {
     std::shared_ptr<Device> best;
     for (const auto& d : devices_)
-      if (!d->failed && (!best || d->sequences < best->sequences)) best = d;
+      if (!d->has_failed() && (!best || d->sequences < best->sequences)) best = d;
     if (!best)
       fail(LK_ENGINE_FAILED,
            "Cannot go on: every GPU in use has failed, and CUDA needs a new process to use one.");

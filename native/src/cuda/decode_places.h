@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <utility>
 
+#include "../error.h"
 #include "../stopwatch.h"
+#include "lkstream.h"
 #include "pool.h"
 
 namespace lk::cuda {
@@ -25,7 +27,12 @@ class DecodePlaces {
    public:
     Lease(DecodePlaces* owner, size_t pixels)
         : owner_(owner), pixels_(float(pixels)), on_gpu_(owner && !owner->lends_core(pixels_)) {
-      if (on_gpu_) state = owner_->states_.take();
+      if (on_gpu_) {
+        const auto taken = owner_->states_.take();
+        if (!taken)
+          throw Error{LK_ENGINE_FAILED, "Cannot decode the frame: the GPU does not answer."};
+        state = *taken;
+      }
       watch_ = {};
     }
     Lease(const Lease&) = delete;
@@ -51,6 +58,9 @@ class DecodePlaces {
     bool on_gpu_;
     Stopwatch watch_;
   };
+
+  // The GPU does not answer: no state comes back. Who asks for one gets an Error.
+  void close() { states_.close(); }
 
   // How many threads wait for a state.
   size_t waiting() const { return states_.waiting(); }

@@ -2,12 +2,10 @@
 // share.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "../error.h"
@@ -17,7 +15,7 @@
 #include "follow.h"
 #include "lkstream.h"
 #include "nvjpeg.h"
-#include "waiters.h"
+#include "watcher.h"
 
 namespace lk::cuda {
 
@@ -27,40 +25,38 @@ class Device {
   // to give is there once.
   static std::shared_ptr<Device> get(int id, const char* name);
 
-  Device(int id, std::string name)
-      : id(id),
-        name(std::move(name)),
-        waiters(int(std::max(1u, std::thread::hardware_concurrency() / 8))) {}
-  ~Device() {
-    if (cudaSetDevice(id) != cudaSuccess) return;
-    detectors_.clear();
-    nvjpeg_.reset();
-  }
+  Device(int id, std::string name);
+  ~Device();
 
   const int id;
   const std::string name;
   std::atomic<int> sequences{0};
-  // Of its own, for calls of the driver may hang.
-  Scheduler& scheduler = *new Scheduler("lk-cuda-" + std::to_string(id), 28);
-  // Few for each GPU: the cores are wanted for what the frames come from and go to.
-  Waiters waiters;
-  // After an error that CUDA does not recover from. Nothing new comes here.
-  std::atomic<bool> failed{false};
+  // Of threads that do the host's part of the work. A driver that hangs holds them,
+  // and no others.
+  Scheduler& scheduler;
+  Watcher watcher;
+
+  // Nothing new comes here: after an error that CUDA does not recover from, or where
+  // the GPU does not answer.
+  bool has_failed() const { return failure_ != nullptr; }
+  // Then nothing that the GPU may still use can be released.
+  bool is_silent() const { return is_silent_; }
 
   // Runs a body with this device set, and remembers if it fails for good.
   template <class Body>
   void run(const Body& body) {
     try {
-      if (failed)
-        fail(LK_ENGINE_FAILED, "Cannot go on: GPU %d (%s) has failed, and all its sequences with it.",
-             id, name.c_str());
+      check_works();
       check(cudaSetDevice(id), "use the device");
       body();
     } catch (const Error& error) {
-      if (error.status == LK_ENGINE_FAILED && cudaDeviceSynchronize() != cudaSuccess) failed = true;
+      judge(error);
       throw;
     }
   }
+
+  // Whether what an error tells of is for good; without waiting for the GPU.
+  void judge(const Error&);
 
   // Whether the search may start before the pyramid is done (overlap.cuh).
   bool overlaps() {
@@ -69,10 +65,7 @@ class Device {
   }
 
   // Null where it cannot be used. Loaded when it is first asked for.
-  NvJpeg* nvjpeg() {
-    std::call_once(nvjpeg_loaded_, [&] { nvjpeg_ = NvJpeg::load(); });
-    return nvjpeg_.get();
-  }
+  NvJpeg* nvjpeg();
 
   // Lends a detector to a body. There are as many as are in use at once: they are
   // large, and a sequence seldom needs one.
@@ -87,18 +80,28 @@ class Device {
       }
     }
     if (!detector) detector = std::make_unique<CornerDetector>();
-    body(*detector);
+    try {
+      body(*detector);
+    } catch (...) {
+      if (is_silent()) detector.release();  // the GPU may still use it
+      throw;
+    }
     const std::lock_guard lock(mutex_);
     detectors_.push_back(std::move(detector));
   }
 
  private:
+  void check_works() const;
+  void become_silent();
+
+  std::atomic<const char*> failure_{nullptr};  // what it did
+  std::atomic<bool> is_silent_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<CornerDetector>> detectors_;
   std::once_flag overlap_known_;
   bool overlaps_ = false;
   std::once_flag nvjpeg_loaded_;
-  std::unique_ptr<NvJpeg> nvjpeg_;
+  std::atomic<NvJpeg*> nvjpeg_{nullptr};
 };
 
 }  // namespace lk::cuda

@@ -268,11 +268,11 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
     guess_x = p.x - (in.z - in.x), guess_y = p.y - (in.w - in.y);
   }
   // Two lanes write one half each: one piece of 32 bytes on the bus.
-  const float status = __uint_as_float(there.status);
+  const float stamp = __uint_as_float(stamp_of(task.number, there.status));
   if (lane < 2)
     reinterpret_cast<float4*>(task.out + i)[lane] =
-        lane == 0 ? float4{there.x, there.y, there.error, status}
-                  : float4{distance, 0.f, 0.f, status};
+        lane == 0 ? float4{there.x, there.y, there.error, stamp}
+                  : float4{distance, 0.f, 0.f, stamp};
 }
 
 // With many points, more warps at a time are worth fewer registers to each.

@@ -12,14 +12,24 @@ namespace lk::cuda {
 struct alignas(16) PointIn {
   float x, y, guess_x, guess_y;
 };
-// A half of 16 bytes arrives as a whole, with its status.
+// A half of 16 bytes arrives as a whole, with its stamp: who finds the task's there
+// knows that this half has come.
 struct alignas(32) PointOut {
   float x, y, error;
-  uint32_t status;  // lk_point_status
+  uint32_t stamp;
   float fb_distance;
   uint32_t unused[2];
-  uint32_t same_status;
+  uint32_t same_stamp;
 };
+
+// lk_point_status under the number of the task, which is never 0.
+constexpr uint32_t kTasks = 1u << 30;
+#ifdef __CUDACC__
+__host__ __device__
+#endif
+inline uint32_t stamp_of(uint32_t task, uint32_t status) { return task << 2 | status; }
+inline bool is_stamp_of(uint32_t task, uint32_t stamp) { return stamp >> 2 == task; }
+inline uint8_t status_of(uint32_t stamp) { return stamp & 3; }
 
 struct FollowTask {
   DeviceImage prev[kMaxLevels], next[kMaxLevels];
@@ -30,6 +40,7 @@ struct FollowTask {
   float min_eig_threshold;
   bool get_min_eigenvals;
   bool back;  // fb_distance is wanted
+  uint32_t number;  // of the task
   uint32_t n;
   const PointIn* in;
   PointOut* out;

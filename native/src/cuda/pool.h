@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace lk::cuda {
@@ -33,9 +34,10 @@ class Pool {
     return waiting_.size();
   }
 
-  // Waits until there is one.
-  T take() {
+  // Waits until there is one. Nothing once the pool is closed.
+  std::optional<T> take() {
     std::unique_lock lock(mutex_);
+    if (is_closed_) return std::nullopt;
     if (!free_.empty()) {
       T thing = std::move(free_.front());
       free_.pop_front();
@@ -43,8 +45,17 @@ class Pool {
     }
     Waiter waiter;
     waiting_.push_back(&waiter);
-    waiter.wake.wait(lock, [&] { return waiter.served; });
+    waiter.wake.wait(lock, [&] { return waiter.served || is_closed_; });
+    if (!waiter.served) return std::nullopt;
     return std::move(waiter.thing);
+  }
+
+  // Nothing is to be had any more: those that wait go without.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+    for (Waiter* waiter : waiting_) waiter->wake.notify_one();
+    waiting_.clear();
   }
 
  private:
@@ -57,6 +68,7 @@ class Pool {
   mutable std::mutex mutex_;
   std::deque<T> free_;
   std::deque<Waiter*> waiting_;
+  bool is_closed_ = false;
 };
 
 }  // namespace lk::cuda

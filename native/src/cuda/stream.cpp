@@ -15,34 +15,18 @@ void fail_with(cudaError_t error, const char* action) {
 
 Stream::Stream() {
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "create a stream");
-  const cudaError_t error =
-      cudaEventCreateWithFlags(&done_, cudaEventDisableTiming | cudaEventBlockingSync);
-  if (error != cudaSuccess) {
-    cudaStreamDestroy(stream_);
-    fail_with(error, "create an event");
-  }
 }
 
 Stream::~Stream() {
   cudaStreamSynchronize(stream_);
-  cudaEventDestroy(done_);
   cudaStreamDestroy(stream_);
 }
 
-void Stream::wait(Waiters& waiters) {
-  check(cudaEventRecord(done_, stream_), "record an event");
-  cudaError_t state = cudaErrorNotReady;
-  const auto done = [&] {
-    state = cudaEventQuery(done_);
-    return state != cudaErrorNotReady;
-  };
-  waiters.wait(done, [&] { state = cudaEventSynchronize(done_); });
+bool Stream::has_ended() const {
+  const cudaError_t state = cudaStreamQuery(stream_);
+  if (state == cudaErrorNotReady) return false;
   check(state, "finish the work on the device");
-}
-
-void Stream::sleep() {
-  check(cudaEventRecord(done_, stream_), "record an event");
-  check(cudaEventSynchronize(done_), "finish the work on the device");
+  return true;
 }
 
 }  // namespace lk::cuda

@@ -1,0 +1,119 @@
+// What the CUDA kernels do, by the CPU engine: in the place of corners.cu, follow.cu
+// and pyramid.cu. A pyramid has its level 0 only; the rest is made where it is needed.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "../../src/cpu/corners.h"
+#include "../../src/cpu/kernels.h"
+#include "../../src/cpu/pyramid.h"
+#include "../../src/cuda/corners.h"
+#include "../../src/cuda/follow.h"
+#include "../../src/cuda/pyramid.h"
+#include "fake_cuda.h"
+
+namespace lk::cuda {
+namespace {
+
+const Kernels& kernels() {
+  const Kernels* const* k = kKernels;
+  while (!(*k)->runs_here()) ++k;
+  return **k;
+}
+
+Image view(const DeviceImage& image) {
+  return {image.d_pixels, image.width, image.height, image.pitch};
+}
+
+void follow(const FollowTask& t) {
+  Turn turn;
+  lk::Pyramid prev, next;
+  prev.copy_from(view(t.prev[0]), turn);
+  next.copy_from(view(t.next[0]), turn);
+  for (lk::Pyramid* p : {&prev, &next})
+    p->build(t.top_level, t.win_width, t.win_height, kernels(), turn);
+  FlowTask task{prev.levels(), next.levels(), t.top_level, t.win_width,        t.win_height,
+                t.max_count,   t.epsilon,     t.min_eig_threshold, t.get_min_eigenvals};
+  for (uint32_t i = 0; i < t.n; ++i) {
+    const PointIn in = t.in[i];
+    FlowPoint there{in.x, in.y, in.guess_x, in.guess_y, 0, 0};
+    kernels().follow(task, &there, 1);
+    float distance = t.back ? std::numeric_limits<float>::quiet_NaN() : 0;
+    if (t.back && there.status == LK_TRACKED) {
+      FlowTask back = task;
+      std::swap(back.prev, back.next);
+      back.get_min_eigenvals = true;
+      const float x = there.next_x, y = there.next_y;
+      FlowPoint b{x, y, x - (in.guess_x - in.x), y - (in.guess_y - in.y), 0, 0};
+      kernels().follow(back, &b, 1);
+      distance = b.status == LK_TRACKED ? std::hypot(b.next_x - in.x, b.next_y - in.y)
+                                        : std::numeric_limits<float>::infinity();
+    }
+    PointOut& out = t.out[i];
+    out.x = there.next_x, out.y = there.next_y, out.error = there.error;
+    const uint32_t stamp = stamp_of(t.number, there.status);
+    __atomic_store_n(&out.stamp, stamp, __ATOMIC_RELEASE);
+    out.fb_distance = distance;
+    __atomic_store_n(&out.same_stamp, stamp, __ATOMIC_RELEASE);
+  }
+}
+
+// All candidates of an image, strongest first.
+void pick(const PickTask& t, const ScoreTask& scores) {
+  const size_t pixels = size_t(t.width) * size_t(t.height);
+  lk_detect_options options = scores.options;
+  options.max_corners = 0, options.min_distance = 0;
+  std::vector<float> corners(2 * pixels), found(pixels);
+  uint32_t count = 0;
+  DetectRequest request{};
+  request.options = options;
+  if (t.d_mask) request.mask = {t.d_mask, t.width, t.height, t.width};
+  request.corners = corners.data();
+  request.scores = found.data();
+  request.capacity = uint32_t(pixels);
+  request.count = &count;
+  Turn turn;
+  lk::CornerDetector().detect(view(scores.image), request, kernels(), turn);
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, &found[i], 4);
+    const auto at = uint32_t(corners[2 * i + 1]) * uint32_t(t.width) + uint32_t(corners[2 * i]);
+    const Candidate candidate = Candidate(bits) << 32 | at;
+    if (i < t.capacity) t.d_sorted[i] = candidate;
+    if (i < t.first_count) t.first[i] = candidate;
+  }
+  *t.summary = {0, count, 0};
+}
+
+thread_local ScoreTask last_scores;  // what launch_pick() is called right after
+
+}  // namespace
+
+bool search_waits() { return true; }
+
+void launch_follow(const FollowTask& task, bool, cudaStream_t stream) {
+  fake_cuda::enqueue(stream, [task] { follow(task); });
+}
+
+void launch_scores(const ScoreTask& task, cudaStream_t) { last_scores = task; }
+
+void launch_pick(const PickTask& task, cudaStream_t stream) {
+  fake_cuda::enqueue(stream, [task, scores = last_scores] { pick(task, scores); });
+}
+
+void Pyramid::resize(int width, int height, cudaStream_t) {
+  built_ = margin_ = 0;
+  levels_[0] = {memory_.reserve(size_t(width) * size_t(height)), width, height, width};
+}
+
+void Pyramid::take(const DeviceImage& image, int, int, cudaStream_t stream) {
+  fake_cuda::enqueue(stream, [from = view(image), to = levels_[0]] {
+    for (int y = 0; y < to.height; ++y)
+      std::memcpy(to.d_pixels + y * to.pitch, from.row(y), size_t(to.width));
+  });
+}
+
+void Pyramid::build(int, int, cudaStream_t) {}
+
+}  // namespace lk::cuda
