@@ -5,6 +5,7 @@ import {
   type EngineCounters,
   EngineError,
   EngineLostError,
+  explain,
   type FlowEngine,
   type FlowSequence,
   FrameError,
@@ -140,7 +141,7 @@ export class FailoverEngine implements FlowEngine {
     if (this.#serving !== serving) return false;
     const isLost = error instanceof EngineLostError;
     if (!isLost && ++serving.failures < FAILURES_IN_A_ROW) return true;
-    this.#takeOut(serving, (error as Error).message);
+    this.#takeOut(serving, error as Error);
     return false;
   }
 
@@ -155,13 +156,13 @@ export class FailoverEngine implements FlowEngine {
     await Promise.all(this.#ends);
   }
 
-  #takeOut({ engine, rank, since }: Ranked, why: string): void {
+  #takeOut({ engine, rank, since }: Ranked, error: Error): void {
     const { name } = engine.info, servedMs = performance.now() - since;
     this.#serving = null;
     this.#retire(engine);
-    this.events.failed(name, why);
+    this.events.failed(name, explain(error));
     this.#away.add(rank);
-    this.#search([`${name} failed: ${why}`]).then(() => this.#rest(rank, servedMs));
+    this.#search([`${name} failed: ${error.message}`]).then(() => this.#rest(rank, servedMs));
   }
 
   /** Opens the first candidate that runs, if it is before the one in use. @returns why not those before it */

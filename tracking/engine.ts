@@ -147,9 +147,17 @@ export function checkGrey({ width, height, data }: Grey): void {
   );
 }
 
-/** The engine failed, or was used after it was closed. */
+/**
+ * The engine failed, or was used after it was closed. Clients are told the message; what an
+ * exception said that nobody expected is the `cause`, and for the log: see {@linkcode explain}.
+ */
 export class EngineError extends Error {
   override readonly name = "EngineError";
+}
+
+/** An engine's error with the exception behind it, for who runs the server. */
+export function explain({ message, cause }: Error): string {
+  return typeof cause === "string" ? `${message}: ${cause}` : message;
 }
 
 /**

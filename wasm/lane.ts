@@ -115,7 +115,7 @@ export class Lane {
     worker.onmessageerror = () => this.#died("a message could not be read");
     worker.onerror = (event) => {
       event.preventDefault(); // else it ends this thread too
-      this.#died(event.message);
+      this.#replace(new EngineError("The wasm engine's worker died", { cause: event.message }));
     };
     worker.postMessage(this.#start);
     this.#timer = setTimeout(() => this.#died("it does not start"), this.#startMs);

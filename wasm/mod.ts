@@ -9,6 +9,7 @@ import {
   type Detected,
   type DetectOptions,
   EngineError,
+  explain,
   type FlowEngine,
   type FlowOptions,
   type FlowSequence,
@@ -51,7 +52,7 @@ export async function createWasmEngine(options: WasmEngineOptions): Promise<Flow
     await Promise.all(lanes.map((lane) => lane.ready));
   } catch (error) {
     for (const lane of lanes) lane.close();
-    throw new EngineError(`Cannot start the wasm engine: ${(error as Error).message}`);
+    throw new EngineError(`Cannot start the wasm engine: ${explain(error as Error)}`);
   }
   const workers = count === 1 ? "1 worker" : `${count} workers`;
   const device = `opencv.js ${lanes[0].version} (${workers})`;

@@ -16,6 +16,7 @@ import {
 import {
   DeadlineError,
   EngineError,
+  explain,
   type FlowSequence,
   FrameError,
 } from "../../tracking/engine.ts";
@@ -291,7 +292,8 @@ export class Session {
     const { code, message } = described;
     this.tally.error(code, about.seq !== undefined);
     if (code === "engine_failed") {
-      this.#context.log("engine_failed", { session: this.#context.id, error: message });
+      const why = explain(error as EngineError);
+      this.#context.log("engine_failed", { session: this.#context.id, error: why });
     }
     this.#outbox.say({ type: "error", code, message, ...about });
     const ending = this.#patience.try(code, performance.now());

@@ -7,6 +7,7 @@ import type { ServerLimits } from "../limits.ts";
 import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { ASK_BYTES, Receipts } from "./receipts.ts";
 import { Session } from "./session.ts";
 import { Watch } from "./watch.ts";
 
@@ -78,7 +79,9 @@ export class Sessions implements EngineEvents {
     const sequence = this.#openSequence(ws, id);
     if (!sequence) return leave();
     this.#watch.add(ws, socket);
-    const adapted = adapt(ws, () => this.#watch.resumed(ws));
+    const adapted = adapt(ws, "encrypted" in socket && socket.encrypted === true, () => {
+      this.#watch.resumed(ws);
+    });
     const session = new Session(adapted, sequence, {
       ...this.#options,
       engine: engine.info,
@@ -93,10 +96,7 @@ export class Sessions implements EngineEvents {
       if (isBinary) session.receiveBinary(data as Uint8Array);
       else session.receiveText(data.toString());
     });
-    ws.on("ping", (data) => {
-      // one that is not answered is followed by others; who reads nothing piles up no answers
-      if (ws.bufferedAmount < MAX_UNREAD_PONGS && ws.readyState === ws.OPEN) ws.pong(data);
-    });
+    ws.on("ping", (data: Uint8Array) => adapted.pong(data));
     ws.on("close", (code) => this.#ended(session, id, broken ?? code, leave));
   }
 
@@ -155,12 +155,25 @@ export class Sessions implements EngineEvents {
   }
 }
 
-function adapt(ws: WebSocket, resumed: () => void) {
+function adapt(ws: WebSocket, isEncrypted: boolean, resumed: () => void) {
+  let drained = () => {};
+  const receipts = isEncrypted ? new Receipts(ws, () => drained()) : null;
+  const mostUnread = MAX_UNREAD_PONGS + (receipts ? ASK_BYTES : 0);
   return {
     get bufferedAmount() {
-      return ws.bufferedAmount;
+      return Math.max(ws.bufferedAmount, receipts?.unread ?? 0);
     },
-    send: (data: string | Uint8Array, done: () => void) => ws.send(data, done),
+    send(data: string | Uint8Array, done: () => void) {
+      drained = done;
+      ws.send(data, done);
+      receipts?.sent(data.length);
+    },
+    /** A ping that is not answered is followed by others; who reads nothing piles up no answers. */
+    pong(data: Uint8Array) {
+      if (this.bufferedAmount >= mostUnread || ws.readyState !== ws.OPEN) return;
+      ws.pong(data);
+      receipts?.sent(data.length);
+    },
     close: (code: number, reason: string) => ws.close(code, reason),
     pause: () => ws.pause(),
     resume() {

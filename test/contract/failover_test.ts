@@ -59,6 +59,20 @@ Deno.test("failover: one failure is the frame's; the third in a row takes the en
     assert.match(events.join("; "), /^cuda failed: .*told to fail; cpu goes on$/);
   }));
 
+Deno.test("failover: what an exception behind a failure said is for the log, and no part of the reason", () =>
+  withTrials(async (engine, [cuda], events) => {
+    cuda.mood = "is lost";
+    cuda.cause = "TypeError: a fault";
+    await using sequence = engine.open();
+    await advance(sequence);
+    assert.deepEqual(events, [
+      "cuda failed: the cuda engine is lost: TypeError: a fault",
+      "cpu goes on",
+    ]);
+    assert.match(engine.info.reason, /cuda failed: the cuda engine is lost/);
+    assert.doesNotMatch(engine.info.reason, /TypeError/);
+  }));
+
 Deno.test("failover: a call that asks for what cannot be is no failure of the engine", () =>
   withTrials(async (engine, [cuda], events) => {
     await using sequence = engine.open();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EngineError, FrameError } from "../../tracking/engine.ts";
+import { EngineError, explain, FrameError } from "../../tracking/engine.ts";
 import { JpegDecoder } from "../../wasm/jpeg.ts";
 import { Lane } from "../../wasm/lane.ts";
 import { createWasmEngine } from "../../wasm/mod.ts";
@@ -100,7 +100,12 @@ Deno.test("wasm: a worker that dies is replaced and its sequences begin again", 
   await doomed.advance(still, NO_POINTS, FLOW);
   await other.advance(still, NO_POINTS, FLOW);
   spy.kill(0);
-  await assert.rejects(doomed.advance(still, NO_POINTS, FLOW), EngineError);
+  await assert.rejects(doomed.advance(still, NO_POINTS, FLOW), (error) => {
+    assert.ok(error instanceof EngineError);
+    assert.equal(error.message, "The wasm engine's worker died"); // as clients are told
+    assert.match(explain(error), /worker died: .*TypeError: .+/);
+    return true;
+  });
   assert.equal((await doomed.advance(still, NO_POINTS, FLOW)).continues, false);
   assert.equal((await doomed.advance(still, NO_POINTS, FLOW)).continues, true);
   assert.equal((await other.advance(still, NO_POINTS, FLOW)).continues, true);

@@ -32,6 +32,8 @@ type Mood = "well" | "fails" | "is lost" | "overworked once" | "refuses";
 export class Trial implements Candidate {
   mood: Mood = "well";
   runsHere = true;
+  /** The exception behind its being lost. */
+  cause: string | undefined;
   /** Calls do not begin before it. */
   hold: Promise<void> = Promise.resolve();
   created = 0;
@@ -60,7 +62,9 @@ export class Trial implements Candidate {
       this.begun++;
       await this.hold;
       if (this.mood === "fails") throw new EngineError(`the ${this.name} engine is told to fail`);
-      if (this.mood === "is lost") throw new EngineLostError(`the ${this.name} engine is lost`);
+      if (this.mood === "is lost") {
+        throw new EngineLostError(`the ${this.name} engine is lost`, { cause: this.cause });
+      }
       if (this.mood === "refuses") throw new CallError("the call is wrong");
       if (this.mood === "overworked once") {
         this.mood = "well";

@@ -11,17 +11,23 @@ import { withServer } from "../lib/serving.ts";
 
 const FOLDER = new URL("../../examples/python/", import.meta.url).pathname;
 
-/** A Python that has `modules`; undefined, with the reason printed, where there is none. */
-async function findPython(...modules: string[]): Promise<string | undefined> {
-  for (const python of ["python3", "/usr/bin/python3"]) {
-    try {
-      const args = ["-c", `import json, ${modules.join(", ")}`];
-      const { success } = await new Deno.Command(python, { args, stderr: "null" }).output();
-      if (success) return python;
-    } catch { // there is none by this name
+const pythons = new Map<string, Promise<string | undefined>>();
+
+/** A Python that has `modules`, looked for once; undefined, with the reason printed, where there is none. */
+function findPython(...modules: string[]): Promise<string | undefined> {
+  const key = modules.join(" and ");
+  return pythons.getOrInsertComputed(key, async () => {
+    for (const python of ["python3", "/usr/bin/python3"]) {
+      try {
+        const args = ["-c", `import json, sys, ${modules.join(", ")}; print(sys.executable)`];
+        const { success, stdout } = await new Deno.Command(python, { args, stderr: "null" })
+          .output();
+        if (success) return new TextDecoder().decode(stdout).trim(); // itself, not what starts it
+      } catch { // there is none by this name
+      }
     }
-  }
-  console.log(`skipped: no Python with ${modules.join(" and ")} (Debian: python3-websockets)`);
+    console.log(`skipped: no Python with ${key} (Debian: python3-websockets)`);
+  });
 }
 
 interface Result {

@@ -5,6 +5,7 @@ import { encodeFrame } from "../../protocol/mod.ts";
 import { addressKey, isLoopback } from "../../server/address.ts";
 import { Refusal } from "../../server/http/access.ts";
 import { Allowance } from "../../server/session/allowance.ts";
+import { selfSigned } from "../../server/http/tls.ts";
 import { Census } from "../../server/threads/census.ts";
 import { Client, refused } from "../lib/client.ts";
 import { picture } from "../lib/commands.ts";
@@ -301,31 +302,41 @@ Deno.test("limits: sessions are logged and counted by why they ended, made-up co
     ]);
   }));
 
-Deno.test("limits: a client that reads nothing is not worked for, and its frames are dropped", async () => {
-  const points = Array.from({ length: 1000 }, (_, i) => [i % 90, i % 70] as [number, number]);
-  const script = Array.from({ length: 5000 }, () => ({ corners: points }));
-  const limits = { maxFrameRate: 100_000, maxPoints: 10_000 };
-  await withServer({ limits }, async (url) => {
-    const client = await Client.connect(url, { protocols: ["lkstream.v1.json"] });
-    await client.next();
-    client.say({ type: "configure", detect: { maxCorners: 1000 }, filter: { crowding: 0 } });
-    await client.next();
-    (client.socket as unknown as { _socket: Socket })._socket.pause();
-    const stats = async () => {
-      const text = await (await fetch(`${url}/metrics`)).text();
-      return (name: string) => Number(new RegExp(`^${name} (\\d+)`, "m").exec(text)?.[1] ?? 0);
-    };
-    for (let seq = 0; seq < 600; seq++) { // 60 KB each, if all were answered
-      client.send(frame(seq));
-      await pause(1);
-    }
-    let count = await stats();
-    while (count("lkstream_frames_received_total") < 600) count = await stats();
-    const dropped = count('lkstream_frames_dropped_total\\{reason="slow_reader"\\}');
-    assert.ok(dropped > 0, "no frame was dropped for the slow reader");
-    client.socket.terminate();
-  }, script);
-});
+for (const scheme of ["http", "https"]) {
+  Deno.test(`limits: a client that reads nothing is not worked for, and its frames are dropped, ${scheme}`, async () => {
+    const points = Array.from({ length: 1000 }, (_, i) => [i % 90, i % 70] as [number, number]);
+    const script = Array.from({ length: 5000 }, () => ({ corners: points }));
+    const limits = { maxFrameRate: 100_000, maxPoints: 10_000 };
+    const tls = scheme === "https" ? await selfSigned(["127.0.0.1"]) : undefined;
+    const ca = tls?.cert;
+    await withServer({ limits, tls }, async (url) => {
+      const client = await Client.connect(url, { protocols: ["lkstream.v1.json"], ca });
+      await client.next();
+      client.say({ type: "configure", detect: { maxCorners: 1000 }, filter: { crowding: 0 } });
+      await client.next();
+      using http = Deno.createHttpClient({ caCerts: ca ? [ca] : [] });
+      const init: RequestInit & { client: Deno.HttpClient } = { client: http };
+      const stats = async () => {
+        const text = await (await fetch(`${url}/metrics`, init)).text();
+        return (name: string) => Number(new RegExp(`^${name} (\\d+)`, "m").exec(text)?.[1] ?? 0);
+      };
+      const tcp = (client.socket as unknown as { _socket: Socket })._socket;
+      tcp.pause();
+      for (let seq = 0; seq < 600; seq++) { // 60 KB each, if all were answered
+        client.send(frame(seq));
+        await pause(1);
+      }
+      let count = await stats();
+      while (count("lkstream_frames_received_total") < 600) count = await stats();
+      const dropped = count('lkstream_frames_dropped_total\\{reason="slow_reader"\\}');
+      assert.ok(dropped > 0, "no frame was dropped for the slow reader");
+      tcp.resume();
+      client.send(frame(600));
+      while ((await client.nextOf("tracks"))?.tracks.seq !== 600); // once it reads, it goes on
+      client.socket.terminate();
+    }, script);
+  });
+}
 
 /** What the server answers to `write`, until it ends the connection. */
 function raw(url: string, write: (socket: Socket) => void): Promise<string> {

@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS, type ServerLimits } from "../../server/limits.ts";
 import { Load } from "../../server/load.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { Session, type SessionSocket } from "../../server/session/session.ts";
+import { EngineError } from "../../tracking/engine.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { type Script, ScriptedSequence } from "../lib/scripted.ts";
 
@@ -455,6 +456,18 @@ Deno.test("session: a fault of the server while a frame is processed ends it wit
   assert.deepEqual(socket.closes, [[1011, "an internal error"]]);
   assert.deepEqual(log, ['session_error {"session":"the-session","error":"TypeError: a fault"}']);
   assert.deepEqual(answers(), []);
+});
+
+Deno.test("session: the exception behind an engine's failure is in the log, and not told", async () => {
+  const { sequence, frame, log, answers } = begin();
+  const error = new EngineError("The worker died", { cause: "TypeError: a fault" });
+  sequence.advance = () => Promise.reject(error);
+  frame(0);
+  await settle();
+  const [told] = answers();
+  assert.ok(told.type === "error" && told.code === "engine_failed");
+  assert.equal(told.message, "The worker died");
+  assert.match(log.join(), /^engine_failed .*"error":"The worker died: TypeError: a fault"/);
 });
 
 Deno.test("session: a client that was paused is read again when the session ends", async () => {
