@@ -417,3 +417,18 @@ sdkTest("closed during a handover it leaves nothing open", async (open) => {
     await gone; // the first one is left by all, or it would serve on for an hour
   });
 });
+
+sdkTest(
+  "a next server that takes no such large messages is sent none: points begin anew",
+  async (open) => {
+    const few = { limits: { ...LIMITS, maxFrameBytes: 150 } };
+    await withServers([{}, few], async ([first, second]) => {
+      const connection = open([first.url, second.url]);
+      await track(connection);
+      const anew = next(connection, "anew");
+      await first.close();
+      assert.deepEqual(await anew, { reason: "server" });
+      assert.equal(connection.state.name, "open");
+    });
+  },
+);
