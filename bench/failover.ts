@@ -81,7 +81,7 @@ interface Setting {
 }
 
 const HEADER =
-  "drill     gap p50    worst   stayed   kept    right   two   lost  skipped  resumed  anew";
+  "drill     gap p50    worst   stayed   kept    right   two   lost  skipped  resumed  anew  step";
 
 async function practise(
   drill: string,
@@ -128,6 +128,7 @@ function row(drill: string, cameras: Camera[], outcomes: Outcome[]): string {
     `${count(({ skipped }) => skipped)}`.padStart(8),
     `${count(({ resumed }) => resumed)}`.padStart(8),
     `${count(({ anew }) => anew)}`.padStart(5),
+    `${Math.max(...cameras.map(({ widest }) => widest))}`.padStart(5),
   ].join(" ");
 }
 

@@ -40,6 +40,8 @@ export class Camera implements Disposable {
   #heardAt = NaN;
   #longestMs = 0;
   #marked: { ids: Uint32Array; frame: number } | null = null;
+  /** The most frames of the clip from one that was answered to the next one: what is far is hard to follow. */
+  widest = 0;
   resumed = 0;
   anew = 0;
   /** Frames that were taken and never answered. */
@@ -76,7 +78,8 @@ export class Camera implements Disposable {
     const { tracks, frame } = this.#latest!;
     this.#marked = { ids: tracks.points.id.slice(), frame };
     this.#longestMs = 0;
-    this.lost =
+    this.widest =
+      this.lost =
       this.skipped =
       this.resumed =
       this.anew =
@@ -125,6 +128,7 @@ export class Camera implements Disposable {
       if (seq < tracks.seq) this.lost++;
       this.#sent.delete(seq);
     }
+    if (this.#latest) this.widest = Math.max(this.widest, frame - this.#latest.frame);
     const { id, xy, age } = tracks.points;
     for (let i = 0; i < id.length; i++) {
       if (!this.#births.has(id[i])) {

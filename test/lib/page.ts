@@ -70,6 +70,8 @@ export async function isLive(page: Page): Promise<void> {
 
 /** What is collected of each tracks message. */
 export interface Seen {
+  /** When it came, by the page's clock. */
+  at: number;
   seq: number;
   size: [width: number, height: number];
   reset: boolean;
@@ -90,7 +92,7 @@ export async function watchTracks(page: Page): Promise<void> {
       const { seq, width, height, reset, points, lost } = (event as CustomEvent).detail;
       const ids: number[] = Array.from(points.id);
       const gone = { ids: Array.from<number>(lost.id), reasons: Array.from<number>(lost.reason) };
-      seen.push({ seq, size: [width, height], reset, ids, lost: gone });
+      seen.push({ at: performance.now(), seq, size: [width, height], reset, ids, lost: gone });
     });
   });
 }

@@ -417,3 +417,47 @@ sdkTest("closed during a handover it leaves nothing open", async (open) => {
     await gone; // the first one is left by all, or it would serve on for an hour
   });
 });
+
+sdkTest(
+  "a next server that takes no such large messages is sent none: points begin anew",
+  async (open) => {
+    const few = { limits: { ...LIMITS, maxFrameBytes: 150 } };
+    await withServers([{}, few], async ([first, second]) => {
+      const connection = open([first.url, second.url]);
+      await track(connection);
+      const anew = next(connection, "anew");
+      await first.close();
+      assert.deepEqual(await anew, { reason: "server" });
+      assert.equal(connection.state.name, "open");
+    });
+  },
+);
+
+sdkTest(
+  "a sole server that goes is asked again with growing pauses, and found when it is back",
+  async (open) => {
+    const first = await moving();
+    const port = Number(new URL(first.url).port), asked: number[] = [];
+    const pauseMs = (attempt: number) => {
+      asked.push(attempt);
+      return 10;
+    };
+    const connection = open(first.url, { pauseMs });
+    await track(connection);
+    const reconnecting = entered(connection, "reconnecting");
+    const closed = first.close(300);
+    await track(connection); // it serves meanwhile
+    await reconnecting;
+    assert.deepEqual(asked.slice(0, 3), [1, 2, 3]);
+    const resumed = next(connection, "resumed");
+    connection.on("anew", () => assert.fail("it began anew"));
+    await closed;
+    const second = await moving({ port });
+    try {
+      assert.equal((await resumed).live, 2);
+    } finally {
+      connection.close();
+      await second.close();
+    }
+  },
+);

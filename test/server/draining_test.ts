@@ -33,6 +33,13 @@ Deno.test("draining: sessions are told and served, new ones refused, and it ends
   assert.deepEqual(going, { type: "going", seconds: 3600 });
   const ready = await fetch(`${server.url}/readyz`);
   assert.deepEqual([ready.status, await ready.text()], [503, "stopping\n"]);
+  // by which a proxy that cuts the sessions of a dead server knows that it lives
+  const haproxy = await Deno.readTextFile(
+    new URL("../../docs/operations/haproxy.cfg", import.meta.url),
+  );
+  const [, checked] = /http-check send meth GET uri (\S+)/.exec(haproxy)!;
+  const check = await fetch(server.url + checked);
+  assert.deepEqual([check.status, await check.text()], [200, "ok\n"]);
   const { status, body, headers } = await refused(Client.connect(server.url));
   assert.equal(status, 503);
   assert.match(body, /"stopping"/);

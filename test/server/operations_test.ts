@@ -9,7 +9,9 @@ import { shift, Texture } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { freePort } from "../lib/free_port.ts";
 import { findProgram, startProxy } from "../lib/proxy.ts";
-import { withServer } from "../lib/serving.ts";
+import { ScriptedEngine } from "../lib/scripted.ts";
+import { LIMITS, withServer } from "../lib/serving.ts";
+import { serve } from "../../server/http/server.ts";
 import { start } from "../lib/running.ts";
 
 const DOCS = new URL("../../docs/operations/", import.meta.url);
@@ -193,6 +195,44 @@ Deno.test("operations: the objects of Kubernetes fit each other and the server",
     }
     assert.ok(namesOf(await (await fetch(`${url}/metrics`)).text()).has(gauge), gauge);
   });
+});
+
+const hasNginx = await findProgram("nginx") !== null;
+
+Deno.test({
+  name: "operations: nginx takes all sessions to a server that is back while the other one stops",
+  ignore: !hasNginx, // said below
+  async fn() {
+    const options = { host: "127.0.0.1", token: null, allowOrigins: [], log: () => {} };
+    const begin = (port: number) =>
+      serve({
+        ...options,
+        port,
+        trustProxy: true,
+        engine: new ScriptedEngine(),
+        limits: LIMITS,
+      });
+    const port = freePort();
+    const other = await begin(0);
+    const proxy = await startProxy("nginx", [{ url: `http://127.0.0.1:${port}` }, other]);
+    const { ca, url } = proxy;
+    const connect = () => Client.connect(url, { ca, headers: { Origin: url } });
+    const before = await connect(); // of which nginx learns that the first one is not there
+    const back = await begin(port);
+    const stopped = other.close(3600_000);
+    try {
+      const clients = await Promise.all([connect(), connect(), connect()]);
+      for (const client of clients) {
+        assert.ok(await client.nextOf("hello"));
+        await client.close();
+      }
+    } finally {
+      await before.close();
+      await stopped;
+      await back.close();
+      await proxy.close();
+    }
+  },
 });
 
 for (const program of ["nginx", "haproxy"] as const) {

@@ -163,6 +163,19 @@ Deno.test("resuming: a server that answered nothing for too long before it ended
   assert.ok(resuming.isBroken);
 });
 
+Deno.test("resuming: where the picture moved too far while frames were owed, points begin anew", () => {
+  for (
+    const [dx, late, isBroken] of [[12, 190, false], [12, 191, true], [0, 1000, false]] as const
+  ) {
+    const resuming = new Resuming(true);
+    for (const seq of [0, 1, 2, 3]) resuming.memory.sent(frame(seq, 30 * seq));
+    resuming.answered(tracksOf(0, [1, 2]), 20);
+    resuming.answered(tracksOf(1, [1, 2], dx), 50); // by dx px in 30 ms
+    resuming.ended(late); // the latest frame was sent at 90
+    assert.equal(resuming.isBroken, isBroken, `${dx} px, ${late} ms`);
+  }
+});
+
 Deno.test("resuming: another end while it catches up keeps what was not answered, in order", () => {
   const resuming = interrupted();
   resuming.keep(frame(4, 230));

@@ -9,6 +9,7 @@ import {
   type PartialOptions,
   ProtocolError,
   type ResultForm,
+  type ResumeMessage,
   resumeMessage,
   type Stats,
   type Tracks,
@@ -109,6 +110,8 @@ type FrameHeader = Omit<Parameters<typeof encodeFrame>[0], "jpeg">;
 
 const SILENT_MS = 10_000;
 const CONNECT_MS = 5000;
+/** What a request's number takes in its message, at most. */
+const MARK_CHARS = 32;
 
 /**
  * Connects to an lkstream server and stays connected: a stream that ends is
@@ -360,9 +363,10 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     const proposals = this.#resuming.proposals();
     if (proposals.length === 0) return;
     for (const state of features?.includes("resume") ? proposals : []) {
-      if (state.points.id.length > limits.maxPoints) continue; // it would only be refused
+      const message = resumeMessage(state);
+      if (!this.#fits(message, limits)) continue; // it would be refused, or end the stream
       try {
-        await this.#ask(resumeMessage(state));
+        await this.#ask(message);
       } catch {
         if (this.#stream !== stream) return; // it ended; the next one is asked
         continue;
@@ -377,12 +381,21 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     this.emit("anew", { reason });
   }
 
-  /** Gives the server what waits for its turn after a gap. */
+  /** Whether a server takes this, and the frame on which points then stand. */
+  #fits(message: ResumeMessage, { maxPoints, maxFrameBytes }: Hello["limits"]): boolean {
+    const n = message.points.id.length;
+    const frame = n > 0 ? this.#resuming.memory.standing!.bytes : 0;
+    const text = JSON.stringify(message).length + MARK_CHARS;
+    return n <= maxPoints && Math.max(frame, text) <= maxFrameBytes;
+  }
+
+  /** Gives the server what waits for its turn after a gap, but for what it does not take. */
   #catchUp(): void {
+    const limit = this.#hello?.limits.maxFrameBytes ?? Infinity;
     while (this.#flight.unanswered < MAX_UNANSWERED) {
       const frame = this.#resuming.next();
       if (!frame) break;
-      this.#sendFrame(frame);
+      if (frame.bytes <= limit) this.#sendFrame(frame);
     }
   }
 

@@ -12,6 +12,9 @@ export interface Resumed {
   gapMs: number;
 }
 
+/** Where the picture moves farther between two frames, points are found on the wrong things. */
+const REACH_PX = 40;
+
 type Phase =
   /** Frames are sent as they come. */
   | "live"
@@ -96,8 +99,10 @@ export class Resuming {
     const { owedSince = now, speed } = this.#memory;
     const unanswered = this.#memory.takeUnanswered();
     if (!this.isOn || !this.#memory.state) return;
-    // meanwhile frames were skipped that nobody kept
-    const isBroken = this.#gap.isBroken || this.#mustReset || now - owedSince > GAP_MS;
+    // since the latest one frames were skipped that nobody kept
+    const unseenMs = this.isLive ? now - (unanswered.at(-1)?.at ?? now) : 0;
+    const isTooFar = unseenMs * speed > REACH_PX || now - owedSince > GAP_MS;
+    const isBroken = this.#gap.isBroken || this.#mustReset || isTooFar;
     this.#phase = "away";
     this.#standing = null;
     this.#lastReplayed = undefined;
