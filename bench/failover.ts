@@ -10,7 +10,7 @@ const FLAGS = {
   servers: { type: "string", value: "N", default: "2", text: "from 2" },
   cameras: { type: "string", value: "N", default: "20", text: "of 320×240, 30 frames a second" },
   engine: { type: "string", value: "NAME", default: "cpu", text: "of the servers" },
-  only: { type: "string", value: "DRILL", text: "one of kill, term, stop, cut, rolling" },
+  only: { type: "string", value: "DRILL", text: "one of none, kill, term, stop, cut, rolling" },
 } as const satisfies Record<string, Flag>;
 
 const DRAIN_S = 5;
@@ -19,6 +19,10 @@ const BEFORE_MS = 3000, LIVE_AGAIN_MS = 30_000, AFTER_MS = 1000;
 
 /** What is done to the servers; the first one has sessions, as they all have. */
 const DRILLS: Record<string, (hosts: Host[]) => Promise<void>> = {
+  /** What cameras lose on this machine while nothing happens. */
+  none() {
+    return pause(BEFORE_MS);
+  },
   async kill([first]) {
     first.signal("SIGKILL");
     await first.ended();

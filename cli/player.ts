@@ -10,6 +10,9 @@ export interface Played {
   skipped: number;
 }
 
+/** They take about two seconds. */
+const LAST_TRIES = 3;
+
 /**
  * Plays frames to a server, at `fps` frames a second or, where that is 0, each
  * when the one before is answered: then the server has none to drop. Resolves
@@ -36,8 +39,13 @@ export async function play(
     if (connection.send(jpeg) === null) played.skipped++;
     else played.sent++;
   }
-  await changes.until(() => connection.state.name !== "open" || connection.free === MAX_UNANSWERED);
+  await changes.until(() => connection.free === MAX_UNANSWERED || isGivenUp(connection));
   return played;
+}
+
+/** The last frames wait for a server that is there again soon: later they could not be gone on with. */
+function isGivenUp({ state }: Connection): boolean {
+  return state.name === "reconnecting" && state.attempt > LAST_TRIES;
 }
 
 /** Waits for what the events of a connection bring about. */
@@ -55,6 +63,8 @@ class Changes implements Disposable {
     this.#off = [
       connection.on("state", look),
       connection.on("tracks", look),
+      connection.on("resumed", look),
+      connection.on("anew", look),
       connection.on("error", look),
       () => signal.removeEventListener("abort", look),
     ];

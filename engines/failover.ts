@@ -37,7 +37,7 @@ export interface FailoverOptions {
 export interface EngineEvents {
   /** An engine was taken out. */
   failed(name: EngineInfo["name"], why: string): void;
-  /** Another engine goes on; every sequence begins anew with its next frame. */
+  /** Another engine goes on; every sequence gives it its last good frame first. */
   changed(info: EngineInfo): void;
 }
 
@@ -58,8 +58,8 @@ interface Ranked extends Serving {
 
 /**
  * The first engine that runs, and the next one when it fails. A failed one is tried again after a
- * pause, and takes over where it runs. Sequences live on: a change of engines is to them as a frame
- * that does not continue the one before.
+ * pause, and takes over where it runs. Sequences live on, and their points with them: see
+ * {@linkcode FailoverSequence}.
  */
 export class FailoverEngine implements FlowEngine {
   events: EngineEvents = { failed() {}, changed() {} };

@@ -7,6 +7,7 @@ import {
   type FlowOptions,
   type FlowSequence,
   type Frame,
+  FrameError,
   type Mask,
 } from "../tracking/engine.ts";
 
@@ -33,34 +34,51 @@ export const TRIAL_OPTIONS = {
   back: true,
 } satisfies FlowOptions;
 
-/** One camera's frames, on whichever engine is in use. */
+/**
+ * One camera's frames, on whichever engine is in use. A sequence that does not have the last good
+ * frame, of another engine or after a failure, is given it first: so points live on.
+ */
 export class FailoverSequence<S extends Serving> implements FlowSequence {
   readonly #owner: Owner<S>;
   #on: { serving: S; sequence: FlowSequence } | null = null;
-  /** The current one, for the next engine. */
-  #frame: Frame | null = null;
+  /** The last good frame, and how points were followed into it. */
+  #current: { frame: Frame; options: FlowOptions } | null = null;
+  /** Whose current frame that is. */
+  #holder: FlowSequence | null = null;
   #isClosed = false;
 
   constructor(owner: Owner<S>) {
     this.#owner = owner;
   }
 
+  /** Begins anew only where the frame before cannot be given to the engine in use. */
   async advance(...args: Parameters<FlowSequence["advance"]>): Promise<Advanced> {
-    const advanced = await this.#call((sequence) => sequence.advance(...args));
-    this.#frame = args[0];
-    return advanced;
+    const [frame, , options] = args;
+    return await this.#call(async (sequence) => {
+      await this.#give(sequence).catch((error) => {
+        if (!(error instanceof FrameError)) throw error;
+      });
+      const advanced = await sequence.advance(...args);
+      this.#current = { frame, options };
+      this.#holder = sequence;
+      return advanced;
+    });
   }
 
-  /** Where the engine was changed since the frame, the frame is given to the new one first. */
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
-    const frame = this.#frame;
-    if (!frame) throw new EngineError("Cannot detect: there is no frame yet");
-    let on = this.#on?.sequence;
+    if (!this.#current) throw new EngineError("Cannot detect: there is no frame yet");
     return await this.#call(async (sequence) => {
-      if (sequence !== on) await sequence.advance(frame, new Float32Array(), TRIAL_OPTIONS);
-      on = sequence;
+      await this.#give(sequence);
       return await sequence.detect(options, avoid, mask);
     });
+  }
+
+  /** Makes the last good frame the current one of a sequence, unless it is. */
+  async #give(sequence: FlowSequence): Promise<void> {
+    if (!this.#current || this.#holder === sequence) return;
+    const { frame, options } = this.#current;
+    await sequence.advance(frame, new Float32Array(), options);
+    this.#holder = sequence;
   }
 
   /** Calls the engine in use, and the next one where it is taken out for that. */
@@ -74,6 +92,7 @@ export class FailoverSequence<S extends Serving> implements FlowSequence {
         this.#owner.stands(serving);
         return result;
       } catch (error) {
+        if (!(error instanceof FrameError)) this.#holder = null;
         if (this.#isClosed || this.#owner.stands(serving, error)) throw error;
       }
     }

@@ -27,15 +27,26 @@ export class Host implements AsyncDisposable {
   /** @throws {Error} where there is no permission for namespaces, or no `ip` */
   static async make(number: number, flags: readonly string[]): Promise<Host> {
     const host = new Host(number, flags);
-    const name = host.#name, inside = ["ip", "-n", name];
+    await host.#remove().catch(() => {}); // what a drill that was cut off left
+    await host.#build();
+    return host;
+  }
+
+  async #build(): Promise<void> {
+    const name = this.#name, inside = ["ip", "-n", name];
     await run("ip", "netns", "add", name);
     await run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name);
-    await run("ip", "addr", "add", `${host.#address}.1/24`, "dev", name);
+    await run("ip", "addr", "add", `${this.#address}.1/24`, "dev", name);
     await run("ip", "link", "set", name, "up");
-    await run(...inside, "addr", "add", `${host.#address}.2/24`, "dev", "eth0");
+    await run(...inside, "addr", "add", `${this.#address}.2/24`, "dev", "eth0");
     await run(...inside, "link", "set", "eth0", "up");
     await run(...inside, "link", "set", "lo", "up");
-    return host;
+  }
+
+  /** A namespace lives on while packets wait in it for a cable that is pulled: the cable goes first. */
+  async #remove(): Promise<void> {
+    await run("ip", "link", "del", this.#name).catch(() => {});
+    await run("ip", "netns", "del", this.#name);
   }
 
   get url(): string {
@@ -88,7 +99,7 @@ export class Host implements AsyncDisposable {
       this.signal("SIGKILL");
       await this.ended();
     }
-    await run("ip", "netns", "del", this.#name);
+    await this.#remove();
   }
 
   async #isReady(): Promise<boolean> {

@@ -205,7 +205,8 @@ class Server implements RunningServer {
 
   /** For further sessions. */
   #room(): Room {
-    if (this.#closing) return { state: "drain", free: 0 };
+    const { isEngineReady = () => true } = this.#options;
+    if (this.#closing || !isEngineReady()) return { state: "drain", free: 0 };
     const taken = this.#census.open / this.#options.limits.maxSessions;
     return { state: "ready", free: 1 - Math.max(Math.min(1, taken), this.#load.busy) };
   }

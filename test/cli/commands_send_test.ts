@@ -3,6 +3,10 @@ import { type Tracks, tracksFromJson } from "../../protocol/mod.ts";
 import { main as send } from "../../cli/send.ts";
 import { main as track } from "../../cli/track.ts";
 import { concat, folderOf, pictures, type Ran, run, spawnTask } from "../lib/commands.ts";
+import { DEFAULT_LIMITS } from "../../server/limits.ts";
+import type { RunningServer } from "../../server/http/server.ts";
+import { startServer } from "../lib/sdk.ts";
+import { type Script, ScriptedEngine } from "../lib/scripted.ts";
 import { freePort } from "../lib/free_port.ts";
 import { defaultServer, type Running, start } from "../lib/running.ts";
 
@@ -128,6 +132,34 @@ Deno.test("send: a server that goes away is told and waited for", async () => {
   await (await second!).stop();
   assert.equal(code, 0, stderr);
   assert.match(stderr, /The server is stopping/);
+});
+
+Deno.test("send: over a gap the lines go on: no reset, the same ids, a number only once", async () => {
+  await using folder = await folderOf(FRAMES);
+  const moving = (): Script[] => [{ corners: [[9, 9]] }, ...Array<Script>(999).fill({})];
+  const serve = (port: number) =>
+    startServer({ port, engine: new ScriptedEngine(moving), limits: DEFAULT_LIMITS });
+  const first = await serve(0);
+  const port = Number(new URL(first.url).port);
+  let second: Promise<RunningServer> | undefined;
+  let before = Infinity;
+  const enough = (stdout: string) => {
+    const frames = stdout.split("\n").length - 1;
+    second ??= first.close().then(() => {
+      before = frames;
+      return serve(port);
+    });
+    return frames > before + 20;
+  };
+  const args = [folder.path, first.url, "--loop", "--fps", "0"];
+  const { code, stdout, stderr } = await run(send, args, { enough });
+  await (await second!).close();
+  assert.equal(code, 0, stderr);
+  const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map(({ seq }) => seq), lines.map((_, i) => i));
+  for (const [i, { reset, points }] of lines.entries()) {
+    assert.deepEqual([reset, points.id, points.age], [i === 0, [1], [i]]);
+  }
 });
 
 Deno.test("send: exit codes, and nothing on standard output but data", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { encodeFrame } from "../../protocol/mod.ts";
-import { CallError, DeadlineError, EngineError } from "../../tracking/engine.ts";
+import { CallError, DeadlineError, EngineError, FrameError } from "../../tracking/engine.ts";
 import { FailoverEngine } from "../../engines/failover.ts";
+import { FailoverSequence } from "../../engines/failover_sequence.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import { serve } from "../../server/http/server.ts";
 import { Client } from "../lib/client.ts";
@@ -44,13 +45,13 @@ Deno.test("failover: one failure is the frame's; the third in a row takes the en
     cuda.mood = "fails";
     await assert.rejects(advance(sequence), EngineError);
     cuda.mood = "well";
-    await advance(sequence);
+    assert.ok((await advance(sequence)).continues);
     cuda.mood = "fails";
     await assert.rejects(advance(sequence), EngineError);
     await assert.rejects(advance(sequence), EngineError);
     assert.deepEqual(events, []);
-    const advanced = await advance(sequence); // the frame of the third goes to the next engine
-    assert.equal(advanced.continues, false);
+    // the frame of the third goes to the next engine, after the last good one
+    assert.ok((await advance(sequence)).continues);
     assert.ok((await advance(sequence)).continues);
     assert.equal(engine.info.name, "cpu");
     assert.equal(cpu.created, 1);
@@ -92,8 +93,8 @@ Deno.test("failover: an engine that is lost is taken out at once, and the frames
     await until(() => cuda.begun === before + 5);
     resolve();
     const advanced = await Promise.all(calls);
-    assert.deepEqual(advanced.map(({ continues }) => continues), Array(5).fill(false));
-    assert.equal(cpu.begun, 2 + 5); // its trial, and all of them
+    assert.deepEqual(advanced.map(({ continues }) => continues), Array(5).fill(true));
+    assert.equal(cpu.begun, 2 + 2 * 5); // its trial, and all of them after their last good frames
     assert.deepEqual(events, ["cuda failed: the cuda engine is lost", "cpu goes on"]);
     for (const sequence of sequences) {
       assert.ok((await advance(sequence)).continues);
@@ -151,6 +152,22 @@ Deno.test("failover: a detection after the engine was changed is done by the nex
     assert.ok((await advance(sequence)).continues);
   }));
 
+Deno.test("failover: where the next engine refuses the last good frame, the one after it is a first one", async () => {
+  const engines = [[{}, { fails: "engine" }], [{ fails: "bad_frame" }, {}]] as Script[][];
+  const serving = engines.map((script) => ({ engine: new ScriptedEngine(() => script) }));
+  await using sequence = new FailoverSequence({
+    serving: () => Promise.resolve(serving[0]),
+    stands(_, error) {
+      const isOver = error === undefined || error instanceof FrameError;
+      if (!isOver) serving.shift();
+      return isOver;
+    },
+  });
+  await advance(sequence);
+  assert.equal((await advance(sequence)).continues, false);
+  assert.ok((await advance(sequence)).continues);
+});
+
 Deno.test("failover: from one to the next to the last", () =>
   withTrials(async (engine, [cuda, cpu], events) => {
     await using sequence = engine.open();
@@ -172,7 +189,7 @@ Deno.test("failover: after a pause the first engine is tried, and takes over whe
     assert.equal(engine.info.name, "cpu");
     cuda.mood = "well";
     await until(() => engine.info.name === "cuda");
-    assert.equal((await advance(sequence)).continues, false);
+    assert.ok((await advance(sequence)).continues);
     assert.equal(cpu.closed, 1);
     assert.equal(events.at(-1), "cuda goes on");
   }, { retryMs: 20 }));
@@ -263,7 +280,7 @@ Deno.test("failover: where all fail, frames fail at once and the engine is not r
     await advance(sequence);
   }, { retryMs: 600 }));
 
-Deno.test("failover: clients are told, keep their session, and begin anew", () =>
+Deno.test("failover: clients are told, and keep their session and its points", () =>
   withTrials(async (engine, [cuda]) => {
     const log: string[] = [];
     const server = await serve({
@@ -288,8 +305,9 @@ Deno.test("failover: clients are told, keep their session, and begin anew", () =
       assert.match(info.reason, /cuda failed: the cuda engine is lost/);
       const second = (await client.nextOf("tracks"))!.tracks;
       assert.equal(second.seq, 2);
-      assert.ok(second.reset && second.detected);
-      assert.deepEqual([...second.lost.id], [...first.points.id]);
+      assert.ok(!second.reset);
+      assert.deepEqual([...second.points.id], [...first.points.id]);
+      assert.deepEqual([...second.lost.id], []);
       const metrics = await (await fetch(`${server.url}/metrics`)).text();
       assert.match(metrics, /lkstream_engine_failures_total\{engine="cuda"\} 1/);
       assert.match(metrics, /lkstream_engine\{engine="cpu",device="trial"\} 1/);
@@ -324,6 +342,8 @@ Deno.test("failover: not ready while no engine runs", () =>
       for (let i = 0; i < 3; i++) await advance(sequence).catch(() => {});
       await until(() => !engine.isReady);
       assert.deepEqual(await ready(), [503, "no engine runs\n"]);
+      const load = await (await fetch(`${server.url}/v1/load`)).json();
+      assert.deepEqual([load.state, load.free], ["drain", 0], "proxies bring no more sessions");
       const live = await fetch(`${server.url}/healthz`);
       assert.equal(await live.text(), "ok\n");
     } finally {

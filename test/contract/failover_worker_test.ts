@@ -33,8 +33,8 @@ Deno.test("failover: a wasm worker that hangs is replaced, and its call alone fa
       first(engine.open()),
     ]);
     assert.equal(continues, false);
-    assert.equal((await first(other)).continues, false);
-    assert.equal((await first(sequence)).continues, false);
+    assert.equal((await first(other)).continues, false); // its first good one
+    assert.equal((await first(sequence)).continues, true); // from the one before the hang
     assert.equal(workers.length, 2);
     assert.deepEqual(events, []);
   } finally {

@@ -12,6 +12,7 @@ import {
   LIMITS,
   MASK,
   next,
+  opened,
   sdkTest,
   startServer,
   track,
@@ -207,5 +208,212 @@ sdkTest("of several addresses the one that failed last is tried last", async (op
     await resumed;
     const { open: count } = (await (await fetch(`${second.url}/v1/info`)).json()).sessions;
     assert.equal(count, 1);
+  });
+});
+
+/** What a peer is asked, as text; frames are left out. */
+function asked(data: unknown): { type: string; [field: string]: unknown } {
+  return JSON.parse(String(data));
+}
+
+sdkTest("points that are added while the next server waits are there too", async (open) => {
+  await withPeer((peer, count) => {
+    peer.send(JSON.stringify({ ...hello(), features: ["request", "resume", "going"] }));
+    peer.on("message", (data, isBinary) => {
+      if (isBinary) return peer.send(tracksOf(0));
+      const { type, request, points } = asked(data);
+      // the answer is the last thing that the old stream owes, and it is moved on at once
+      if (type === "add") {
+        peer.send(JSON.stringify({ type: "going", seconds: 9 }));
+        setTimeout(() => peer.send(JSON.stringify({ type: "added", ids: [7], request })), 300);
+      }
+      if (type === "resume") {
+        assert.deepEqual([count, (points as { id: number[] }).id], [2, [7]]);
+        peer.send(JSON.stringify({ type: "resumed", live: 1, request }));
+      }
+    });
+  }, async (url) => {
+    const connection = open(url);
+    await track(connection);
+    const resumed = next(connection, "resumed");
+    assert.deepEqual(await connection.add([[1, 2]]), [7]);
+    await resumed;
+  });
+});
+
+sdkTest("a next server that goes too before it is moved to is passed over", async (open) => {
+  await withPeer((peer, count) => {
+    peer.send(JSON.stringify({ ...hello(), features: ["request", "resume", "going"] }));
+    const going = () => peer.send(JSON.stringify({ type: "going", seconds: 9 }));
+    peer.on("message", (data, isBinary) => {
+      if (isBinary && count === 1) return void peer.send(tracksOf(0));
+      if (isBinary) return peer.send(tracksOf(0));
+      const { type, request } = asked(data);
+      if (type === "stats") {
+        going(); // and answers nothing more until it is left
+      } else {
+        assert.equal(count, 3, "moved to a server that goes");
+        peer.send(JSON.stringify({ type: "resumed", live: 0, request }));
+      }
+    });
+    if (count === 2) {
+      going();
+      peer.on("close", () => first?.terminate());
+    }
+    if (count === 1) first = peer;
+  }, async (url) => {
+    const connection = open(url);
+    await track(connection);
+    const resumed = next(connection, "resumed");
+    connection.stats().catch(() => {});
+    await resumed;
+  });
+});
+let first: { terminate(): void } | undefined;
+
+sdkTest("after a server that went, the one that is tried last is that one", async (open) => {
+  await withServers([{}, {}], async ([first, second]) => {
+    const connection = open([first.url, second.url]);
+    await track(connection);
+    await second.close(); // so the handover fails, and first ends
+    const reconnecting = entered(connection, "reconnecting");
+    await first.close(50);
+    const { error } = await reconnecting;
+    assert.match(error.message, /stopping/);
+    const tried = opened.length;
+    await next(connection, "state", ({ name }) => name === "reconnecting");
+    assert.equal(new URL(opened[tried].url).port, new URL(second.url).port);
+  });
+});
+
+sdkTest("a standing frame that the next server refuses means points begin anew", async (open) => {
+  const few = { limits: { ...LIMITS, maxFramePixels: 100 } };
+  await withServers([{}, few], async ([first, second]) => {
+    const connection = open([first.url, second.url]);
+    await track(connection);
+    const anew = next(connection, "anew");
+    await first.close();
+    assert.deepEqual(await anew, { reason: "server" });
+    assert.equal(connection.free, 2);
+  });
+});
+
+sdkTest(
+  "frames that are sent twice count once, and the one that points stand on does not",
+  async (open) => {
+    await withServers([{}, {}], async ([first, second]) => {
+      const connection = open([first.url, second.url]);
+      const heard = listen(connection);
+      for (let i = 0; i < 2; i++) await track(connection);
+      const resumed = next(connection, "resumed");
+      await first.close();
+      await entered(connection, "reconnecting");
+      await sendSoon(connection);
+      await resumed;
+      await track(connection);
+      const { sent, answered } = connection.measured();
+      assert.deepEqual([sent, answered], [heard.length, heard.length]);
+    });
+  },
+);
+
+sdkTest("of JSON results the stream goes on as well", async (open) => {
+  await withServers([{}, {}], async ([first, second]) => {
+    const connection = open([first.url, second.url], { results: "json" });
+    for (let i = 0; i < 3; i++) await track(connection);
+    const resumed = next(connection, "resumed");
+    await first.close();
+    assert.equal((await resumed).live, 2);
+    const tracks = await track(connection);
+    assert.deepEqual([ids(tracks), tracks.reset], [[1, 2], false]);
+    assert.deepEqual([...tracks.points.age], [3, 3]);
+  });
+});
+
+sdkTest("Blobs are kept in a gap as other frames are, and numbers may wrap in it", async (open) => {
+  await withServers([{}, {}], async ([first, second]) => {
+    const connection = open([first.url, second.url]);
+    const heard = listen(connection);
+    await track(connection);
+    const blob = new Blob([JPEG]);
+    const answered = next(connection, "tracks");
+    connection.send(blob, { seq: 0xffffffff - 1 });
+    await answered;
+    const resumed = next(connection, "resumed");
+    await first.close();
+    await entered(connection, "reconnecting");
+    const seqs: number[] = [];
+    while (seqs.length < 3) {
+      const seq = connection.send(blob);
+      if (seq === null) await new Promise((later) => setTimeout(later, 5));
+      else seqs.push(seq);
+    }
+    assert.deepEqual(seqs, [0xffffffff, 0, 1]);
+    await resumed;
+    while (heard.at(-1)!.seq !== 1) await next(connection, "tracks");
+    assert.deepEqual(heard.slice(1).map(({ seq }) => seq), [0xffffffff - 1, ...seqs]);
+    assert.deepEqual(heard.map(({ points }) => points.age[0]), [0, 1, 2, 3, 4]);
+  });
+});
+
+sdkTest("a stream that ends again and again while it is resumed goes on at last", async (open) => {
+  let ends = 0;
+  await withPeer((peer) => {
+    peer.send(JSON.stringify({ ...hello(), features: ["request", "resume"] }));
+    let frames = 0;
+    peer.on("message", (data, isBinary) => {
+      if (isBinary) {
+        // the second one is cut while points stand, the third while it catches up
+        if (ends === 1 || ends === 2 && ++frames === 2) {
+          ends++;
+          return peer.terminate();
+        }
+        const seq = new DataView((data as Uint8Array).buffer, (data as Uint8Array).byteOffset)
+          .getUint32(4, true);
+        return peer.send(tracksOf(seq));
+      }
+      const { type, request } = asked(data);
+      if (type !== "resume") return;
+      if (ends === 0) {
+        ends++;
+        return peer.terminate();
+      }
+      peer.send(JSON.stringify({ type: "resumed", live: 0, request }));
+    });
+    if (cut) return;
+    cut = () => peer.terminate();
+  }, async (url) => {
+    cut = undefined;
+    const connection = open(url);
+    connection.on("anew", ({ reason }) => assert.fail(`it began anew: ${reason}`));
+    const heard = listen(connection);
+    await track(connection);
+    const resumed = next(connection, "resumed");
+    const reconnecting = entered(connection, "reconnecting");
+    cut!();
+    await reconnecting;
+    const kept = [await sendSoon(connection), await sendSoon(connection)];
+    await resumed;
+    assert.equal(ends, 3);
+    assert.deepEqual(heard.map(({ seq }) => seq), [0, ...kept]);
+  });
+});
+let cut: (() => void) | undefined;
+
+sdkTest("closed during a handover it leaves nothing open", async (open) => {
+  await withServers([{}, {}], async ([first, second]) => {
+    const connection = open([first.url, second.url]);
+    await track(connection);
+    connection.send(JPEG);
+    const gone = first.close(3600_000);
+    await new Promise<void>((opened) => {
+      const look = setInterval(() => {
+        if (connection.state.name !== "open" || !connection.hello) return;
+        clearInterval(look);
+        opened();
+      }, 1);
+    });
+    connection.close();
+    await gone; // the first one is left by all, or it would serve on for an hour
   });
 });

@@ -1,6 +1,6 @@
 /** What docs/operations/ holds: it must fit the server, not only its text. */
 import assert from "node:assert/strict";
-import { parse as parseYaml } from "yaml";
+import { parse as parseYaml, parseAllDocuments } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { encodeFrame } from "../../protocol/mod.ts";
 import { checkVariables, readConfig } from "../../server/config.ts";
@@ -119,6 +119,80 @@ Deno.test("operations: the environment file sets what its comments say, as syste
   const all = readEnvironment(shipped.replaceAll(/^#(?=LKSTREAM_)/gm, ""));
   assert.ok(all.size > set.size);
   checkVariables([...all.keys()]);
+});
+
+/** What the test looks at of a Kubernetes object. */
+interface KubernetesObject {
+  kind: string;
+  metadata: { name: string };
+  // deno-lint-ignore no-explicit-any -- as deep as Kubernetes' own types
+  spec: any;
+}
+
+/** By their kinds, of all files; each kind is there once. */
+function kubernetesObjects(): Map<string, KubernetesObject> {
+  const objects = new Map<string, KubernetesObject>();
+  for (const { name } of Deno.readDirSync(new URL("kubernetes/", DOCS))) {
+    for (const document of parseAllDocuments(read(`kubernetes/${name}`), { strict: true })) {
+      assert.deepEqual([document.errors, document.warnings], [[], []], name);
+      const object = document.toJS() as KubernetesObject;
+      assert.ok(!objects.has(object.kind), object.kind);
+      objects.set(object.kind, object);
+    }
+  }
+  return objects;
+}
+
+/** A variable of a container, set here or, as the token, from elsewhere. */
+type ContainerVariable = { name: string; value?: string };
+
+Deno.test("operations: the objects of Kubernetes fit each other and the server", async () => {
+  const objects = kubernetesObjects();
+  const { replicas, selector, template, strategy } = objects.get("Deployment")!.spec;
+  const [container] = template.spec.containers;
+  const set = new Map((container.env as ContainerVariable[]).map(({ name, value = "t" }) => [
+    name,
+    value,
+  ]));
+  checkVariables([...set.keys()]);
+  const config = readConfig([], (name) => set.get(name))!;
+  assert.ok(config.token !== null && config.trustProxy);
+  const [{ containerPort, name: port }] = container.ports;
+  assert.equal(containerPort, config.port);
+  const grace = 1000 * template.spec.terminationGracePeriodSeconds;
+  assert.ok(grace > config.drainMs + 5000, "a pod is killed while it drains");
+  assert.deepEqual(strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
+
+  const service = objects.get("Service")!.spec, budget = objects.get("PodDisruptionBudget")!.spec;
+  assert.equal(service.ports[0].targetPort, port);
+  for (const selected of [selector.matchLabels, service.selector, budget.selector.matchLabels]) {
+    assert.deepEqual(selected, template.metadata.labels);
+  }
+  const { scaleTargetRef, minReplicas, metrics } = objects.get("HorizontalPodAutoscaler")!.spec;
+  assert.deepEqual(
+    [scaleTargetRef.kind, scaleTargetRef.name, minReplicas],
+    ["Deployment", objects.get("Deployment")!.metadata.name, replicas],
+  );
+
+  const paths = ["startupProbe", "readinessProbe", "livenessProbe"].map((probe) => {
+    const { path, port: asked } = container[probe].httpGet;
+    assert.equal(asked, port, probe);
+    return path;
+  });
+  assert.notEqual(paths[2], "/readyz", "a pod that drains would be restarted");
+  const text = read("kubernetes/autoscaler.yaml");
+  const [{ pods: { metric } }] = metrics;
+  assert.ok(text.includes(`name: { as: ${metric.name} }`), "the adapter's rule makes the metric");
+  const [, gauge] = /\((lkstream_\w+)\{<</.exec(text)!;
+  assert.ok(used(dashboardExpressions()).has(gauge), `the dashboard does not show ${gauge}`);
+  await withServer({}, async (url) => {
+    for (const path of paths) {
+      const response = await fetch(url + path);
+      await response.body?.cancel();
+      assert.equal(response.status, 200, path);
+    }
+    assert.ok(namesOf(await (await fetch(`${url}/metrics`)).text()).has(gauge), gauge);
+  });
 });
 
 for (const program of ["nginx", "haproxy"] as const) {

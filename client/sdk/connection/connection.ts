@@ -1,4 +1,5 @@
 import {
+  CloseCode,
   encodeFrame,
   type EngineInfo,
   FRAME_HEADER_BYTES,
@@ -81,7 +82,7 @@ export interface ConnectionEvents {
   /** Share of the frame that is allowed; null before the first frame. */
   masked: number | null;
   stats: Stats;
-  /** After a gap the points live on, under their ids. */
+  /** After a gap the points live on, under their ids, and the frames of the gap are answered. */
   resumed: Resumed;
   /** After a gap the points begin anew; no id that was given out before comes again. */
   anew: Anew;
@@ -138,7 +139,9 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   readonly #hasToken: boolean;
   readonly #times: StreamTimes;
   readonly #pauseMs: (attempt: number) => number;
-  readonly #requests = new Requests();
+  readonly #requests = new Requests((message, answer) =>
+    this.#resuming.memory.obeyed(message, answer)
+  );
   readonly #flight = new Flight();
   readonly #resuming: Resuming;
   #handover: Handover | undefined;
@@ -237,7 +240,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     if (message instanceof Promise) message.catch(() => {}); // told when it is its turn
     const frame = { seq: number, at: now, message, bytes, spent };
     if (this.#resuming.isLive) this.#sendFrame(frame);
-    else this.#resuming.keep(frame);
+    else if (this.#resuming.keep(frame)) this.emit("anew", { reason: "gap" });
     return number;
   }
 
@@ -246,8 +249,10 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     this.#give(frame);
   }
 
-  #give({ seq, message, bytes, spent }: SentFrame): void {
-    this.#flight.sent(seq, performance.now(), bytes, spent);
+  #give({ seq, message, bytes, spent, wasSent }: SentFrame): void {
+    const now = performance.now();
+    if (wasSent) this.#flight.sentAgain(seq, now, bytes, spent);
+    else this.#flight.sent(seq, now, bytes, spent);
     if (message instanceof Promise) {
       message.catch((error: LkstreamError) => {
         this.#failed(seq);
@@ -264,23 +269,17 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   /** Tracks these points of the last processed frame; their ids come in the same order. */
   add(points: [x: number, y: number][]): Promise<number[]> {
-    const answer = this.#ask({ type: "add", points });
-    answer.then((ids) => this.#resuming.memory.added(ids, points), () => {});
-    return answer;
+    return this.#ask({ type: "add", points });
   }
 
   /** Ends these points; resolves when the server did, or has been told where it does not say so. */
   remove(ids: number[]): Promise<void> {
-    const answer = this.#ask({ type: "remove", ids });
-    answer.then(() => this.#resuming.memory.removed(ids), () => {});
-    return answer;
+    return this.#ask({ type: "remove", ids });
   }
 
   /** Ends all points and finds new ones; resolves as {@linkcode Connection.remove}. */
   clear(): Promise<void> {
-    const answer = this.#ask({ type: "clear" });
-    answer.then(() => this.#resuming.memory.cleared(), () => {});
-    return answer;
+    return this.#ask({ type: "clear" });
   }
 
   /** Keeps points inside these polygons, in pixels; none lifts the mask. Outlasts a reconnect. */
@@ -309,8 +308,10 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   #streamAt(
     events: Pick<StreamEvents, "hello"> & Partial<Pick<StreamEvents, "ended">>,
   ): Stream {
-    const stream: Stream = new Stream(this.#addresses[0], this.#Socket, this.#times, {
+    const [address] = this.#addresses;
+    const stream: Stream = new Stream(address, this.#Socket, this.#times, {
       said: (said, bytes) => {
+        if (stream !== this.#stream) return this.#heardEarly(said, stream, events);
         this.#hear(said, bytes);
         this.#moveOnOnceQuiet();
       },
@@ -318,18 +319,26 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       isOwed: () => this.#flight.unanswered > 0,
       hello: events.hello,
       ended: (end) => {
-        if (stream === this.#stream) void this.#streamEnded(end);
+        this.#turnAway(address);
+        if (stream === this.#stream) void this.#streamEnded(end, address);
         else events.ended?.(end);
       },
     });
     return stream;
   }
 
-  /** The address in use is not there, or goes: the next one is tried first. */
-  #turnAway(): Address {
-    const [address] = this.#addresses.splice(0, 1);
+  /** Its server is not there, or goes: the others are tried first. */
+  #turnAway(address: Address): void {
+    this.#addresses.splice(this.#addresses.indexOf(address), 1);
     this.#addresses.push(address);
-    return address;
+  }
+
+  /** The next server goes too, before its stream was moved to: it is as if it had not come. */
+  #heardEarly({ type }: Said, stream: Stream, { ended }: Partial<StreamEvents>): void {
+    if (type !== "going") return;
+    this.#turnAway(stream.address);
+    stream.close();
+    ended?.({ how: "closed", code: CloseCode.serverStopping, reason: "" });
   }
 
   #begin(hello: Hello): void {
@@ -346,12 +355,12 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   /** Asks the stream that begins to go on with what the one before it had. */
-  async #resume({ features }: Hello): Promise<void> {
+  async #resume({ features, limits }: Hello): Promise<void> {
     const stream = this.#stream;
     const proposals = this.#resuming.proposals();
-    const reason = this.#resuming.isBroken ? "gap" : "server";
     if (proposals.length === 0) return;
     for (const state of features?.includes("resume") ? proposals : []) {
+      if (state.points.id.length > limits.maxPoints) continue; // it would only be refused
       try {
         await this.#ask(resumeMessage(state));
       } catch {
@@ -359,10 +368,11 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
         continue;
       }
       if (this.#stream !== stream) return;
+      const reason = this.#resuming.isBroken ? "gap" : "server";
       const standing = this.#resuming.agreed(state);
-      if (standing) return this.#give(standing);
-      return this.emit("anew", { reason });
+      return standing ? this.#give(standing) : this.emit("anew", { reason });
     }
+    const reason = this.#resuming.isBroken ? "gap" : "server";
     this.#resuming.anew();
     this.emit("anew", { reason });
   }
@@ -374,16 +384,13 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       if (!frame) break;
       this.#sendFrame(frame);
     }
-    const resumed = this.#resuming.caughtUp(performance.now());
-    if (resumed) this.emit("resumed", resumed);
   }
 
-  async #streamEnded(end: StreamEnd): Promise<void> {
+  async #streamEnded(end: StreamEnd, { url }: Address): Promise<void> {
     const wasOpen = this.#state.name === "open";
     this.#stream = undefined;
     if (this.#handover?.hasArrived) return this.#moveOn();
     this.#stay();
-    const { url } = this.#turnAway();
     if (end.how === "refused") {
       const { error, isFinal } = await explainRefusal(url, this.#hasToken);
       if (this.#isClosed()) return; // while it was being explained
@@ -397,11 +404,9 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   /** The server goes: the next stream is opened before this one is left. */
   #going(): void {
     if (this.#handover || !this.#resuming.isOn) return;
+    this.#turnAway(this.#stream!.address);
     this.#handover = new Handover(
-      (events) => {
-        this.#turnAway();
-        return this.#streamAt(events);
-      },
+      (events) => this.#streamAt(events),
       this.#pauseMs,
       () => this.#moveOnOnceQuiet(),
     );
@@ -410,7 +415,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   /** Everything that the stream owes is waited for, so nothing is lost. */
   #moveOnOnceQuiet(): void {
     if (!this.#handover?.hasArrived) return;
-    this.#resuming.leave(performance.now()); // frames wait for the next stream from now on
+    this.#resuming.leave(); // frames wait for the next stream from now on
     if (this.#flight.unanswered > 0 || this.#requests.isWaiting) return;
     this.#stream?.close();
     this.#moveOn();
@@ -569,16 +574,24 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   #answered(tracks: Tracks, bytes: number): void {
     this.#note({ what: "tracks" });
-    const times = this.#flight.answered(tracks, performance.now(), bytes);
-    const heard = this.#resuming.answered(tracks);
+    const now = performance.now();
+    const heard = this.#resuming.answered(tracks, now);
+    if (!heard) this.#flight.answeredAgain(tracks.seq);
+    const times = heard && this.#flight.answered(heard, now, bytes);
     this.#catchUp();
+    const resumed = this.#resuming.caughtUp(now);
     if (heard) this.emit("tracks", heard);
-    if (heard && times) this.emit("frame", times);
+    if (times) this.emit("frame", times);
+    if (resumed) this.emit("resumed", resumed);
   }
 
   #failed(seq: number): void {
     this.#flight.failed(seq);
-    this.#resuming.failed(seq);
+    const isAnew = this.#resuming.failed(seq);
     this.#catchUp();
+    const resumed = this.#resuming.caughtUp(performance.now());
+    this.#moveOnOnceQuiet();
+    if (isAnew) this.emit("anew", { reason: "server" });
+    if (resumed) this.emit("resumed", resumed);
   }
 }

@@ -47,10 +47,20 @@ export class Flight {
 
   /** @param bytes size of the frame's message */
   sent(seq: number, now: number, bytes: number, spent?: Spent): void {
-    this.#frames.push({ seq, sentAt: now, bytes, spent });
+    this.sentAgain(seq, now, bytes, spent);
     this.#counts.sent++;
     this.#sentRate.mark(now);
     this.#sentBytes.mark(now, bytes);
+  }
+
+  /** A frame that another stream was sent before: it is under way, and was counted then. */
+  sentAgain(seq: number, now: number, bytes: number, spent?: Spent): void {
+    this.#frames.push({ seq, sentAt: now, bytes, spent });
+  }
+
+  /** A frame was answered a second time, which does not count. */
+  answeredAgain(seq: number): void {
+    this.#settle(seq);
   }
 
   /**
@@ -76,6 +86,10 @@ export class Flight {
   /** Errors too come in order: the frames before this one were dropped. */
   failed(seq: number): void {
     this.#counts.failed++;
+    this.#settle(seq);
+  }
+
+  #settle(seq: number): void {
     this.#frames.splice(0, this.#frames.findIndex((frame) => frame.seq === seq) + 1);
   }
 

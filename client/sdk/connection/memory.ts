@@ -1,5 +1,12 @@
-import type { StreamPoints, StreamState, Tracks } from "../../../protocol/mod.ts";
+import {
+  type Answer,
+  lostCode,
+  type StreamPoints,
+  type StreamState,
+  type Tracks,
+} from "../../../protocol/mod.ts";
 import type { Spent } from "./frame_times.ts";
+import type { RequestMessage } from "./requests.ts";
 
 /** A frame as it was, or is to be, sent. */
 export interface SentFrame {
@@ -11,6 +18,8 @@ export interface SentFrame {
   /** Size of the message. */
   bytes: number;
   spent?: Spent;
+  /** Another stream was sent it before. */
+  wasSent?: boolean;
 }
 
 /** Before the first detection: longer ago than any interval. */
@@ -29,6 +38,8 @@ export class Memory {
   #nextId = 1;
   #sinceDetection = NEVER;
   #underWay: SentFrame[] = [];
+  /** Points that ended by a request since the last answer, which the server would tell of with the next. */
+  #ended: { id: number[]; reason: number[] } = { id: [], reason: [] };
   /** From the frame before to the last answered one. */
   #stepMs = Infinity;
 
@@ -44,6 +55,7 @@ export class Memory {
     this.#answered = this.#underWay[at];
     this.#stepMs = this.#answered.at - before;
     this.#underWay.splice(0, at + 1);
+    this.#ended = { id: [], reason: [] };
     this.stood({ points });
     for (const lostId of lost.id) this.#seen(lostId); // found and lost on one frame
     this.#sinceDetection = detected ? 0 : Math.min(NEVER, this.#sinceDetection + 1);
@@ -60,8 +72,15 @@ export class Memory {
     this.#underWay.splice(0, this.#underWay.findIndex((frame) => frame.seq === seq) + 1);
   }
 
-  /** Points that were added to the last answered frame; their ids are above all before. */
-  added(ids: readonly number[], xy: readonly (readonly [number, number])[]): void {
+  /** The server did what it was asked for: points of the last answered frame came or went. */
+  obeyed(message: RequestMessage, answer?: Answer): void {
+    if (message.type === "add" && answer?.type === "added") this.#add(answer.ids, message.points);
+    else if (message.type === "remove") this.#end(new Set(message.ids), lostCode("removed"));
+    else if (message.type === "clear") this.#end(new Set(this.#points.id), lostCode("reset"));
+  }
+
+  /** Their ids are above all before. */
+  #add(ids: readonly number[], xy: readonly (readonly [number, number])[]): void {
     const points = this.#points;
     this.#points = {
       id: Uint32Array.of(...points.id, ...ids),
@@ -72,8 +91,13 @@ export class Memory {
     this.#seen(ids.at(-1) ?? 0);
   }
 
-  removed(ids: readonly number[]): void {
-    const gone = new Set(ids), { id, xy, dxy, age } = this.#points;
+  #end(gone: ReadonlySet<number>, reason: number): void {
+    const { id, xy, dxy, age } = this.#points;
+    for (const each of id) {
+      if (!gone.has(each)) continue;
+      this.#ended.id.push(each);
+      this.#ended.reason.push(reason);
+    }
     const keeps = (i: number) => !gone.has(id[i]);
     this.#points = {
       id: id.filter((_, i) => keeps(i)),
@@ -83,8 +107,11 @@ export class Memory {
     };
   }
 
-  cleared(): void {
-    this.#points = none();
+  /** Points whose end the stream before would have told of with its next tracks. */
+  takeEnded(): Tracks["lost"] {
+    const { id, reason } = this.#ended;
+    this.#ended = { id: [], reason: [] };
+    return { id: Uint32Array.from(id), reason: Uint8Array.from(reason) };
   }
 
   /** What the next server is to go on with; null where no frame was answered yet. */
@@ -108,6 +135,11 @@ export class Memory {
     return this.#underWay[0]?.at;
   }
 
+  /** Whether this frame is under way. */
+  owes(seq: number): boolean {
+    return this.#underWay.some((frame) => frame.seq === seq);
+  }
+
   /** To begin anew with: no point, and ids that were not given out yet. */
   get ids(): StreamState {
     return { nextId: this.#nextId, sinceDetection: 0, points: none() };
@@ -118,14 +150,14 @@ export class Memory {
     if (!this.#answered) return null;
     const { message } = this.#answered;
     const plain = message instanceof Promise ? message.then(withoutReset) : withoutReset(message);
-    return { ...this.#answered, message: plain };
+    return { ...this.#answered, message: plain, wasSent: true };
   }
 
   /** The stream ended: the frames that it did not answer, in order; they are under way no more. */
   takeUnanswered(): SentFrame[] {
     const unanswered = this.#underWay;
     this.#underWay = [];
-    return unanswered;
+    return unanswered.map((frame) => ({ ...frame, wasSent: true }));
   }
 
   #seen(id: number): void {

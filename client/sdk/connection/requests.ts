@@ -53,6 +53,12 @@ export class Requests {
   #options: PartialOptions = {};
   #mask: RequestMessage<"mask"> | undefined;
 
+  /**
+   * @param obeyed told at once of each request that the server did, or was sent where it does not
+   * say so: promises tell it later, and a stream may have ended by then
+   */
+  constructor(readonly obeyed: (message: RequestMessage, answer?: Answer) => void = () => {}) {}
+
   /** What is to be sent, and a promise of the answer. That may be ignored: errors are also events. */
   ask<N extends Name>(message: RequestMessage<N>): {
     sent: ClientMessage;
@@ -62,7 +68,10 @@ export class Requests {
     promise.catch(() => {});
     const request = { id: ++this.#latest, message, resolve: resolve as () => void, reject };
     if (this.#isMarked || !isUnanswered(message)) this.#waiting.push(request);
-    else request.resolve();
+    else {
+      this.obeyed(message);
+      request.resolve();
+    }
     return { sent: this.#marked(request), answer: promise };
   }
 
@@ -81,6 +90,7 @@ export class Requests {
     else if (message.type === "mask") {
       this.#mask = message.polygons.length > 0 ? message : undefined;
     }
+    this.obeyed(message, answer);
     resolve(valueOf(answer));
   }
 

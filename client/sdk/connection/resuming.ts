@@ -4,11 +4,11 @@ import { Memory, type SentFrame } from "./memory.ts";
 
 /** How a stream went on after a gap. */
 export interface Resumed {
-  /** Points that lived on. */
+  /** Points that lived on: those that stand on the last frame before the gap that was answered. */
   live: number;
   /** Frames of the gap that were tracked after it. */
   replayed: number;
-  /** From the last frame before the gap that was answered to the first one after it. */
+  /** From the last tracks before the gap to the first ones after it. */
   gapMs: number;
 }
 
@@ -35,9 +35,13 @@ export class Resuming {
   #standing: SentFrame | null = null;
   /** Points that ended on the frame on which they stood, to be told with the next tracks. */
   #ended: Tracks["lost"] | null = null;
-  #awaySince = 0;
   #live = 0;
   #replayed = 0;
+  /** The last frame of those that waited; undefined where {@linkcode Resumed} is not to be told. */
+  #lastReplayed: number | null | undefined;
+  /** When tracks were last heard, and for how long none were before that. */
+  #heardAt = 0;
+  #gapMs: number | null = null;
   #mustReset = false;
   /** What the stream is asked to go on with, the best first. */
   #proposals: StreamState[] = [];
@@ -66,19 +70,24 @@ export class Resuming {
     return must;
   }
 
-  /** A frame that cannot be sent now. Too much of a gap cannot be gone on over; too much of what waits for its turn is skipped. */
-  keep(frame: SentFrame): void {
-    if (this.#gap.put(frame)) return;
-    if (this.#phase === "away") return this.#gap.break();
-    this.#gap.takeAll();
-    this.#gap.put(frame);
+  /**
+   * A frame that cannot be sent now. Too much of a gap cannot be gone on over, nor too much that
+   * waits for its turn.
+   *
+   * @returns whether the stream, which is there already, begins anew for that
+   */
+  keep(frame: SentFrame): boolean {
+    if (this.#gap.put(frame)) return false;
+    this.#gap.break();
+    const isThere = this.#phase === "standing" || this.#phase === "replaying";
+    if (isThere) this.anew();
+    return isThere;
   }
 
   /** Frames are kept from now on, until the next stream is there; this one still answers. */
-  leave(now: number): void {
+  leave(): void {
     if (!this.isOn || !this.isLive || !this.#memory.state) return;
     this.#phase = "away";
-    this.#awaySince = now;
     this.#gap.begin([], this.#memory.speed);
   }
 
@@ -87,12 +96,13 @@ export class Resuming {
     const { owedSince = now, speed } = this.#memory;
     const unanswered = this.#memory.takeUnanswered();
     if (!this.isOn || !this.#memory.state) return;
-    if (this.isLive) this.#awaySince = unanswered[0]?.at ?? now;
-    const wasBroken = this.#gap.isBroken;
-    this.#phase = "away";
-    this.#gap.begin([...unanswered, ...this.#gap.takeAll()], speed);
     // meanwhile frames were skipped that nobody kept
-    if (wasBroken || now - owedSince > GAP_MS) this.#gap.break();
+    const isBroken = this.#gap.isBroken || this.#mustReset || now - owedSince > GAP_MS;
+    this.#phase = "away";
+    this.#standing = null;
+    this.#lastReplayed = undefined;
+    this.#gap.begin([...unanswered, ...this.#gap.takeAll()], speed);
+    if (isBroken) this.#gap.break();
   }
 
   /** What the next stream may be asked to go on with, the best first. Without any, it is a first one. */
@@ -110,9 +120,7 @@ export class Resuming {
 
   /** The stream goes on with these points, or without any. @returns the frame that it is given first */
   agreed(state: StreamState): SentFrame | null {
-    this.#live = state.points.id.length;
-    this.#replayed = 0;
-    if (state === this.#proposals.at(-1)) {
+    if (state === this.#proposals.at(-1) || this.#gap.isBroken) {
       this.anew();
       return null;
     }
@@ -124,44 +132,71 @@ export class Resuming {
   anew(): void {
     this.#phase = "live";
     this.#gap.clear();
-    this.#standing = null;
     this.#mustReset = true;
+    this.#lastReplayed = undefined;
   }
 
   /** @returns the tracks as who listens is to hear them; null for those of a frame that was answered before */
-  answered(tracks: Tracks): Tracks | null {
-    if (this.#phase === "standing" && tracks.seq === this.#standing?.seq) {
-      this.#memory.stood(tracks);
-      this.#ended = tracks.lost.id.length > 0 ? tracks.lost : null;
-      this.#phase = "replaying";
+  answered(tracks: Tracks, now: number): Tracks | null {
+    if (tracks.seq === this.#standing?.seq) {
+      this.#standing = null;
+      if (this.#phase === "standing") this.#stand(tracks);
       return null;
     }
     this.#memory.answered(tracks);
+    this.#gapMs ??= now - this.#heardAt;
+    this.#heardAt = now;
     const ended = this.#ended;
     if (!ended) return tracks;
     this.#ended = null;
     return { ...tracks, lost: together(ended, tracks.lost) };
   }
 
-  /** A frame was answered by an error. */
-  failed(seq: number): void {
-    if (this.#phase === "standing" && seq === this.#standing?.seq) return this.anew();
-    this.#memory.failed(seq);
+  #stand(tracks: Tracks): void {
+    const lost = together(this.#memory.takeEnded(), tracks.lost);
+    this.#memory.stood(tracks);
+    this.#ended = lost.id.length > 0 ? lost : null;
+    this.#live = tracks.points.id.length;
+    this.#replayed = 0;
+    this.#lastReplayed = this.#gapMs = null;
+    this.#phase = "replaying";
+  }
+
+  /** A frame was answered by an error. @returns whether the stream begins anew for that */
+  failed(seq: number): boolean {
+    if (seq !== this.#standing?.seq) {
+      this.#memory.failed(seq);
+      return false;
+    }
+    this.#standing = null;
+    if (this.#phase !== "standing") return false;
+    this.anew();
+    return true;
   }
 
   /** The next frame of those that wait, where it is their turn. */
   next(): SentFrame | undefined {
     if (this.#phase !== "replaying") return undefined;
     const frame = this.#gap.take();
-    if (frame) this.#replayed++;
+    if (!frame) return undefined;
+    this.#replayed++;
+    this.#lastReplayed = frame.seq;
     return frame;
   }
 
-  /** Once nothing waits any more, frames are sent as they come again. @returns how it went, once */
+  /**
+   * Once nothing waits any more, frames are sent as they come again.
+   *
+   * @returns how it went, once: when the last frame of those that waited is answered
+   */
   caughtUp(now: number): Resumed | null {
-    if (this.#phase !== "replaying" || this.#gap.length > 0) return null;
-    this.#phase = "live";
-    return { live: this.#live, replayed: this.#replayed, gapMs: now - this.#awaySince };
+    if (this.#phase === "replaying" && this.#gap.length === 0) this.#phase = "live";
+    const last = this.#lastReplayed;
+    if (!this.isLive || last === undefined) return null;
+    if (last !== null && this.#memory.owes(last)) return null;
+    this.#lastReplayed = undefined;
+    this.#gapMs ??= now - this.#heardAt;
+    return { live: this.#live, replayed: this.#replayed, gapMs: this.#gapMs };
   }
 }
 

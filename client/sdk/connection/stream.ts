@@ -67,11 +67,12 @@ export class Stream {
   #turn = Promise.resolve();
 
   constructor(
-    { url, protocols }: Address,
+    readonly address: Address,
     Socket: SocketClass,
     times: StreamTimes,
     events: StreamEvents,
   ) {
+    const { url, protocols } = address;
     this.#times = times;
     this.#events = events;
     try {
