@@ -3,7 +3,10 @@ import { Allowance } from "./allowance.ts";
 
 /** So many errors without a success between them end the session. */
 const MAX_IN_A_ROW = 20;
-/** A flood of errors ends it too, whatever succeeds between them: past this share of the control messages allowed a second. */
+/**
+ * A flood of refused text ends it too, whatever succeeds between: past this share of the control
+ * messages allowed a second. Refused frames are no flood, for they are bounded as frames are.
+ */
 const SHARE_OF_CONTROLS = 1 / 4;
 
 /** Why a session ends. */
@@ -27,9 +30,12 @@ export class Patience {
     this.#inARow = 0;
   }
 
-  /** @returns why the session has to end after this error; null where it lives on */
-  try(code: ErrorCode, now: number): Ending | null {
-    const isFlood = !this.#rate.take(now);
+  /**
+   * @param isFrame whether the error answers a frame, and not a text message
+   * @returns why the session has to end after this error; null where it lives on
+   */
+  try(code: ErrorCode, isFrame: boolean, now: number): Ending | null {
+    const isFlood = !isFrame && !this.#rate.take(now);
     this.#inARow++;
     if (code === "overloaded") {
       return { code: CloseCode.overloaded, reason: "a frame took too long" };

@@ -290,13 +290,14 @@ export class Session {
     const described = describe(error);
     if (!described) return this.#fail(error);
     const { code, message } = described;
-    this.tally.error(code, about.seq !== undefined);
+    const isFrame = about.seq !== undefined;
+    this.tally.error(code, isFrame);
     if (code === "engine_failed") {
       const why = explain(error as EngineError);
       this.#context.log("engine_failed", { session: this.#context.id, error: why });
     }
     this.#outbox.say({ type: "error", code, message, ...about });
-    const ending = this.#patience.try(code, performance.now());
+    const ending = this.#patience.try(code, isFrame, performance.now());
     if (ending) this.#end(ending.code, ending.reason);
   }
 

@@ -378,6 +378,18 @@ Deno.test("session: a flood of errors closes it, whatever succeeds between them"
   assert.match(socket.closes[0][1], /too many errors a second/);
 });
 
+Deno.test("session: bad frames as fast as frames are taken are no flood", async () => {
+  const { session, frame, socket, tracks } = begin();
+  for (let i = 0; i < 100; i++) {
+    session.receiveBinary(encodeFrame({ seq: 2 * i, timestamp: 0, jpeg: Uint8Array.of(1, 2, 3) }));
+    await settle();
+    frame(2 * i + 1);
+    await settle();
+  }
+  assert.deepEqual(socket.closes, []);
+  assert.equal(tracks().length, 100);
+});
+
 Deno.test("session: a control message of many values counts as several", async () => {
   const { session, say, answers } = begin([], "bin", { maxControlRate: 10 });
   session.receiveText(`[${"[],".repeat(10_000)}[]]`);
