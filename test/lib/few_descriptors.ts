@@ -3,6 +3,8 @@ import { serve } from "../../server/http/server.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import { ScriptedEngine } from "./scripted.ts";
 
+// as main.ts listens to some: Deno ends in a panic where it begins to without descriptors
+Deno.addSignalListener("SIGUSR1", () => {});
 const server = await serve({
   host: "127.0.0.1",
   port: 0,

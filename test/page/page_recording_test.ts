@@ -74,7 +74,8 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   await page.getByRole("heading", { name: "Record" }).click();
   const before = await seenSoFar(page);
   await page.click("#record");
-  await seenTracks(page, 45, before);
+  await page.waitForSelector("#record[aria-pressed=true]"); // those seen before it are not in it
+  await seenTracks(page, 45, await seenSoFar(page));
   await page.click("#record");
   await page.waitForSelector('#record-files a[download$=".csv"]');
   const ndjson = await offered(page, ".ndjson");
