@@ -85,9 +85,6 @@ async function main(): Promise<void> {
   const wanted = await config();
   const tls = await certificate(wanted);
   const server = await (wanted.threads > 1 ? runThreads(wanted, tls) : run(wanted, { tls }));
-  const { name, device, reason } = server.engine;
-  output.put(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
-  invite(wanted, server, tls !== undefined);
 
   const { log } = openLog(wanted.log);
   const renewal = new Renewal({ token: wanted.token, tls }, {
@@ -114,6 +111,11 @@ async function main(): Promise<void> {
     "SIGHUP",
     () => hadTerminal && !hasTerminal() ? stop(0) : renewal.reload(),
   );
+
+  // last: who reads it may send a signal at once
+  const { name, device, reason } = server.engine;
+  output.put(`lkstream listens on ${server.url}, engine ${name} (${device}): ${reason}`);
+  invite(wanted, server, tls !== undefined);
 }
 
 try {
