@@ -123,10 +123,22 @@ export async function choose(page: Page, kind: string, files: Record<string, str
   }, files);
 }
 
-/** Waits until this is what the page said last to a screen reader. */
+declare global {
+  /** What the page said to a screen reader and no test has waited for yet. */
+  var announcements: string[] | undefined;
+}
+
+/** Waits until the page says this to a screen reader, whatever it says right after it. */
 export function announced(page: Page, text: RegExp): Promise<unknown> {
-  return page.waitForFunction(
-    (source) => new RegExp(source).test(document.querySelector("#announcer")!.textContent!),
-    text.source,
-  );
+  return page.waitForFunction((source) => {
+    const region = document.querySelector("#announcer")!;
+    if (!globalThis.announcements) {
+      const said = globalThis.announcements = [region.textContent!];
+      const note = () => said.push(region.textContent!);
+      new MutationObserver(note).observe(region, { childList: true, characterData: true });
+    }
+    const at = globalThis.announcements.findIndex((said) => new RegExp(source).test(said));
+    globalThis.announcements.splice(0, at + 1);
+    return at >= 0;
+  }, text.source);
 }
