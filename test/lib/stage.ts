@@ -135,7 +135,7 @@ export function announced(page: Page, text: RegExp): Promise<unknown> {
     if (!globalThis.announcements) {
       const said = globalThis.announcements = [region.textContent!];
       const note = () => said.push(region.textContent!);
-      new MutationObserver(note).observe(region, { childList: true, characterData: true });
+      new MutationObserver(note).observe(region, { childList: true });
     }
     const at = globalThis.announcements.findIndex((said) => new RegExp(source).test(said));
     globalThis.announcements.splice(0, at + 1);

@@ -194,8 +194,9 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   for (const [key, corner] of [["ArrowLeft", /^Corner 2 at /], ["ArrowUp", /^Corner 3 at /]]) {
     for (let i = 0; i < 10; i++) await page.keyboard.press(`${key}`);
     await page.keyboard.press("Enter");
-    await page.waitForTimeout(600); // where the crosshair rests is not said over it
     await announced(page, corner as RegExp);
+    await page.waitForTimeout(600); // where the crosshair rests is not said over it
+    assert.match((await page.textContent("#announcer"))!, corner as RegExp);
   }
   await page.keyboard.press("m");
   await announced(page, /Region of 3 corners/);
