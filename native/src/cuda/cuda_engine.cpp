@@ -63,6 +63,7 @@ class CudaSequence final : public Sequence, private Flight {
       cudaSetDevice(device_->id);
       parts_.reset();
     }
+    give_back_decoder();
   }
 
   bool run(const JobPtr& job) override {
@@ -100,6 +101,7 @@ class CudaSequence final : public Sequence, private Flight {
     PinnedBuffer<uint8_t> staging;
     PinnedBuffer<PointIn> in;
     PinnedBuffer<PointOut> out;
+    DeviceTables tables;
     Stream stream;  // last: it ends before what it works on
   };
 
@@ -121,9 +123,11 @@ class CudaSequence final : public Sequence, private Flight {
   void issue(Job& job) {
     watch_ = {};
     uint32_t width = job.ask.image.width, height = job.ask.image.height;
-    if (job.is_jpeg()) {
-      file_.assign(job.ask.image.data, job.ask.image.data + job.ask.image.bytes);
-      const auto size = decoder_.open(file_.data(), file_.size(), max_pixels_);
+    const bool for_cores = job.is_jpeg() && is_for_cores(job.ask.image);
+    if (for_cores) {
+      width = scan_.frame.layout.width, height = scan_.frame.layout.height;
+    } else if (job.is_jpeg()) {
+      const auto size = open_here(job.ask.image);
       width = size.width, height = size.height;
     }
     check_sides(width, height);
@@ -132,7 +136,11 @@ class CudaSequence final : public Sequence, private Flight {
                 int(height) != parts_->current.height();
     follows_ = !is_reset_ && job.flow.n > 0;
     const lk_flow_options& options = job.flow.options;
-    if (job.is_jpeg()) {
+    if (for_cores && start_on_cores()) {
+      if (follows_) stage(job.flow);
+      job.leave();
+    } else if (job.is_jpeg()) {
+      if (for_cores) open_here(job.ask.image);
       if (follows_) stage(job.flow);
       job.leave();
       decode(job.turn);
@@ -151,8 +159,9 @@ class CudaSequence final : public Sequence, private Flight {
       }
       if (follows_) launch_search(options, job.flow.n, job.flow.fb_distances != nullptr);
     } catch (...) {
-      cudaStreamSynchronize(parts_->stream);  // nvJPEG may still be at the leased place
+      cudaStreamSynchronize(parts_->stream);  // what it was given is in use until then
       lease_.reset();
+      give_back_decoder();
       throw;
     }
   }
@@ -184,6 +193,39 @@ class CudaSequence final : public Sequence, private Flight {
     if (task_ == 1 || parts_->out.capacity() != before)
       std::memset(static_cast<void*>(out), 0, parts_->out.capacity() * sizeof(PointOut));
     pending_.start(request.n);
+  }
+
+  // Whether the GPU's cores may decode a file: all but the one of which they have said
+  // that they cannot.
+  bool is_for_cores(const lk_image& file) {
+    return !std::exchange(is_uneven_, false) && scan_.open(file.data, file.bytes) &&
+           uint64_t(scan_.frame.layout.width) * scan_.frame.layout.height <= max_pixels_;
+  }
+
+  // Queues that. False where it is not for them after all.
+  bool start_on_cores() {
+    luma_ = device_->take_decoder();
+    try {
+      if (luma_->start(scan_, parts_->tables, landing_, device_->overlaps(), parts_->stream))
+        return true;
+    } catch (...) {
+      // It may have stopped in the middle: nobody else is to have it.
+      cudaStreamSynchronize(parts_->stream);
+      luma_.reset();
+      throw;
+    }
+    give_back_decoder();
+    return false;
+  }
+
+  void give_back_decoder() {
+    if (luma_) device_->give_back(std::move(luma_));
+  }
+
+  // For libjpeg, or nvJPEG.
+  JpegDecoder::Size open_here(const lk_image& file) {
+    file_.assign(file.data, file.data + file.bytes);
+    return decoder_.open(file_.data(), file_.size(), max_pixels_);
   }
 
   // Queues the decoding of the file, or of what it was decoded to by this thread.
@@ -292,18 +334,19 @@ class CudaSequence final : public Sequence, private Flight {
 
   bool look() noexcept override {
     try {
-      if (follows_ && !is_dropped_) {
+      const auto verdict = luma_ ? luma_->verdict() : LumaDecoder::kEven;
+      const bool comes_back = follows_ && !is_dropped_;
+      if (comes_back && verdict == LumaDecoder::kEven) {
         hand_out();
         if (pending_.empty()) return land(), true;
-        // What the memory does not tell, such as a failure, is asked for now and then.
+      }
+      // What the memory does not tell, such as a failure, is asked for now and then.
+      if (comes_back && verdict != LumaDecoder::kUneven) {
         if (watch_.ms() < asked_ms_ + 1) return false;
         asked_ms_ = watch_.ms();
       }
       if (!parts_->stream.has_ended()) return false;
-      if (follows_ && !is_dropped_) hand_out();
-      if (follows_ && !is_dropped_ && !pending_.empty())
-        fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
-      land();
+      finish();
     } catch (const Error& error) {
       device_->judge(error);
       end(error.status, error.text.c_str());
@@ -313,12 +356,39 @@ class CudaSequence final : public Sequence, private Flight {
     return true;
   }
 
+  // All that was queued is done.
+  void finish() {
+    const auto verdict = luma_ ? luma_->verdict() : LumaDecoder::kEven;
+    if (verdict == LumaDecoder::kUnknown)
+      fail(LK_ENGINE_FAILED, "Cannot decode the JPEG: it did not come back.");
+    if (verdict == LumaDecoder::kUneven && !is_dropped_) return run_again();
+    if (follows_ && !is_dropped_) hand_out();
+    if (follows_ && !is_dropped_ && !pending_.empty())
+      fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
+    land();
+  }
+
+  // The sequence may be gone when this returns.
+  void run_again() {
+    is_uneven_ = true;
+    ++counters_->jpegs_refused;
+    JobPtr job = release();
+    try {
+      device_->scheduler.again(job);
+    } catch (...) {
+      job_ = std::move(job);
+      throw;
+    }
+  }
+
   void give_up() noexcept override {
     end(LK_ENGINE_FAILED, "Cannot finish the job: the GPU does not answer.");
   }
 
-  // nvJPEG's part takes half a millisecond.
-  bool is_slow() const override { return is_on_gpu_; }
+  // To decode takes much longer than the rest.
+  bool is_slow() const override {
+    return is_on_gpu_ || (luma_ && luma_->verdict() == LumaDecoder::kUnknown);
+  }
 
   // Whatever has come back since it was last called, for to read what the GPU wrote is
   // slow, and can be done while the rest is on its way.
@@ -345,6 +415,7 @@ class CudaSequence final : public Sequence, private Flight {
 
   void land() {
     if (is_on_gpu_) lease_->done();
+    if (luma_) ++counters_->jpegs_on_gpu;
     if (!is_dropped_ && job_->enter()) {
       std::swap(parts_->current, parts_->incoming);
       has_frame_ = true;
@@ -358,11 +429,15 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   // The sequence may be gone when this returns.
-  void end(int32_t status, const char* text) noexcept {
+  void end(int32_t status, const char* text) noexcept { settle(release(), status, text); }
+
+  // Gives up what a job in flight holds.
+  JobPtr release() noexcept {
     if (!device_->is_silent()) lease_.reset();
+    give_back_decoder();
     is_dropped_ = is_on_gpu_ = false;
     asked_ms_ = 0;
-    settle(std::move(job_), status, text);
+    return std::move(job_);
   }
 
   const std::shared_ptr<Device> device_;
@@ -373,12 +448,15 @@ class CudaSequence final : public Sequence, private Flight {
   JpegDecoder decoder_;
   DeviceImage landing_{};  // where the frame arrives, rows one after the other
   std::vector<uint8_t> file_;
+  LumaScan scan_;
+  bool is_uneven_ = false;  // the file of the job that comes next
 
   // Of the job that was issued:
   JobPtr job_;
   bool is_reset_ = false, follows_ = false, is_on_gpu_ = false;
   bool is_dropped_ = false;  // it was cancelled: what comes back is nobody's
   std::optional<DecodePlaces::Lease> lease_;
+  std::unique_ptr<LumaDecoder> luma_;  // while the GPU's cores decode
   uint32_t task_ = 0;
   Pending pending_;
   Stopwatch watch_;
