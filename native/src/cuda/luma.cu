@@ -219,7 +219,8 @@ __global__ void __launch_bounds__(kChunk * kGuesses)
 
 // ---- Writing ---------------------------------------------------------------------------
 
-constexpr unsigned kWriters = 64;
+// Substreams of a block, and its threads, most of which only help to load.
+constexpr unsigned kWriters = 32, kLoaders = 128;
 
 // What is known of a substream.
 struct Known {
@@ -236,7 +237,7 @@ __device__ Known known(const LumaTask& task, uint32_t substream, const Segment& 
           segment.first < chunk * kOwn ? step.sums() + taken.before : step.sums()};
 }
 
-__global__ void __launch_bounds__(kWriters) write_kernel(const __grid_constant__ LumaTask task) {
+__global__ void __launch_bounds__(kLoaders) write_kernel(const __grid_constant__ LumaTask task) {
   __shared__ uint32_t words[kWriters * kSubstreamWords + kWordsBeyond];
   __shared__ Blocks blocks;
   __shared__ uint8_t places[64];
@@ -247,7 +248,7 @@ __global__ void __launch_bounds__(kWriters) write_kernel(const __grid_constant__
   if (threadIdx.x < 64) places[threadIdx.x] = d_place_of_zigzag[threadIdx.x];
   __syncthreads();
   wait_for_kernel_before();
-  if (substream < task.frame.substreams) {
+  if (threadIdx.x < kWriters && substream < task.frame.substreams) {
     const Segment* const segments = segments_of(task);
     const uint32_t number = segment_of(segments, task.frame.segment_count, substream);
     const Segment segment = segments[number];
@@ -330,7 +331,7 @@ unsigned blocks_for(size_t count, unsigned each) { return unsigned((count + each
 void launch_luma(const LumaTask& task, bool overlap, cudaStream_t stream) {
   const unsigned shared = task.table_entries * unsigned(sizeof(uint32_t));
   launch_kernel(walk_kernel, task.chunks, kChunk * kGuesses, shared, false, stream, task);
-  launch_kernel(write_kernel, blocks_for(task.frame.substreams, kWriters), kWriters, shared, overlap,
+  launch_kernel(write_kernel, blocks_for(task.frame.substreams, kWriters), kLoaders, shared, overlap,
                 stream, task);
   launch_kernel(transform_kernel,
                 blocks_for(task.frame.luma_blocks(), kTransformed), kTransformers, 0, overlap, stream, task);

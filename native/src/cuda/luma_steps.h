@@ -58,12 +58,15 @@ LK_ANYWHERE inline uint32_t look_up(const uint32_t* table, uint32_t window) {
   return table[(entry & 0xffff) + (window >> 16 & ((1u << code::kSecondBits) - 1))];
 }
 
+// Threads that decode side by side wait for one another at every branch that some of them
+// take. So there is one only where it is seldom taken, and all else is chosen from.
+
 // The value behind a code (ITU-T T.81, F.2.2.1).
 LK_ANYWHERE inline int value_of(uint32_t entry, uint32_t window) {
   const unsigned size = code::size(entry);
-  if (size == 0) return 0;
-  const uint32_t bits = window << (code::bits(entry) - size) >> (32 - size);
-  return bits >> (size - 1) ? int(bits) : int(bits) - int((1u << size) - 1);
+  const uint32_t bits = window << (code::bits(entry) - size) >> 1 >> (31 - size);
+  const uint32_t half = (1u << size) >> 1;
+  return int(bits) - (bits < half ? int((1u << size) - 1) : 0);
 }
 
 // ---- Bits ------------------------------------------------------------------------------
@@ -92,10 +95,11 @@ class Bits {
   LK_ANYWHERE void skip(unsigned bits) {
     const uint32_t before = at_;
     at_ += bits;
-    if ((before ^ at_) < 32) return;
-    high_ = low_;
-    low_ = ahead_;
-    ahead_ = *++next_;
+    const bool goes_on = (before ^ at_) >= 32;
+    high_ = goes_on ? low_ : high_;
+    low_ = goes_on ? ahead_ : low_;
+    next_ += goes_on;
+    ahead_ = *next_;  // long before it is needed
   }
 
  private:
@@ -149,34 +153,60 @@ struct Passage {
   Sums sums;
 };
 
+// A place in the blocks of an MCU.
+class Place {
+ public:
+  LK_ANYWHERE Place(const Blocks& blocks, Entry entry)
+      : blocks_(blocks), block_(entry.block()), k_(entry.k()), tables_(blocks.tables[block_]),
+        next_tables_(blocks.tables[after(block_)]) {}
+
+  LK_ANYWHERE unsigned block() const { return block_; }
+  LK_ANYWHERE unsigned k() const { return k_; }
+  LK_ANYWHERE bool is_luma() const { return block_ < blocks_.luma; }
+  // Where the table of the next code is.
+  LK_ANYWHERE uint32_t table() const { return k_ == 0 ? tables_ & 0xffff : tables_ >> 16; }
+
+  // True where a block ends.
+  LK_ANYWHERE bool go_to(unsigned k) {
+    const bool ends = k >= 64;
+    k_ = ends ? 0 : k;
+    tables_ = ends ? next_tables_ : tables_;
+    block_ = ends ? after(block_) : block_;
+    next_tables_ = blocks_.tables[after(block_)];
+    return ends;
+  }
+
+ private:
+  LK_ANYWHERE unsigned after(unsigned block) const {
+    return block + 1 == blocks_.count ? 0 : block + 1;
+  }
+
+  const Blocks& blocks_;
+  unsigned block_, k_;
+  uint32_t tables_, next_tables_;
+};
+
 // Decodes from an entry to the end of a substream, and takes what makes no sense for
 // the end of a block.
 LK_ANYWHERE inline Passage pass(const Blocks& blocks, const uint32_t* tables,
                                 const uint32_t* words, uint32_t begin, uint32_t end, Entry entry) {
   Bits bits(words, begin + entry.offset());
-  unsigned block = entry.block(), k = entry.k();
-  uint32_t bases = blocks.tables[block];
+  Place place(blocks, entry);
   Sums sums{0, 0};
   while (bits.at() < end) {
-    const uint32_t window = bits.window();
-    const uint32_t e = look_up(tables + (k == 0 ? bases & 0xffff : bases >> 16), window);
-    if (k == 0 && block < blocks.luma) sums.dc += uint32_t(value_of(e, window));
+    const uint32_t window = bits.window(), e = look_up(tables + place.table(), window);
+    sums.dc += place.k() == 0 && place.is_luma() ? uint32_t(value_of(e, window)) : 0;
     bits.skip(code::bits(e));
-    k += code::advance(e);
-    if (k < 64) continue;
-    k = 0;
-    block = block + 1 == blocks.count ? 0 : block + 1;
-    bases = blocks.tables[block];
-    ++sums.blocks;
+    sums.blocks += place.go_to(place.k() + code::advance(e));
   }
-  return {Entry(bits.at() - end, block, k), sums};
+  return {Entry(bits.at() - end, place.block(), place.k()), sums};
 }
 
 // ---- Many ways together ------------------------------------------------------------------
 
 // A group of threads has so many substreams: first some that belong to the group before,
 // so that its own ones are entered by ways that have synchronised.
-constexpr int kGuesses = 8, kWalks = 2, kLead = 3, kOwn = 29, kChunk = kLead + kOwn;
+constexpr int kGuesses = 8, kWalks = 3, kLead = 5, kOwn = 27, kChunk = kLead + kOwn;
 constexpr uint8_t kNone = 255;
 
 // Of what follows the start of the scan, or a restart marker, up to the next one.
@@ -332,40 +362,31 @@ LK_ANYWHERE inline Written write(const Blocks& blocks, const uint32_t* tables,
   if (before.blocks >= count) return {entry, before, true};
   if (before.blocks % blocks.count != entry.block()) return {entry, before, false};
   Bits bits(words, begin + entry.offset());
-  unsigned block = entry.block(), k = entry.k();
-  uint32_t bases = blocks.tables[block];
+  Place place(blocks, entry);
   Sums sums = before;
   bool even = true;
-  int16_t* here = to.values + size_t(sums.blocks / blocks.count * blocks.luma +
-                                     (block < blocks.luma ? block : blocks.luma)) * 64;
+  const unsigned luma_before = place.is_luma() ? place.block() : blocks.luma;
+  int16_t* here = to.values + size_t(sums.blocks / blocks.count * blocks.luma + luma_before) * 64;
   while (bits.at() < end && sums.blocks < count) {
-    const uint32_t window = bits.window();
-    const uint32_t e = look_up(tables + (k == 0 ? bases & 0xffff : bases >> 16), window);
+    const uint32_t window = bits.window(), e = look_up(tables + place.table(), window);
     const int value = value_of(e, window);
     bits.skip(code::bits(e));
-    const unsigned after = k + code::advance(e);
+    const unsigned after = place.k() + code::advance(e);
     even &= !(e & code::kInvalid) && (after <= 64 || e & code::kEndsBlock) &&
             bits.at() <= segment_end;
-    if (block < blocks.luma) {
-      if (k == 0) {
-        sums.dc += uint32_t(value);
-        even &= int(sums.dc) == int16_t(sums.dc);
-        here[0] = int16_t(sums.dc);
-      } else if (value != 0 && after <= 64) {
-        here[to.places[after - 1]] = int16_t(value);
-      }
-    }
-    k = after;
-    if (k < 64) continue;
-    k = 0;
-    if (block < blocks.luma) here += 64;
-    block = block + 1 == blocks.count ? 0 : block + 1;
-    bases = blocks.tables[block];
-    ++sums.blocks;
-    // Not more is left than fills the last byte.
-    if (sums.blocks == count) even &= segment_end - bits.at() < 8;
+    const bool is_first = place.k() == 0, is_luma = place.is_luma();
+    sums.dc += is_first && is_luma ? uint32_t(value) : 0;
+    even &= int(sums.dc) == int16_t(sums.dc);
+    const int coefficient = is_first ? int(sums.dc) : value;
+    if (is_luma && coefficient != 0 && after <= 64)
+      here[to.places[after - 1]] = int16_t(coefficient);
+    const bool ends = place.go_to(after);
+    here += ends && is_luma ? 64 : 0;
+    sums.blocks += ends;
   }
-  return {Entry(bits.at() < end ? 0 : bits.at() - end, block, k), sums, even};
+  // Not more is left than fills the last byte.
+  if (sums.blocks == count) even &= segment_end - bits.at() < 8;
+  return {Entry(bits.at() < end ? 0 : bits.at() - end, place.block(), place.k()), sums, even};
 }
 
 // Writes a substream, and says whether that has come out even: whether its segment ends
