@@ -157,10 +157,10 @@ int main(int argc, char** argv) {
     if (!races) check(colour_jpeg(1280, 720, 75), "large", 1280, 720);
     if (!quick) {
       all(check);
-      for (const int quality : {10, 40, 95, 100}) check(colour_jpeg(1920, 1080, quality), "large", quality, 0);
+      for (const int quality : {10, 40, 75}) check(colour_jpeg(1920, 1080, quality), "large", quality, 0);
       check(colour_jpeg(7680, 4320, 80), "huge", 7680, 4320);
       check(jpeg_of(Picture(1280, 720), Jpeg::kColour), "black", 1280, 720);
-      check(jpeg_of(squares(1280, 720, 1), Jpeg::kColour, 95), "stripes", 1280, 720);
+      check(jpeg_of(squares(1280, 720, 20), Jpeg::kColour, 95), "squares", 1280, 720);
       std::printf("%d files as libjpeg has them\n", decoded.exchange(0));
     }
     damaged(races ? 16 : quick ? 200 : mutations);

@@ -30,7 +30,6 @@ add_library(lkstream_cuda OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/follow.cu
   ${CMAKE_CURRENT_LIST_DIR}/luma.cpp
   ${CMAKE_CURRENT_LIST_DIR}/luma.cu
-  ${CMAKE_CURRENT_LIST_DIR}/nvjpeg.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pyramid.cu
   ${CMAKE_CURRENT_LIST_DIR}/stream.cpp
   ${CMAKE_CURRENT_LIST_DIR}/watcher.cpp)

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,8 +14,8 @@
 #include "../stopwatch.h"
 #include "device.h"
 #include "follow.h"
+#include "luma.h"
 #include "pending.h"
-#include "plain_jpeg.h"
 #include "pyramid.h"
 #include "stream.h"
 #include "watcher.h"
@@ -26,6 +25,9 @@ namespace {
 
 // Kernels count rows and columns of tiles in 16 bits, and bytes of a level in 32.
 constexpr int kMaxSide = 65535;
+
+// Of so many files, one that the GPU could not decode is the first, and is not tried again.
+constexpr int kForLibjpeg = 16;
 
 void check_sides(uint32_t width, uint32_t height) {
   if (width > kMaxSide || height > kMaxSide)
@@ -123,8 +125,8 @@ class CudaSequence final : public Sequence, private Flight {
   void issue(Job& job) {
     watch_ = {};
     uint32_t width = job.ask.image.width, height = job.ask.image.height;
-    const bool for_cores = job.is_jpeg() && is_for_cores(job.ask.image);
-    if (for_cores) {
+    const bool for_gpu = job.is_jpeg() && is_for_gpu(job.ask.image);
+    if (for_gpu) {
       width = scan_.frame.layout.width, height = scan_.frame.layout.height;
     } else if (job.is_jpeg()) {
       const auto size = open_here(job.ask.image);
@@ -136,14 +138,14 @@ class CudaSequence final : public Sequence, private Flight {
                 int(height) != parts_->current.height();
     follows_ = !is_reset_ && job.flow.n > 0;
     const lk_flow_options& options = job.flow.options;
-    if (for_cores && start_on_cores()) {
+    if (for_gpu && decode_there()) {
       if (follows_) stage(job.flow);
       job.leave();
     } else if (job.is_jpeg()) {
-      if (for_cores) open_here(job.ask.image);
+      if (for_gpu) open_here(job.ask.image);
       if (follows_) stage(job.flow);
       job.leave();
-      decode(job.turn);
+      decode_here(job.turn);
     } else {
       upload(job.grey(), job.started_at_once || is_pinned(job.ask.image.data));
     }
@@ -160,7 +162,6 @@ class CudaSequence final : public Sequence, private Flight {
       if (follows_) launch_search(options, job.flow.n, job.flow.fb_distances != nullptr);
     } catch (...) {
       cudaStreamSynchronize(parts_->stream);  // what it was given is in use until then
-      lease_.reset();
       give_back_decoder();
       throw;
     }
@@ -195,15 +196,16 @@ class CudaSequence final : public Sequence, private Flight {
     pending_.start(request.n);
   }
 
-  // Whether the GPU's cores may decode a file: all but the one of which they have said
-  // that they cannot.
-  bool is_for_cores(const lk_image& file) {
-    return !std::exchange(is_uneven_, false) && scan_.open(file.data, file.bytes) &&
+  // Whether the GPU may decode a file. After one that it could not there are others like
+  // it, mostly: a camera's noise at full quality, say, is nothing that synchronises.
+  bool is_for_gpu(const lk_image& file) {
+    if (for_libjpeg_ > 0) return --for_libjpeg_, false;
+    return scan_.open(file.data, file.bytes) &&
            uint64_t(scan_.frame.layout.width) * scan_.frame.layout.height <= max_pixels_;
   }
 
-  // Queues that. False where it is not for them after all.
-  bool start_on_cores() {
+  // Queues that. False where the file is for libjpeg after all.
+  bool decode_there() {
     luma_ = device_->take_decoder();
     try {
       if (luma_->start(scan_, parts_->tables, landing_, device_->overlaps(), parts_->stream))
@@ -222,36 +224,10 @@ class CudaSequence final : public Sequence, private Flight {
     if (luma_) device_->give_back(std::move(luma_));
   }
 
-  // For libjpeg, or nvJPEG.
+  // For libjpeg.
   JpegDecoder::Size open_here(const lk_image& file) {
     file_.assign(file.data, file.data + file.bytes);
     return decoder_.open(file_.data(), file_.size(), max_pixels_);
-  }
-
-  // Queues the decoding of the file, or of what it was decoded to by this thread.
-  void decode(Turn& turn) {
-    const auto width = uint32_t(landing_.width), height = uint32_t(landing_.height);
-    NvJpeg* const nvjpeg =
-        is_plain_jpeg(file_.data(), file_.size(), width, height) ? device_->nvjpeg() : nullptr;
-    lease_.emplace(nvjpeg ? &nvjpeg->places : nullptr, size_t(width) * height);
-    is_on_gpu_ = lease_->on_gpu() && nvjpeg->decode(*lease_, file_.data(), file_.size(), landing_,
-                                                   parts_->stream);
-    if (is_on_gpu_) {
-      ++counters_->jpegs_on_gpu;
-      return;
-    }
-    if (lease_->on_gpu()) {
-      ++counters_->jpegs_refused;
-      lease_->release();
-    }
-    try {
-      decode_here(turn);
-    } catch (...) {
-      lease_.reset();
-      throw;
-    }
-    ++counters_->jpegs_on_cpu;
-    lease_->done();
   }
 
   void decode_here(Turn& turn) {
@@ -260,6 +236,7 @@ class CudaSequence final : public Sequence, private Flight {
     decoder_.decode(staging, size_t(landing_.pitch), turn);
     check(cudaMemcpyAsync(landing_.d_pixels, staging, bytes, cudaMemcpyHostToDevice, parts_->stream),
           "copy the frame");
+    ++counters_->jpegs_on_cpu;
   }
 
   // Pinned memory goes straight to the device. All other goes through pinned
@@ -370,7 +347,7 @@ class CudaSequence final : public Sequence, private Flight {
 
   // The sequence may be gone when this returns.
   void run_again() {
-    is_uneven_ = true;
+    for_libjpeg_ = kForLibjpeg;
     ++counters_->jpegs_refused;
     JobPtr job = release();
     try {
@@ -385,10 +362,8 @@ class CudaSequence final : public Sequence, private Flight {
     end(LK_ENGINE_FAILED, "Cannot finish the job: the GPU does not answer.");
   }
 
-  // To decode takes much longer than the rest.
-  bool is_slow() const override {
-    return is_on_gpu_ || (luma_ && luma_->verdict() == LumaDecoder::kUnknown);
-  }
+  // To decode takes as long as the rest.
+  bool is_slow() const override { return luma_ != nullptr; }
 
   // Whatever has come back since it was last called, for to read what the GPU wrote is
   // slow, and can be done while the rest is on its way.
@@ -414,7 +389,6 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   void land() {
-    if (is_on_gpu_) lease_->done();
     if (luma_) ++counters_->jpegs_on_gpu;
     if (!is_dropped_ && job_->enter()) {
       std::swap(parts_->current, parts_->incoming);
@@ -433,9 +407,8 @@ class CudaSequence final : public Sequence, private Flight {
 
   // Gives up what a job in flight holds.
   JobPtr release() noexcept {
-    if (!device_->is_silent()) lease_.reset();
     give_back_decoder();
-    is_dropped_ = is_on_gpu_ = false;
+    is_dropped_ = false;
     asked_ms_ = 0;
     return std::move(job_);
   }
@@ -449,14 +422,13 @@ class CudaSequence final : public Sequence, private Flight {
   DeviceImage landing_{};  // where the frame arrives, rows one after the other
   std::vector<uint8_t> file_;
   LumaScan scan_;
-  bool is_uneven_ = false;  // the file of the job that comes next
+  int for_libjpeg_ = 0;  // so many files, the one of the job that comes next first
 
   // Of the job that was issued:
   JobPtr job_;
-  bool is_reset_ = false, follows_ = false, is_on_gpu_ = false;
+  bool is_reset_ = false, follows_ = false;
   bool is_dropped_ = false;  // it was cancelled: what comes back is nobody's
-  std::optional<DecodePlaces::Lease> lease_;
-  std::unique_ptr<LumaDecoder> luma_;  // while the GPU's cores decode
+  std::unique_ptr<LumaDecoder> luma_;  // of a JPEG that the GPU decodes
   uint32_t task_ = 0;
   Pending pending_;
   Stopwatch watch_;

@@ -5,8 +5,7 @@
 namespace lk::cuda {
 namespace {
 
-// Each sleeps, or waits for a place to decode at, more than it works; so there may be
-// more of them than cores.
+// Some sleep while the GPU looks for corners; so there may be more of them than cores.
 constexpr int kThreads = 64;
 
 std::mutex devices_mutex;
@@ -43,7 +42,6 @@ Device::~Device() {
   if (cudaSetDevice(id) != cudaSuccess) return;
   detectors_.clear();
   decoders_.clear();
-  delete nvjpeg_.load();
 }
 
 std::unique_ptr<LumaDecoder> Device::take_decoder() {
@@ -61,11 +59,6 @@ void Device::give_back(std::unique_ptr<LumaDecoder> decoder) {
   }
   const std::lock_guard lock(mutex_);
   decoders_.push_back(std::move(decoder));
-}
-
-NvJpeg* Device::nvjpeg() {
-  std::call_once(nvjpeg_loaded_, [&] { nvjpeg_ = NvJpeg::load().release(); });
-  return nvjpeg_;
 }
 
 void Device::check_works() const {
@@ -87,7 +80,6 @@ void Device::judge(const Error& error) {
 void Device::become_silent() {
   is_silent_ = true;
   failure_ = "does not answer";
-  if (NvJpeg* nvjpeg = nvjpeg_) nvjpeg->places.close();
 }
 
 }  // namespace lk::cuda

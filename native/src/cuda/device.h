@@ -15,7 +15,6 @@
 #include "follow.h"
 #include "lkstream.h"
 #include "luma.h"
-#include "nvjpeg.h"
 #include "watcher.h"
 
 namespace lk::cuda {
@@ -65,9 +64,6 @@ class Device {
     return overlaps_;
   }
 
-  // Null where it cannot be used. Loaded when it is first asked for.
-  NvJpeg* nvjpeg();
-
   // Memory to decode a frame with, for as long as that takes. There is as much of it as
   // is in use at once.
   std::unique_ptr<LumaDecoder> take_decoder();
@@ -107,8 +103,6 @@ class Device {
   std::vector<std::unique_ptr<LumaDecoder>> decoders_;
   std::once_flag overlap_known_;
   bool overlaps_ = false;
-  std::once_flag nvjpeg_loaded_;
-  std::atomic<NvJpeg*> nvjpeg_{nullptr};
 };
 
 }  // namespace lk::cuda

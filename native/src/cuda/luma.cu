@@ -76,11 +76,14 @@ __device__ void walk(const LumaTask& task, WalkMemory& m) {
   const bool is_there = slot >= begin && slot < end;
   const Extent extent = is_there ? m.walks.extents[slot] : Extent{};
   Entry entry = extent.is_first ? Entry::first() : guess(m.blocks, unsigned(i));
+#pragma unroll
   for (int round = 0; round < kWalks; ++round) {
     if (is_there) {
       m.walks.entries[slot][i] = entry;
       m.walks.passages[slot][i] =
-          pass(m.blocks, tables(), m.words, extent.begin, extent.end, entry);
+          round + 1 < kWalks
+              ? pass<false>(m.blocks, tables(), m.words, extent.begin, extent.end, entry)
+              : pass(m.blocks, tables(), m.words, extent.begin, extent.end, entry);
     }
     __syncthreads();
     if (round + 1 < kWalks) {

@@ -157,12 +157,13 @@ struct Passage {
 class Place {
  public:
   LK_ANYWHERE Place(const Blocks& blocks, Entry entry)
-      : blocks_(blocks), block_(entry.block()), k_(entry.k()), tables_(blocks.tables[block_]),
+      : all_tables_(blocks.tables), count_(blocks.count), luma_(blocks.luma),
+        block_(entry.block()), k_(entry.k()), tables_(blocks.tables[block_]),
         next_tables_(blocks.tables[after(block_)]) {}
 
   LK_ANYWHERE unsigned block() const { return block_; }
   LK_ANYWHERE unsigned k() const { return k_; }
-  LK_ANYWHERE bool is_luma() const { return block_ < blocks_.luma; }
+  LK_ANYWHERE bool is_luma() const { return block_ < luma_; }
   // Where the table of the next code is.
   LK_ANYWHERE uint32_t table() const { return k_ == 0 ? tables_ & 0xffff : tables_ >> 16; }
 
@@ -172,22 +173,22 @@ class Place {
     k_ = ends ? 0 : k;
     tables_ = ends ? next_tables_ : tables_;
     block_ = ends ? after(block_) : block_;
-    next_tables_ = blocks_.tables[after(block_)];
+    next_tables_ = all_tables_[after(block_)];
     return ends;
   }
 
  private:
-  LK_ANYWHERE unsigned after(unsigned block) const {
-    return block + 1 == blocks_.count ? 0 : block + 1;
-  }
+  LK_ANYWHERE unsigned after(unsigned block) const { return block + 1 == count_ ? 0 : block + 1; }
 
-  const Blocks& blocks_;
+  const uint32_t* const all_tables_;
+  const unsigned count_, luma_;
   unsigned block_, k_;
   uint32_t tables_, next_tables_;
 };
 
 // Decodes from an entry to the end of a substream, and takes what makes no sense for
-// the end of a block.
+// the end of a block. Without Sum it tells nothing of what was passed.
+template <bool Sum = true>
 LK_ANYWHERE inline Passage pass(const Blocks& blocks, const uint32_t* tables,
                                 const uint32_t* words, uint32_t begin, uint32_t end, Entry entry) {
   Bits bits(words, begin + entry.offset());
@@ -195,9 +196,11 @@ LK_ANYWHERE inline Passage pass(const Blocks& blocks, const uint32_t* tables,
   Sums sums{0, 0};
   while (bits.at() < end) {
     const uint32_t window = bits.window(), e = look_up(tables + place.table(), window);
-    sums.dc += place.k() == 0 && place.is_luma() ? uint32_t(value_of(e, window)) : 0;
+    if constexpr (Sum)
+      sums.dc += place.k() == 0 && place.is_luma() ? uint32_t(value_of(e, window)) : 0;
     bits.skip(code::bits(e));
-    sums.blocks += place.go_to(place.k() + code::advance(e));
+    const bool ends = place.go_to(place.k() + code::advance(e));
+    if constexpr (Sum) sums.blocks += ends;
   }
   return {Entry(bits.at() - end, place.block(), place.k()), sums};
 }
@@ -206,7 +209,7 @@ LK_ANYWHERE inline Passage pass(const Blocks& blocks, const uint32_t* tables,
 
 // A group of threads has so many substreams: first some that belong to the group before,
 // so that its own ones are entered by ways that have synchronised.
-constexpr int kGuesses = 8, kWalks = 3, kLead = 5, kOwn = 27, kChunk = kLead + kOwn;
+constexpr int kGuesses = 8, kWalks = 2, kLead = 4, kOwn = 28, kChunk = kLead + kOwn;
 constexpr uint8_t kNone = 255;
 
 // Of what follows the start of the scan, or a restart marker, up to the next one.

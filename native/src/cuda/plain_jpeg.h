@@ -1,6 +1,6 @@
 // Which JPEGs are decoded on the GPU, and what their headers say. Nothing may be in
-// such a file that readers understand differently: nvJPEG writes where it is told,
-// for the size that it reads itself, and pixels have to be libjpeg's. Needs no CUDA.
+// such a header that libjpeg could understand differently, for pixels have to be its
+// own. Needs no CUDA.
 #pragma once
 
 #include <cstddef>
@@ -104,16 +104,6 @@ inline bool is_plain_scan(const JpegSegment& scan, const JpegSegment& frame, con
   return true;
 }
 
-// Coded data with no marker in it before the end of the file.
-inline bool ends_well(const uint8_t* p, const uint8_t* end) {
-  while ((p = static_cast<const uint8_t*>(std::memchr(p, 0xff, size_t(end - p))))) {
-    if (end - p < 2) return false;
-    if (p[1] != 0) return p[1] == 0xd9 && p + 2 == end;
-    p += 2;
-  }
-  return false;
-}
-
 }  // namespace plain_jpeg
 
 // What comes before the coded data of a file whose one scan has all of its components.
@@ -152,14 +142,6 @@ inline bool read_plain_header(const uint8_t* jpeg, size_t bytes, PlainJpeg& plai
     plain.frame = s;
   }
   return false;
-}
-
-// Whether nvJPEG may decode it: of this size, without restarts, and it ends where it should.
-inline bool is_plain_jpeg(const uint8_t* jpeg, size_t bytes, uint32_t width, uint32_t height) {
-  PlainJpeg plain;
-  return read_plain_header(jpeg, bytes, plain) && plain.width() == width &&
-         plain.height() == height && plain.restart_interval == 0 &&
-         plain_jpeg::ends_well(plain.coded, jpeg + bytes);
 }
 
 }  // namespace lk::cuda
