@@ -36,11 +36,11 @@ __device__ void load_words(const LumaTask& task, uint32_t substream, uint32_t co
                            uint32_t* words) {
   const uint32_t first = substream * kSubstreamWords, all = task.frame.substreams * kSubstreamWords;
   for (uint32_t i = threadIdx.x; i < count * kSubstreamWords + kWordsBeyond; i += blockDim.x)
-    words[i] = first + i < all ? __byte_perm(task.d_words[first + i], 0, 0x0123) : 0;
+    words[i] = first + i < all ? __byte_perm(task.words[first + i], 0, 0x0123) : 0;
 }
 
 __device__ const Segment* segments_of(const LumaTask& task) {
-  return reinterpret_cast<const Segment*>(task.d_words + task.frame.substreams * kSubstreamWords);
+  return reinterpret_cast<const Segment*>(task.words + task.frame.substreams * kSubstreamWords);
 }
 
 // ---- Walks -----------------------------------------------------------------------------
@@ -151,29 +151,68 @@ __device__ void mend_chunk(const LumaTask& task, WalkMemory& m, uint32_t chunk, 
   __syncthreads();
 }
 
+// Follows links from one on, as far as they lead.
+__device__ uint32_t chain(const uint32_t* links, uint8_t* ways, uint32_t way, uint32_t at,
+                          uint32_t count) {
+  constexpr int kAhead = 8;
+  while (at < count) {
+    uint32_t ahead[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) ahead[i] = at + i < count ? links[at + i] : ~0u;
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      way = ahead[i] >> 4 * way & 15;
+      if (way == 15) return at;
+      ways[at++] = uint8_t(way);
+    }
+  }
+  return at;
+}
+
+// What was passed since a segment began, or since the beginning.
+struct Total {
+  bool is_fresh;
+  Sums sums;
+};
+
+__device__ Total then(const Total& a, const Total& b) {
+  return b.is_fresh ? b : Total{a.is_fresh, a.sums + b.sums};
+}
+
+// Of all threads of the block up to this one.
+__device__ Total totals_up_to_here(Total total) {
+  __shared__ Total of_warps[kChunk * kGuesses / 32];
+  const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  for (unsigned by = 1; by < 32; by *= 2) {
+    const Total before{__shfl_up_sync(~0u, int(total.is_fresh), by) != 0,
+                       {__shfl_up_sync(~0u, total.sums.blocks, by),
+                        __shfl_up_sync(~0u, total.sums.dc, by)}};
+    if (lane >= by) total = then(before, total);
+  }
+  if (lane == 31) of_warps[warp] = total;
+  __syncthreads();
+  Total before{false, {0, 0}};
+  for (unsigned i = 0; i < warp; ++i) before = then(before, of_warps[i]);
+  __syncthreads();
+  return then(before, total);
+}
+
 // Which way through each chunk goes on from that through the one before.
 __device__ void join(const LumaTask& task, WalkMemory& m) {
   __shared__ uint32_t links[kChunk * kGuesses];
   __shared__ uint8_t ways[kChunk * kGuesses];
-  __shared__ End ends[kChunk * kGuesses];
   __shared__ uint32_t stopped;
+  __shared__ Sums carried;
   uint32_t way = 0;  // through the chunk before; in all threads
   Sums before{0, 0};
+  if (threadIdx.x == 0) task.d_taken[0].before = before;
   int mended = 0;
   for (uint32_t batch = 0; batch < task.chunks; batch += blockDim.x) {
     const uint32_t chunk = batch + threadIdx.x, count = min(blockDim.x, task.chunks - batch);
     if (threadIdx.x < count) links[threadIdx.x] = links_of(task, chunk);
     __syncthreads();
     for (uint32_t at = 0;;) {
-      if (threadIdx.x == 0) {
-        uint32_t w = at == 0 ? way : ways[at - 1];
-        for (; at < count; ++at) {
-          w = links[at] >> 4 * w & 15;
-          if (w == 15) break;
-          ways[at] = uint8_t(w);
-        }
-        stopped = at;
-      }
+      if (threadIdx.x == 0) stopped = chain(links, ways, at == 0 ? way : ways[at - 1], at, count);
       __syncthreads();
       at = stopped;
       if (at == count) break;
@@ -192,21 +231,19 @@ __device__ void join(const LumaTask& task, WalkMemory& m) {
       __syncthreads();
       ++at;
     }
-    if (threadIdx.x < count) ends[threadIdx.x] = task.d_ways[chunk].ends[ways[threadIdx.x]];
-    __syncthreads();
-    // What came before, from where its segment began, or from the batch before.
-    const auto sum_before = [&](uint32_t n) {
-      Sums sums{0, 0};
-      for (uint32_t i = n; i-- > 0;) {
-        sums = sums + ends[i].sums;
-        if (ends[i].is_fresh) return sums;
-      }
-      return sums + before;
-    };
-    if (threadIdx.x < count) task.d_taken[chunk] = {ways[threadIdx.x], sum_before(threadIdx.x)};
-    before = sum_before(count);
+    Total total{false, {0, 0}};
+    if (threadIdx.x < count) {
+      const End& end = task.d_ways[chunk].ends[ways[threadIdx.x]];
+      total = {end.is_fresh, end.sums};
+    }
+    total = totals_up_to_here(total);
+    if (!total.is_fresh) total.sums = total.sums + before;
+    if (threadIdx.x < count && chunk + 1 < task.chunks) task.d_taken[chunk + 1].before = total.sums;
+    if (threadIdx.x < count) task.d_taken[chunk].way = ways[threadIdx.x];
+    if (threadIdx.x == count - 1) carried = total.sums;
     way = ways[count - 1];
     __syncthreads();
+    before = carried;
   }
 }
 

@@ -43,12 +43,13 @@ namespace code {
 constexpr unsigned kFirstBits = 10, kSecondBits = 16 - kFirstBits;
 constexpr uint32_t kBits = 31;           // of the code and of the value behind it
 constexpr unsigned kSizeShift = 8;       // of the value: 4 bits
-constexpr unsigned kAdvanceShift = 16;   // coefficients that it goes on by: 7 bits
-constexpr uint32_t kEndsBlock = 1u << 28, kInvalid = 1u << 29, kLong = 1u << 31;
+constexpr uint32_t kEndsBlock = 1u << 16, kInvalid = 1u << 17;
+constexpr unsigned kAdvanceShift = 24;   // coefficients that it goes on by: 7 bits
+constexpr uint32_t kLong = 1u << 31;     // none of that, but where the second table begins
 
 LK_ANYWHERE inline unsigned bits(uint32_t entry) { return entry & kBits; }
 LK_ANYWHERE inline unsigned size(uint32_t entry) { return entry >> kSizeShift & 15; }
-LK_ANYWHERE inline unsigned advance(uint32_t entry) { return entry >> kAdvanceShift & 127; }
+LK_ANYWHERE inline unsigned advance(uint32_t entry) { return entry >> kAdvanceShift; }
 }  // namespace code
 
 // window: the next 32 bits.
@@ -71,6 +72,15 @@ LK_ANYWHERE inline int value_of(uint32_t entry, uint32_t window) {
 
 // ---- Bits ------------------------------------------------------------------------------
 
+// Of two words, 32 bits from one of the first on.
+LK_ANYWHERE inline uint32_t joined(uint32_t first, uint32_t second, unsigned from) {
+#ifdef __CUDA_ARCH__
+  return __funnelshift_l(second, first, from);
+#else
+  return from & 31 ? first << (from & 31) | second >> (32 - (from & 31)) : first;
+#endif
+}
+
 // Reads words of bits, of which the first is the most significant one. So many words
 // beyond a substream must be there, for it is read a little further than it reaches.
 constexpr unsigned kWordsBeyond = 4;
@@ -78,33 +88,30 @@ constexpr unsigned kWordsBeyond = 4;
 class Bits {
  public:
   LK_ANYWHERE Bits(const uint32_t* words, uint32_t at)
-      : next_(words + (at >> 5) + 2), high_(next_[-2]), low_(next_[-1]), ahead_(*next_), at_(at) {}
+      : next_(words + (at >> 5) + 3), first_(next_[-2]), second_(next_[-1]), third_(*next_),
+        window_(joined(next_[-3], first_, at)), at_(at) {}
 
   LK_ANYWHERE uint32_t at() const { return at_; }
+  // The next 32.
+  LK_ANYWHERE uint32_t window() const { return window_; }
 
-  LK_ANYWHERE uint32_t window() const {
-#ifdef __CUDA_ARCH__
-    return __funnelshift_l(low_, high_, at_);
-#else
-    const unsigned by = at_ & 31;
-    return by ? high_ << by | low_ >> (32 - by) : high_;
-#endif
-  }
-
-  // At most 31.
+  // From 1 to 31. The window waits for their number alone; what it is filled up with is
+  // there before.
   LK_ANYWHERE void skip(unsigned bits) {
+    window_ = joined(window_, joined(first_, second_, at_), bits);
     const uint32_t before = at_;
     at_ += bits;
     const bool goes_on = (before ^ at_) >= 32;
-    high_ = goes_on ? low_ : high_;
-    low_ = goes_on ? ahead_ : low_;
+    first_ = goes_on ? second_ : first_;
+    second_ = goes_on ? third_ : second_;
     next_ += goes_on;
-    ahead_ = *next_;  // long before it is needed
+    third_ = *next_;
   }
 
  private:
   const uint32_t* next_;
-  uint32_t high_, low_, ahead_, at_;
+  uint32_t first_, second_, third_;  // behind the one that is being read
+  uint32_t window_, at_;
 };
 
 // ---- A thread's way --------------------------------------------------------------------
@@ -153,37 +160,38 @@ struct Passage {
   Sums sums;
 };
 
-// A place in the blocks of an MCU.
+// A place in the blocks of an MCU. Which tables come next is known before the code is.
 class Place {
  public:
   LK_ANYWHERE Place(const Blocks& blocks, Entry entry)
-      : all_tables_(blocks.tables), count_(blocks.count), luma_(blocks.luma),
-        block_(entry.block()), k_(entry.k()), tables_(blocks.tables[block_]),
-        next_tables_(blocks.tables[after(block_)]) {}
+      : tables_(blocks.tables), count_(blocks.count), luma_(blocks.luma), block_(entry.block()),
+        k_(entry.k()), ac_(tables_[block_] >> 16), next_(tables_[after(block_)]),
+        table_(k_ == 0 ? tables_[block_] & 0xffff : ac_) {}
 
   LK_ANYWHERE unsigned block() const { return block_; }
   LK_ANYWHERE unsigned k() const { return k_; }
   LK_ANYWHERE bool is_luma() const { return block_ < luma_; }
   // Where the table of the next code is.
-  LK_ANYWHERE uint32_t table() const { return k_ == 0 ? tables_ & 0xffff : tables_ >> 16; }
+  LK_ANYWHERE uint32_t table() const { return table_; }
 
-  // True where a block ends.
+  // From 1 on. True where a block ends.
   LK_ANYWHERE bool go_to(unsigned k) {
     const bool ends = k >= 64;
+    table_ = ends ? next_ & 0xffff : ac_;
     k_ = ends ? 0 : k;
-    tables_ = ends ? next_tables_ : tables_;
+    ac_ = ends ? next_ >> 16 : ac_;
     block_ = ends ? after(block_) : block_;
-    next_tables_ = all_tables_[after(block_)];
+    next_ = tables_[after(block_)];
     return ends;
   }
 
  private:
   LK_ANYWHERE unsigned after(unsigned block) const { return block + 1 == count_ ? 0 : block + 1; }
 
-  const uint32_t* const all_tables_;
+  const uint32_t* const tables_;
   const unsigned count_, luma_;
   unsigned block_, k_;
-  uint32_t tables_, next_tables_;
+  uint32_t ac_, next_, table_;
 };
 
 // Decodes from an entry to the end of a substream, and takes what makes no sense for
