@@ -36,11 +36,11 @@ __device__ void load_words(const LumaTask& task, uint32_t substream, uint32_t co
                            uint32_t* words) {
   const uint32_t first = substream * kSubstreamWords, all = task.frame.substreams * kSubstreamWords;
   for (uint32_t i = threadIdx.x; i < count * kSubstreamWords + kWordsBeyond; i += blockDim.x)
-    words[i] = first + i < all ? __byte_perm(task.words[first + i], 0, 0x0123) : 0;
+    words[i] = first + i < all ? __byte_perm(task.d_words[first + i], 0, 0x0123) : 0;
 }
 
 __device__ const Segment* segments_of(const LumaTask& task) {
-  return reinterpret_cast<const Segment*>(task.words + task.frame.substreams * kSubstreamWords);
+  return reinterpret_cast<const Segment*>(task.d_words + task.frame.substreams * kSubstreamWords);
 }
 
 // ---- Walks -----------------------------------------------------------------------------

@@ -27,7 +27,7 @@ struct LumaTask {
   uint32_t chunks;
   const uint32_t* d_tables;
   uint32_t table_entries;
-  const uint32_t* words;    // as they were cut, with the segments behind them; pinned, or d_
+  const uint32_t* d_words;  // as they were cut, with the segments behind them
   Step* d_steps;            // kGuesses times kOwn for each chunk
   Ways* d_ways;             // one for each chunk,
   Taken* d_taken;           // and again
@@ -67,10 +67,6 @@ class LumaDecoder {
   Verdict verdict() const;
 
  private:
-  // What is one segment is read where it lies, through the bus: that takes no longer than
-  // to copy it first. To find one of many there would.
-  const uint32_t* copy_of(const uint32_t* words, const LumaScan&, cudaStream_t);
-
   PinnedBuffer<uint32_t> words_;
   PinnedBuffer<uint32_t> verdict_;
   DeviceBuffer<uint32_t> d_words_;

@@ -96,7 +96,7 @@ bool search_waits() { return true; }
 
 void launch_luma(const LumaTask& task, bool, cudaStream_t stream) {
   fake_cuda::enqueue(stream, [task] {
-    LumaOnCpu decoder(task.frame, task.d_tables, task.words);
+    LumaOnCpu decoder(task.frame, task.d_tables, task.d_words);
     const bool even = decoder.decode(task.to.d_pixels, size_t(task.to.pitch));
     __atomic_store_n(task.verdict, even ? LumaDecoder::kEven : LumaDecoder::kUneven,
                      __ATOMIC_RELEASE);
