@@ -353,6 +353,12 @@ HostTime host_time(lk_engine* engine, const Clip& clip, Input input, int cameras
   const HostTime time{double(std::clock() - from) / CLOCKS_PER_SEC * 1e6 / frames,
                       (ran_us("lk-") - ran) / frames};
   lk_queue_destroy(queue);
+  players.clear();
+  lk_counters c{};
+  do {  // until they are gone
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    must(lk_engine_counters(engine, &c, sizeof c), "counters");
+  } while (c.sequences > 0);
   return time;
 }
 
