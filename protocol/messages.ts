@@ -253,7 +253,7 @@ export type ServerMessage =
   | Answer
   /** This server stops: it serves this session for so many seconds more, and takes no new one. */
   | { type: "going"; seconds: number }
-  /** Another engine goes on, `reason` says why: every point ends with `reset` on the next frame. */
+  /** Another engine goes on, `reason` says why. Points live on, if there was a good frame before. */
   | { type: "engine"; engine: EngineInfo }
   | { type: "error"; code: ErrorCode; message: string; seq?: number } & Marked
   | TracksJson;
