@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { EngineInfo } from "./engines.ts";
 import { type ErrorCode, ProtocolError, quote, type RequestId } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
 import { explainText } from "./pictures.ts";
@@ -188,13 +189,6 @@ function parseObject(text: string): Record<string, unknown> {
     );
   }
   return value as Record<string, unknown>;
-}
-
-/** Which engine follows the points, and why this one. */
-export interface EngineInfo {
-  name: "cuda" | "cpu" | "wasm";
-  device: string;
-  reason: string;
 }
 
 /** What the server takes from one session at most. */
