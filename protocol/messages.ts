@@ -56,7 +56,7 @@ type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 /** What lkstream.v1 has gained since: `hello` lists what its server has, and a client uses no more. */
 export type Feature = "request" | "resume" | "going" | "stream";
 /** What this version's server has. */
-export const FEATURES: readonly Feature[] = ["request", "resume", "going"];
+export const FEATURES: readonly Feature[] = ["request", "resume", "going", "stream"];
 
 interface Marked {
   /** Only for a server with the feature `request`. */
@@ -214,6 +214,13 @@ export interface Hello {
   engine: EngineInfo;
   options: Options;
   limits: Limits;
+  /** The name that the client gave the stream; missing where it gave none. */
+  stream?: string;
+  /**
+   * Of a stream with a name: ids mean the same points as long as it stays, and it grows when they
+   * begin anew. A client that goes on elsewhere says it in `resume`.
+   */
+  epoch?: number;
   /** Missing where the server has none. */
   features?: readonly Feature[];
 }

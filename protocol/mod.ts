@@ -7,6 +7,7 @@ export * from "./messages.ts";
 export * from "./options.ts";
 export * from "./pictures.ts";
 export * from "./resume.ts";
+export * from "./stream_name.ts";
 export * from "./tracks.ts";
 export * from "./tracks_csv.ts";
 export * from "./tracks_json.ts";

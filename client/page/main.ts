@@ -41,7 +41,8 @@ const hold = byId("hold", HTMLButtonElement);
 const player = new Player({
   choice,
   live(shown) {
-    const connection = connect(location.origin, { token: params.token, options: panels.changes() });
+    const { token, stream } = params;
+    const connection = connect(location.origin, { token, stream, options: panels.changes() });
     const live = new Live(connection, stage, (tracks, frame) => {
       tools.edits.result(tracks);
       shown(tracks, frame);
