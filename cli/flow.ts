@@ -15,6 +15,7 @@ import type { Layer, Scene } from "./drawing/scene.ts";
 import { toSvg } from "./drawing/svg.ts";
 import { printLine, writeAll } from "./io.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
+import type { Picture } from "./pictures/picture.ts";
 import { readPicture } from "./source.ts";
 import { followTwo, type TwoPictures, twoPicturesToJson } from "./two_pictures.ts";
 
@@ -54,9 +55,9 @@ function formOf(file: string): "svg" | "png" | "jpeg" {
   return ending === "svg" || ending === "png" ? ending : "jpeg";
 }
 
-function layersOf(under: Under, [a, b]: Uint8Array[]): Layer[] {
-  if (under === "both") return [{ jpeg: a, opacity: 1 }, { jpeg: b, opacity: 0.5 }];
-  return under === "none" ? [] : [{ jpeg: under === "a" ? a : b, opacity: 1 }];
+function layersOf(under: Under, [a, b]: Picture[]): Layer[] {
+  if (under === "both") return [{ picture: a, opacity: 1 }, { picture: b, opacity: 0.5 }];
+  return under === "none" ? [] : [{ picture: under === "a" ? a : b, opacity: 1 }];
 }
 
 function summary({ engine, status, flow }: TwoPictures): string {
@@ -77,8 +78,10 @@ function short(value: number): string {
 
 export const main = defineCommand({
   program: "deno task flow",
-  usage: "A.jpg B.jpg [flags]",
-  about: "Finds corners in A, follows them into B, draws an arrow for each over B.",
+  usage: "A B [flags]",
+  about:
+    "Finds corners in A, follows them into B, draws an arrow for each over B. A and B are JPEGs or\n" +
+    "PNGs.",
   flags: FLAGS,
   notes: OPTIONS_HELP,
   async run({ values, positionals }, io) {
@@ -98,7 +101,7 @@ export const main = defineCommand({
 
     const result = await followTwo(engine, a, b, options);
     if (form) {
-      const layers = layersOf(under, [a, b].map(({ jpeg }) => withoutExif(jpeg)));
+      const layers = layersOf(under, [a, b].map(({ picture }) => withoutExif(picture)));
       await save(values.output!, form, flowScene(result, layers, { colour, scale }));
     }
     printLine(io, summary(result));

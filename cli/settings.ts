@@ -4,9 +4,7 @@ import type { FlowEngine } from "../tracking/engine.ts";
 import { selectEngine } from "../engines/select.ts";
 import { type Flag, readChoice, UsageError } from "./command_line.ts";
 import type { Io } from "./io.ts";
-
-/** Photographs are larger than what a server takes. */
-const MAX_FRAME_PIXELS = 100_000_000;
+import { MAX_PICTURE_PIXELS } from "./pictures/picture.ts";
 
 export const OPTION_FLAGS = {
   set: {
@@ -99,7 +97,7 @@ export function openEngine(
   const name = engine ?? env("LKSTREAM_ENGINE") ?? "auto";
   return selectEngine(readChoice("engine", name, ENGINES), {
     library: env("LKSTREAM_LIBRARY") || null,
-    maxFramePixels: MAX_FRAME_PIXELS,
+    maxFramePixels: MAX_PICTURE_PIXELS,
     deadlineMs: DEADLINE_MS,
   });
 }

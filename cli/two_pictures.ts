@@ -7,6 +7,7 @@ import {
   Status,
 } from "../tracking/engine.ts";
 import { type Step, Tracker } from "../tracking/tracker.ts";
+import { toFrame } from "./pictures/picture.ts";
 import type { SourceFrame } from "./source.ts";
 
 /** What became of a point: where it was found, or why it was lost. */
@@ -75,9 +76,9 @@ export async function followTwo(
 }
 
 /** A picture that cannot be used is told by its name. */
-async function process(tracker: Tracker, { name, jpeg }: SourceFrame): Promise<Step> {
+async function process(tracker: Tracker, { name, picture }: SourceFrame): Promise<Step> {
   try {
-    return await tracker.process(jpeg);
+    return await tracker.process(toFrame(picture));
   } catch (error) {
     if (!(error instanceof FrameError)) throw error;
     throw new Error(`${name}: ${error.message}`);

@@ -1,5 +1,11 @@
 import { createRequire } from "node:module";
-import canvasKit, { type Canvas, type CanvasKit, type Paint } from "canvaskit-wasm/full";
+import canvasKit, {
+  type Canvas,
+  type CanvasKit,
+  type Image,
+  type Paint,
+} from "canvaskit-wasm/full";
+import type { Picture } from "../pictures/picture.ts";
 import { BACKGROUND, type Scene, type Shape } from "./scene.ts";
 
 const JPEG_QUALITY = 90;
@@ -51,8 +57,8 @@ export class Rasteriser {
     paint.setAntiAlias(true);
     paint.setStrokeCap(this.#kit.StrokeCap.Round);
     paint.setStrokeJoin(this.#kit.StrokeJoin.Round);
-    for (const { jpeg, opacity } of layers) {
-      const image = this.#kit.MakeImageFromEncoded(jpeg);
+    for (const { picture, opacity } of layers) {
+      const image = this.#image(picture);
       if (!image) throw new Error("Cannot draw a picture that does not decode");
       paint.setAlphaf(opacity);
       canvas.drawImage(image, 0, 0, paint);
@@ -60,6 +66,15 @@ export class Rasteriser {
     }
     canvas.translate(0.5, 0.5); // (0, 0) of the points is the centre of a pixel, here its corner
     for (const shape of shapes) this.#drawShape(canvas, paint, shape);
+  }
+
+  /** Null where it does not decode. */
+  #image(picture: Picture): Image | null {
+    const { AlphaType, ColorSpace, ColorType, MakeImage, MakeImageFromEncoded } = this.#kit;
+    if (picture instanceof Uint8Array) return MakeImageFromEncoded(picture);
+    const { width, height, data } = picture;
+    const colorType = ColorType.Gray_8, alphaType = AlphaType.Opaque, colorSpace = ColorSpace.SRGB;
+    return MakeImage({ width, height, colorType, alphaType, colorSpace }, data, width);
   }
 
   #drawShape(canvas: Canvas, paint: Paint, shape: Shape): void {

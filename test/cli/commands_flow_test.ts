@@ -3,7 +3,7 @@ import { defaultOptions } from "../../protocol/mod.ts";
 import { movementColour } from "../../cli/drawing/colours.ts";
 import { followTwo } from "../../cli/two_pictures.ts";
 import { main as flow } from "../../cli/flow.ts";
-import { folderOf, picture, run, spawnTask } from "../lib/commands.ts";
+import { folderOf, inFolder, picture, pngOf, run, spawnTask } from "../lib/commands.ts";
 import { shift, Texture, withFlat } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { decodePixels } from "../lib/pixels.ts";
@@ -54,6 +54,26 @@ Deno.test("flow: the points of two pictures, on standard output, move as the pic
   }
   assert.ok(Math.hypot(median[0] - 3.5, median[1] + 2) < 0.05);
   assert.match(stderr, /^\d+ of \d+ points tracked on \w+, median movement \(3\.\d+, -2/);
+});
+
+Deno.test("flow: PNGs are followed as their grey levels, and drawn", async () => {
+  const texture = new Texture(5);
+  const [a, b] = [shift(0, 0), shift(3.5, -2)].map((motion) => texture.draw(160, 120, motion));
+  await using folder = await inFolder({ "/a.png": pngOf(a), "/b.PNG": pngOf(b) });
+  const files = ["a.png", "b.PNG"].map((name) => `${folder.path}/${name}`);
+  const svg = `${folder.path}/out.svg`, png = `${folder.path}/out.png`;
+  const ran = await run(flow, [...files, "--json", "-o", svg]);
+  assert.equal(ran.code, 0, ran.stderr);
+  const { points, flow: median } = JSON.parse(ran.stdout);
+  assert.ok(Math.hypot(median[0] - 3.5, median[1] + 2) < 0.02, `${median}`);
+  assert.ok(tracked(points).length > 30);
+  const image = /data:image\/png;base64,([^"]+)"/.exec(await Deno.readTextFile(svg))![1];
+  assert.deepEqual(Uint8Array.fromBase64(image), await Deno.readFile(files[1]));
+  await run(flow, [...files, "-o", png, "--set", "detect.maxCorners=1"]);
+  const drawing = decodePixels(await Deno.readFile(png));
+  const equal = Array.from({ length: 160 }, (_, x) => x)
+    .filter((x) => Math.abs(drawing.at(x, 60)[0] - b.data[160 * 60 + x]) <= 2);
+  assert.ok(equal.length > 120, `${equal.length} of 160 pixels as in the picture`);
 });
 
 Deno.test("flow: every lost point has its reason, and numbers only where it was found", async () => {
@@ -186,7 +206,7 @@ Deno.test("flow: deno task flow --help tells the flags, the options and the exit
 });
 
 Deno.test("flow: the sequence is closed, also when a picture does not decode", async () => {
-  const frame = { name: "a", jpeg: picture(shift(0, 0)) };
+  const frame = { name: "a", picture: picture(shift(0, 0)), time: null };
   for (const script of [[{}, {}], [{}, { fails: "bad_frame" as const }]]) {
     const engine = new ScriptedEngine(() => script);
     await followTwo(engine, frame, frame, defaultOptions()).catch(() => {});

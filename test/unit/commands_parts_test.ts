@@ -146,14 +146,14 @@ Deno.test("mjpeg: a frame without end is given up at the limit, the next one is 
   assert.equal(splitter.damaged, 1);
 });
 
-Deno.test("commands: a folder's JPEGs in natural order, other files left out", async () => {
+Deno.test("commands: a folder's pictures in natural order, other files left out", async () => {
   await using folder = await folderOf(Array(11).fill(FRAMES[1]));
   await Deno.writeTextFile(`${folder.path}/notes.txt`, "");
   for (const name of ["._1.jpg", ".hidden.jpeg"]) {
     await Deno.writeTextFile(`${folder.path}/${name}`, "");
   }
   await Deno.rename(`${folder.path}/10.jpg`, `${folder.path}/10.JPEG`);
-  const names = (await listFiles([`${folder.path}/`])).map((name) => name.split("/").at(-1));
+  const names = (await listFiles([`${folder.path}/`])).map(({ file }) => file.split("/").at(-1));
   const expected = ["1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "6.jpg", "7.jpg", "8.jpg"];
   assert.deepEqual(names, [...expected, "9.jpg", "10.JPEG", "11.jpg"]);
 });
