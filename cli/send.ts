@@ -17,6 +17,11 @@ const FLAGS = {
     text: "frames a second (default 30); 0 sends each when the one before is answered",
   },
   loop: { type: "boolean", text: "begins again after the last file, until interrupted" },
+  stream: {
+    type: "string",
+    value: "NAME",
+    text: "the stream's name, under which a server that publishes tracks does so",
+  },
   token: { type: "string", value: "T", text: "the server's token; LKSTREAM_TOKEN hides it better" },
   ...OPTION_FLAGS,
 } as const satisfies Record<string, Flag>;
@@ -81,7 +86,7 @@ export const main = defineCommand({
     const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 
     using output = await TracksOutput.open(values, io);
-    using connection = connect(url, { token, options });
+    using connection = connect(url, { token, stream: values.stream, options });
     let written = Promise.resolve();
     connection.on("tracks", (tracks) => {
       written = written.then(() => output.write(tracks));
