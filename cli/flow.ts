@@ -8,7 +8,7 @@ import {
   runProcess,
   UsageError,
 } from "./command_line.ts";
-import { COLOURINGS } from "./drawing/colours.ts";
+import { COLOUR_SPELLINGS, COLOURINGS } from "./drawing/colours.ts";
 import { flowScene } from "./drawing/flow_scene.ts";
 import { withoutExif } from "./drawing/picture.ts";
 import type { Layer, Scene } from "./drawing/scene.ts";
@@ -25,7 +25,12 @@ type Under = typeof UNDER[number];
 const FLAGS = {
   output: { type: "string", short: "o", value: "FILE", text: "the drawing: .svg, .png or .jpg" },
   json: { type: "boolean", text: "the points on standard output; so too without -o" },
-  colour: { type: "string", value: "BY", text: "direction (default) or speed" },
+  colour: {
+    type: "string",
+    also: COLOUR_SPELLINGS,
+    value: "BY",
+    text: "direction (default) or speed",
+  },
   scale: {
     type: "string",
     value: "N",

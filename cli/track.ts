@@ -3,7 +3,7 @@ import type { Tracks } from "../protocol/mod.ts";
 import { FrameError } from "../tracking/engine.ts";
 import { type Step, Tracker } from "../tracking/tracker.ts";
 import { defineCommand, type Flag, readChoice, readNumber, runProcess } from "./command_line.ts";
-import { COLOURINGS } from "./drawing/colours.ts";
+import { COLOUR_SPELLINGS, COLOURINGS } from "./drawing/colours.ts";
 import { FrameFolder } from "./drawing/frame_folder.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { type Picture, toFrame } from "./pictures/picture.ts";
@@ -16,7 +16,12 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
   draw: { type: "string", value: "FOLDER", text: "draws each frame with its points as a JPEG" },
   trail: { type: "string", value: "N", text: "frames that a drawn trail goes back (default 20)" },
-  colour: { type: "string", value: "BY", text: "of what is drawn: direction (default) or speed" },
+  colour: {
+    type: "string",
+    also: COLOUR_SPELLINGS,
+    value: "BY",
+    text: "of what is drawn: direction (default) or speed",
+  },
   fps: {
     type: "string",
     value: "N",
