@@ -13,6 +13,7 @@ import { flowScene } from "./drawing/flow_scene.ts";
 import { withoutExif } from "./drawing/picture.ts";
 import type { Layer, Scene } from "./drawing/scene.ts";
 import { toSvg } from "./drawing/svg.ts";
+import { GIVEN_FLAGS, readGiven, usualWith } from "./given.ts";
 import { printLine, writeAll } from "./io.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import type { Picture } from "./pictures/picture.ts";
@@ -21,6 +22,9 @@ import { followTwo, type TwoPictures, twoPicturesToJson } from "./two_pictures.t
 
 const UNDER = ["b", "a", "both", "none"] as const;
 type Under = typeof UNDER[number];
+
+/** As many as can be found. */
+const MAX_POINTS = 10_000;
 
 const FLAGS = {
   output: { type: "string", short: "o", value: "FILE", text: "the drawing: .svg, .png or .jpg" },
@@ -41,6 +45,7 @@ const FLAGS = {
     value: "PICTURE",
     text: "below the arrows: b (default), a, both or none",
   },
+  ...GIVEN_FLAGS,
   ...ENGINE_FLAGS,
   ...OPTION_FLAGS,
 } as const satisfies Record<string, Flag>;
@@ -98,13 +103,19 @@ export const main = defineCommand({
     const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);
     const under = readChoice("under", values.under ?? "b", UNDER);
     const scale = values.scale === undefined ? null : readNumber("scale", values.scale, 0.01, 1000);
-    const options = await readOptions(values);
+    const options = await readOptions(values, usualWith(values));
+    const given = await readGiven(values, options, MAX_POINTS);
+    if ((given.points !== null) === options.detect.enabled) {
+      throw new UsageError(
+        "Cannot follow points: allowed are those that are found, or else those of --points",
+      );
+    }
     const [a, b] = await Promise.all(positionals.map(readPicture));
     const engine = await openEngine(values, io);
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
-    const result = await followTwo(engine, a, b, options);
+    const result = await followTwo(engine, a, b, options, given);
     if (form) {
       const layers = layersOf(under, [a, b].map(({ picture }) => withoutExif(picture)));
       await save(values.output!, form, flowScene(result, layers, { colour, scale }));

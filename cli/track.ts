@@ -5,6 +5,7 @@ import { type Step, Tracker } from "../tracking/tracker.ts";
 import { defineCommand, type Flag, readChoice, readNumber, runProcess } from "./command_line.ts";
 import { COLOUR_SPELLINGS, COLOURINGS } from "./drawing/colours.ts";
 import { FrameFolder } from "./drawing/frame_folder.ts";
+import { give, GIVEN_FLAGS, readGiven, usualWith } from "./given.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { type Picture, toFrame } from "./pictures/picture.ts";
 import { Progress } from "./progress.ts";
@@ -27,6 +28,7 @@ const FLAGS = {
     value: "N",
     text: "frames a second, for timestamps (default: what the source says, else 30)",
   },
+  ...GIVEN_FLAGS,
   ...ENGINE_FLAGS,
   ...OPTION_FLAGS,
 } as const satisfies Record<string, Flag>;
@@ -74,7 +76,8 @@ export const main = defineCommand({
     const fps = values.fps === undefined ? null : readNumber("fps", values.fps, 0.001, 100_000);
     const trail = readNumber("trail", values.trail ?? "20", 0, 10_000);
     const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);
-    const options = await readOptions(values);
+    const options = await readOptions(values, usualWith(values));
+    const given = await readGiven(values, options, MAX_POINTS);
     const source = await openSource(positionals, io);
     const engine = await openEngine(values, io);
     await using cleanup = new AsyncDisposableStack();
@@ -86,6 +89,7 @@ export const main = defineCommand({
       : await FrameFolder.open(values.draw, { colour, length: trail });
     await using sequence = engine.open();
     const tracker = new Tracker(sequence, options, MAX_POINTS);
+    give(tracker, given);
     const summary = new Summary(engine.info, io);
     using progress = new Progress(source.count, io);
     const passOver = (why: string) => {

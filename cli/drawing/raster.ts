@@ -5,6 +5,7 @@ import canvasKit, {
   type Image,
   type Paint,
 } from "canvaskit-wasm/full";
+import type { Grey } from "../../tracking/engine.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { BACKGROUND, type Scene, type Shape } from "./scene.ts";
 
@@ -50,6 +51,28 @@ export class Rasteriser {
       paint.delete();
       surface.delete();
     }
+  }
+
+  /**
+   * The grey levels of a picture's file, about: for what needs no decoder's own.
+   *
+   * @throws {Error} where it does not decode.
+   */
+  greyLevels(file: Uint8Array): Grey {
+    const { AlphaType, ColorSpace, ColorType } = this.#kit;
+    const image = this.#kit.MakeImageFromEncoded(file);
+    if (!image) throw new Error("it does not decode");
+    const [width, height] = [image.width(), image.height()];
+    const info = { colorType: ColorType.RGBA_8888, alphaType: AlphaType.Opaque };
+    const rgba = image.readPixels(0, 0, { width, height, colorSpace: ColorSpace.SRGB, ...info });
+    image.delete();
+    if (!rgba) throw new Error("there is no memory for its pixels");
+    const level = (i: number) => (77 * rgba[i] + 150 * rgba[i + 1] + 29 * rgba[i + 2]) >> 8;
+    return {
+      width,
+      height,
+      data: Uint8Array.from({ length: width * height }, (_, i) => level(4 * i)),
+    };
   }
 
   #draw(canvas: Canvas, paint: Paint, { layers, shapes }: Scene): void {

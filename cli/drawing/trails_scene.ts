@@ -12,6 +12,7 @@ const REASONS: LostReason[] = [
   "high_error",
   "forward_backward",
   "crowded",
+  "masked",
   "reset",
 ];
 /** Frames over which the cross of a lost point fades. */

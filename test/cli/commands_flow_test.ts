@@ -76,6 +76,55 @@ Deno.test("flow: PNGs are followed as their grey levels, and drawn", async () =>
   assert.ok(equal.length > 120, `${equal.length} of 160 pixels as in the picture`);
 });
 
+Deno.test("flow: given points are followed, in their order, where the mask allows it", async () => {
+  await using pair = await moved(3.5, -2);
+  const corners = JSON.parse((await run(flow, pair.args)).stdout).points;
+  const inside = (i: number) =>
+    corners.x[i] > 20 && corners.x[i] < 140 && corners.y[i] > 20 && corners.y[i] < 100;
+  const [i, j] = tracked(corners).filter(inside);
+  // near to each other, outside, outside of the mask
+  const given = [[corners.x[i], corners.y[i]], [corners.x[i] + 1, corners.y[i]], [900, 20], [
+    corners.x[j],
+    corners.y[j],
+  ]];
+  const points = `${pair.path}/points.csv`, mask = `${pair.path}/mask.json`;
+  await Deno.writeTextFile(points, given.map((xy) => xy.join()).join("\n"));
+  const [x, y] = given[0].map((v) => v + 1);
+  await Deno.writeTextFile(
+    mask,
+    JSON.stringify([[[x - 9, y - 9], [x + 9, y - 9], [x + 9, y + 9], [x - 9, y + 9]]]),
+  );
+  const { code, stdout, stderr } = await run(flow, [
+    ...pair.args,
+    "--points",
+    points,
+    "--mask",
+    mask,
+  ]);
+  assert.equal(code, 0, stderr);
+  const { points: got }: { points: Points } = JSON.parse(stdout);
+  assert.deepEqual(got.x.map((x, i) => [x, got.y[i]]), given);
+  assert.deepEqual(got.status, ["tracked", "tracked", "out_of_frame", "masked"]);
+  for (const point of [0, 1]) {
+    assert.ok(Math.hypot(got.dx[point]! - 3.5, got.dy[point]! + 2) < 0.1);
+  }
+  assert.deepEqual([got.dx[2], got.error[2], got.dx[3]], [null, null, null]);
+});
+
+Deno.test("flow: what --points and --detect leave without points, or with two kinds, is refused", async () => {
+  await using pair = await moved(3.5, -2);
+  const points = `${pair.path}/points.csv`;
+  await Deno.writeTextFile(points, "1,2");
+  for (const flags of [["--detect", "off"], ["--points", points, "--detect", "on"]]) {
+    const { code, stderr } = await run(flow, [...pair.args, ...flags]);
+    assert.equal(code, 2);
+    assert.match(stderr, /^Cannot follow points: allowed are those that are found, or else/);
+  }
+  const { code, stderr } = await run(flow, [...pair.args, "--detect", "perhaps"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /--detect to "perhaps": allowed are on, off/);
+});
+
 Deno.test("flow: every lost point has its reason, and numbers only where it was found", async () => {
   const texture = new Texture(5);
   await using folder = await folderOf([
