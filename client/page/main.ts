@@ -50,7 +50,8 @@ const wakeLock = new WakeLock();
 const player = new Player({
   choice,
   live(shown) {
-    const connection = connect(location.origin, { token: params.token, options: panels.changes() });
+    const { token, stream } = params;
+    const connection = connect(location.origin, { token, stream, options: panels.changes() });
     const live = new Live(connection, stage, (tracks, frame) => {
       tools.edits.result(tracks);
       shown(tracks, frame);
