@@ -292,7 +292,7 @@ function readStreamTokens(
     throw flags.bad(
       "stream-tokens",
       file,
-      "only servers that have a token: others let everybody in",
+      "files for a server that has a token: without one it lets everybody in",
     );
   }
   const lines = readLines(flags, "stream-tokens", file, readFile).map((line) => line.trim());
