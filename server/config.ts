@@ -168,6 +168,7 @@ export function helpText(): string {
     "",
     ...flagLines(FLAGS),
     "  --help                         this text",
+    "  --version                      the version",
     "",
     "Each flag is also a variable: --max-sessions is LKSTREAM_MAX_SESSIONS. A flag wins.",
   ].join("\n");
@@ -204,7 +205,7 @@ export function filesOf(
  * Reads flags, then variables, then defaults.
  *
  * @param readFile reads a text file, for --token-file
- * @returns null where help was asked for
+ * @returns null where help or the version was asked for
  * @throws {ConfigError} naming the flag or variable, its value and what is allowed.
  */
 export function readConfig(
@@ -213,7 +214,7 @@ export function readConfig(
   readFile: (path: string) => string = Deno.readTextFileSync,
 ): Config | null {
   const flags: Read = new Flags(FLAGS, args, env);
-  if (flags.wantsHelp) return null;
+  if (flags.wantsHelp || flags.wantsVersion) return null;
   const host = flags.text("host");
   const token = readToken(flags, readFile);
   if (token === null && !isLoopback(host) && !flags.isOn("open")) {
@@ -291,7 +292,7 @@ function readStreamTokens(
     throw flags.bad(
       "stream-tokens",
       file,
-      "only servers that have a token: others let everybody in",
+      "files for a server that has a token: without one it lets everybody in",
     );
   }
   const lines = readLines(flags, "stream-tokens", file, readFile).map((line) => line.trim());

@@ -52,7 +52,7 @@ Deno.test("session: each control message is answered as the protocol says", asyn
 Deno.test("session: an answer and a refusal carry the request of their message", async () => {
   const { frame, say, session, answers, socket } = begin([{ corners: CORNERS }]);
   const { features } = socket.sent[0] as Hello;
-  assert.deepEqual(features, ["request", "resume", "going"]);
+  assert.deepEqual(features, ["request", "resume", "going", "stream"]);
   frame(0);
   await settle();
   say({ type: "configure", request: "c", filter: { maxError: 20 } });
