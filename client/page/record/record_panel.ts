@@ -25,7 +25,10 @@ export class RecordPanel {
   readonly #withDrawing = byId("record-drawing", HTMLInputElement);
   #tracks: TracksRecorder | undefined;
   #video: VideoRecorder | undefined;
+  readonly #share = byId("share", HTMLButtonElement);
   #urls: string[] = [];
+  /** What was offered and can be shared. */
+  #shareable: File[] = [];
 
   /** @param recorded what runs now; undefined where nothing does */
   constructor(readonly stage: Stage, readonly recorded: () => Recorded | undefined) {
@@ -35,6 +38,7 @@ export class RecordPanel {
       () => this.#withDrawing.disabled = !this.#withVideo.checked,
     );
     this.#png.addEventListener("click", () => void this.#savePng());
+    this.#share.addEventListener("click", () => void this.#shareFiles());
   }
 
   /** A result that was taken in, and its frame where there is one; the frame stays the caller's. */
@@ -60,7 +64,7 @@ export class RecordPanel {
     setText(this.#status, `${why}: ${tracks.frames} frames`);
     announce(`${why}: ${tracks.frames} frames. The files are beside the button.`);
     const name = fileName();
-    if (video) this.#offer(await video.stop(), `${name}.${video.extension}`, "Video");
+    if (video) this.#offerVideo(await video.stop(), `${name}.${video.extension}`);
     this.#offer(await tracks.ndjson(), `${name}.ndjson`, "NDJSON");
     this.#offer(await tracks.csv(), `${name}.csv`, "CSV");
   }
@@ -70,6 +74,8 @@ export class RecordPanel {
     if (!recorded) return setText(this.#status, "Nothing to record yet: press Start");
     for (const url of this.#urls.splice(0)) URL.revokeObjectURL(url);
     this.#files.replaceChildren();
+    this.#shareable = [];
+    this.#share.hidden = true;
     this.#tracks = new TracksRecorder(recorded.label, recorded.origin);
     setPressed(this.#button, true);
     setText(this.#button, "Stop recording");
@@ -83,9 +89,30 @@ export class RecordPanel {
     link.click();
   }
 
+  /** Some browsers say that they record, and give nothing. */
+  #offerVideo(blob: Blob, name: string): void {
+    if (blob.size > 0) return this.#offer(blob, name, "Video");
+    const text = "The browser recorded no video: there are tracks alone";
+    setText(this.#status, text);
+    announce(text);
+  }
+
   #offer(blob: Blob, name: string, label: string): void {
     const link = this.#link(blob, name, `${label} (${(blob.size / 2 ** 20).toFixed(1)} MB)`);
     this.#files.append(link);
+    const file = new File([blob], name, { type: blob.type });
+    if (!navigator.canShare?.({ files: [file] })) return; // browsers share files of some kinds alone
+    this.#shareable.push(file);
+    this.#share.hidden = false;
+  }
+
+  async #shareFiles(): Promise<void> {
+    try {
+      await navigator.share({ files: this.#shareable });
+    } catch (error) {
+      const { name, message } = error as Error;
+      if (name !== "AbortError") setText(this.#status, `Cannot share the recording: ${message}`);
+    }
   }
 
   #link(blob: Blob, download: string, label: string): HTMLAnchorElement {
