@@ -1,5 +1,4 @@
-import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../protocol/mod.ts";
-import { ENGINES } from "../engines/choice.ts";
+import { defaultOptions, ENGINES, mergeOptions, OPTIONS, type Options } from "../protocol/mod.ts";
 import type { FlowEngine } from "../tracking/engine.ts";
 import { selectEngine } from "../engines/select.ts";
 import { type Flag, readChoice, UsageError } from "./command_line.ts";

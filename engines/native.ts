@@ -1,4 +1,4 @@
-import type { EngineInfo } from "../protocol/mod.ts";
+import type { EngineInfo, EngineName } from "../protocol/mod.ts";
 import {
   type Advanced,
   checkGrey,
@@ -14,7 +14,6 @@ import {
   type Frame,
   type Mask,
 } from "../tracking/engine.ts";
-import type { EngineName } from "./choice.ts";
 import {
   addressOf,
   cString,
@@ -34,7 +33,7 @@ import { Queue } from "./queue.ts";
 export interface NativeEngineOptions {
   /** The library's file. */
   library: string;
-  kind: Exclude<EngineName, "wasm">;
+  kind: EngineName;
   /** One instruction set or device; the best there is by default. See `lk_engine_create`. */
   variant?: string;
   /** Frames with more pixels are refused with `frame_too_large`. */

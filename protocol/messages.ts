@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { EngineInfo } from "./engines.ts";
 import { type ErrorCode, ProtocolError, quote, type RequestId } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
 import { explainText } from "./pictures.ts";
@@ -190,13 +191,6 @@ function parseObject(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Which engine follows the points, and why this one. */
-export interface EngineInfo {
-  name: "cuda" | "cpu" | "wasm";
-  device: string;
-  reason: string;
-}
-
 /** What the server takes from one session at most. */
 export interface Limits {
   maxFrameBytes: number;
@@ -260,7 +254,7 @@ export type ServerMessage =
   | Answer
   /** This server stops: it serves this session for so many seconds more, and takes no new one. */
   | { type: "going"; seconds: number }
-  /** Another engine goes on, `reason` says why: every point ends with `reset` on the next frame. */
+  /** Another engine goes on, `reason` says why. Points live on, if there was a good frame before. */
   | { type: "engine"; engine: EngineInfo }
   | { type: "error"; code: ErrorCode; message: string; seq?: number } & Marked
   | TracksJson;

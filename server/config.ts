@@ -1,4 +1,4 @@
-import { type EngineChoice, ENGINES } from "../engines/choice.ts";
+import { type EngineChoice, ENGINES } from "../protocol/mod.ts";
 import { checkNames, ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";

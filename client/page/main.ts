@@ -1,6 +1,8 @@
 import "./page.css";
 import "./panels.css";
 import "./stage.css";
+import "./small.css"; // these after what they change
+import "./contrast.css";
 import { connect, isPlayable, VideoFile } from "../sdk/mod.ts";
 import { mention } from "./ui/banner.ts";
 import { DrawingPanel } from "./panels/drawing_panel.ts";

@@ -47,7 +47,10 @@ export class Conversation {
    */
   answer(text: string): Answer | null {
     this.#checkRate(text);
-    const message = parseControl(text, (values) => this.#rate.charge(values / VALUES_AS_A_CONTROL));
+    // beyond those that every message may have: or fewer than the allowed would fit into a second
+    const measured = (values: number) =>
+      this.#rate.charge(Math.floor(values / VALUES_AS_A_CONTROL));
+    const message = parseControl(text, measured);
     const { request } = message;
     try {
       const answer = this.#obey(message);

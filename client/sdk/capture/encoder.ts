@@ -1,3 +1,4 @@
+import { deferred } from "../deferred.ts";
 import type { EncodeReply, EncodeRequest } from "./encoding.ts";
 import { JpegCanvas } from "./jpeg_canvas.ts";
 import { givesPixelsBack } from "./read_back.ts";
@@ -61,7 +62,7 @@ class WorkerEncoder implements Encoder {
   /** Fails where the worker cannot be loaded. */
   static open(url: URL | string): Promise<WorkerEncoder> {
     const worker = new Worker(url, { type: "module", name: "lkstream capture" });
-    const { promise, resolve, reject } = Promise.withResolvers<WorkerEncoder>();
+    const { promise, resolve, reject } = deferred<WorkerEncoder>();
     const timer = setTimeout(reject, START_MS);
     worker.onmessage = ({ data }) => resolve(new WorkerEncoder(worker, data));
     worker.onerror = reject;
@@ -70,7 +71,7 @@ class WorkerEncoder implements Encoder {
   }
 
   encode(request: EncodeRequest): Promise<EncodeReply> {
-    const { promise, resolve, reject } = Promise.withResolvers<EncodeReply>();
+    const { promise, resolve, reject } = deferred<EncodeReply>();
     this.#fail = reject;
     this.#worker.onmessage = ({ data }: MessageEvent<EncodeReply | string>) => {
       if (typeof data === "string") reject(new Error(`Cannot encode a frame: ${data}`));

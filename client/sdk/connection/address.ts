@@ -43,9 +43,11 @@ export function streamAddress(
 }
 
 function parsed(url: string | URL): URL {
-  const base = globalThis.location?.href;
-  const stream = URL.canParse(url, base) ? new URL(url, base) : undefined;
-  if (stream && /^(https?|wss?):$/.test(stream.protocol)) return stream;
+  try {
+    const stream = new URL(url, globalThis.location?.href);
+    if (/^(https?|wss?):$/.test(stream.protocol)) return stream;
+  } catch { // nor has it a scheme; `URL.canParse` is younger than browsers that are supported
+  }
   throw new TypeError(
     `Cannot connect to ${url}: allowed are addresses that begin with http, https, ws or wss, ` +
       "as http://localhost:8000",
