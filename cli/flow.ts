@@ -16,7 +16,12 @@ import { toSvg } from "./drawing/svg.ts";
 import { printLine, writeAll } from "./io.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import { readPicture } from "./source.ts";
-import { followTwo, type TwoPictures, twoPicturesToJson } from "./two_pictures.ts";
+import {
+  followTwo,
+  type TwoPictures,
+  twoPicturesToCsv,
+  twoPicturesToJson,
+} from "./two_pictures.ts";
 
 const UNDER = ["b", "a", "both", "none"] as const;
 type Under = typeof UNDER[number];
@@ -24,6 +29,7 @@ type Under = typeof UNDER[number];
 const FLAGS = {
   output: { type: "string", short: "o", value: "FILE", text: "the drawing: .svg, .png or .jpg" },
   json: { type: "boolean", text: "the points on standard output; so too without -o" },
+  csv: { type: "boolean", text: "the points as CSV, a row each" },
   colour: { type: "string", value: "BY", text: "direction (default) or speed" },
   scale: {
     type: "string",
@@ -102,7 +108,8 @@ export const main = defineCommand({
       await save(values.output!, form, flowScene(result, layers, { colour, scale }));
     }
     printLine(io, summary(result));
-    if (values.json || !form) {
+    if (values.csv) await writeAll(io.stdout, twoPicturesToCsv(result));
+    else if (values.json || !form) {
       await writeAll(io.stdout, `${JSON.stringify(twoPicturesToJson(result))}\n`);
     }
   },

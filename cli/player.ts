@@ -19,6 +19,7 @@ const LAST_TRIES = 3;
  * when all that was sent is answered.
  *
  * @param signal ends the play
+ * @param sent told of each frame that was sent, with its number
  * @throws {LkstreamError} where the server does not let us in, or closes for good.
  */
 export async function play(
@@ -26,6 +27,7 @@ export async function play(
   connection: Connection,
   fps: number,
   signal: AbortSignal,
+  sent: (seq: number, jpeg: Uint8Array) => void = () => {},
 ): Promise<Played> {
   using changes = new Changes(connection, signal);
   await changes.until(() => connection.state.name === "open");
@@ -36,8 +38,13 @@ export async function play(
     if (fps === 0) await changes.until(() => connection.free === MAX_UNANSWERED);
     else await changes.pauseUntil(startedAt + 1000 * due++ / fps);
     if (signal.aborted) break;
-    if (connection.send(jpeg) === null) played.skipped++;
-    else played.sent++;
+    const seq = connection.send(jpeg);
+    if (seq === null) {
+      played.skipped++;
+      continue;
+    }
+    played.sent++;
+    sent(seq, jpeg);
   }
   await changes.until(() => connection.free === MAX_UNANSWERED || isGivenUp(connection));
   return played;

@@ -3,6 +3,7 @@ import { connect } from "../client/sdk/connection/connection.ts";
 import { defineCommand, type Flag, readNumber, runProcess, UsageError } from "./command_line.ts";
 import { printLine } from "./io.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
+import { SentJpegs } from "./sent_jpegs.ts";
 import { play } from "./player.ts";
 import { OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import { openSource, type Source, SOURCE_HELP, type SourceFrame } from "./source.ts";
@@ -74,11 +75,13 @@ export const main = defineCommand({
     const frames = values.loop ? looped(open, signal) : source.frames;
     const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 
-    using output = await TracksOutput.open(values, io);
+    await using output = await TracksOutput.open(values, io, performance.timeOrigin);
+    const jpegs = new SentJpegs();
     using connection = connect(url, { token, stream: values.stream, options });
     let written = Promise.resolve();
     connection.on("tracks", (tracks) => {
-      written = written.then(() => output.write(tracks));
+      const jpeg = jpegs.take(tracks.seq);
+      written = written.then(() => output.write(tracks, jpeg));
       written.catch(() => {}); // told where it is awaited
     });
     connection.on("error", ({ seq, message }) => {
@@ -92,6 +95,7 @@ export const main = defineCommand({
       connection,
       fps,
       signal,
+      (seq, jpeg) => jpegs.put(seq, jpeg),
     );
     await written;
     const { answered, dropped, roundTrip } = connection.measured();

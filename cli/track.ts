@@ -66,7 +66,7 @@ export const main = defineCommand({
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
-    using output = await TracksOutput.open(values, io);
+    await using output = await TracksOutput.open(values, io);
     const folder = values.draw === undefined
       ? null
       : await FrameFolder.open(values.draw, { colour, length: trail });
@@ -80,7 +80,7 @@ export const main = defineCommand({
     };
     for await (const { jpeg, tracks } of trackAll(source.frames, tracker, fps, passOver)) {
       summary.count(tracks);
-      await output.write(tracks);
+      await output.write(tracks, jpeg);
       await folder?.add(jpeg, tracks);
       progress.update(tracks.seq + 1);
     }

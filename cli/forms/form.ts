@@ -1,0 +1,20 @@
+import type { Tracks } from "../../protocol/mod.ts";
+
+/** A form of output: how tracks are written. One call at a time. */
+export interface Form {
+  /** @param jpeg the frame that they are of; null where it is not known */
+  add(tracks: Tracks, jpeg: Uint8Array | null): Promise<void>;
+  /** Writes what comes last; the file is whole then. */
+  end(): Promise<void>;
+}
+
+/** Writes all of a piece of the file, after those before. */
+export type Write = (bytes: Uint8Array) => Promise<void>;
+
+/** What a form may be told beside the tracks. */
+export interface FormOptions {
+  /** What is added to timestamps to have milliseconds since 1970. */
+  epochMs: number;
+  /** Ids as texts, in forms that are looked at. */
+  withIds: boolean;
+}
