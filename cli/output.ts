@@ -23,7 +23,7 @@ export const OUTPUT_FLAGS = {
     text: `where the tracks go, by its name: ${ENDINGS.join(", ")} (default -, standard output)`,
   },
   csv: { type: "boolean", text: "tracks as CSV, a row a point; or name a FILE.csv" },
-  ids: { type: "boolean", text: "in a .mcap, the id of each point beside it" },
+  ids: { type: "boolean", text: "in a .mcap, the ids of the points too" },
 } as const satisfies Record<string, Flag>;
 
 /** What the flags say. */

@@ -104,22 +104,25 @@ const TRACKS_SCHEMA = {
   },
 };
 
+/** The end of a channel's topic: a frame, the points on it, their ids beside them, the tracks message. */
+export type Topic = "image" | "points" | "ids" | "tracks";
+
 /** How the messages of a channel are to be read. */
 export interface ChannelForm {
-  /** The end of its topic, below the stream's name. */
-  topic: "image" | "points" | "tracks";
+  topic: Topic;
   encoding: "protobuf" | "json";
   schemaName: string;
   schemaEncoding: "protobuf" | "jsonschema";
   schema: Uint8Array<ArrayBuffer>;
 }
 
-/** The three channels of a stream: its frames, the points on them, the tracks messages. */
+/** The channels of a stream. */
 export function channelForms(): ChannelForm[] {
   const foxglove = { encoding: "protobuf", schemaEncoding: "protobuf", schema: describe(SCHEMA) };
   return [
     { topic: "image", schemaName: "foxglove.CompressedImage", ...foxglove },
     { topic: "points", schemaName: "foxglove.ImageAnnotations", ...foxglove },
+    { topic: "ids", schemaName: "foxglove.ImageAnnotations", ...foxglove },
     {
       topic: "tracks",
       schemaName: TRACKS_SCHEMA.title,
@@ -146,38 +149,38 @@ export function imageMessage(
   return encode(SCHEMA, "foxglove.CompressedImage", message);
 }
 
-/**
- * A foxglove.ImageAnnotations: the living points of a frame.
- *
- * @param ms since 1970, as that of the frame
- * @param withIds the id of each as a text beside it
- */
-export function pointsMessage(
-  { points: { id, xy } }: Tracks,
-  ms: number,
-  withIds: boolean,
-): Uint8Array<ArrayBuffer> {
+/** A foxglove.ImageAnnotations: the living points of a frame. @param ms since 1970, as that of the frame */
+export function pointsMessage({ points }: Tracks, ms: number): Uint8Array<ArrayBuffer> {
+  const annotation: Message = {
+    timestamp: timestamp(ms),
+    type: SCHEMA.enums["foxglove.PointsAnnotationType"].POINTS,
+    points: Array.from(points.id, (_, i) => placeOf(points, i)),
+    outline_color: GREEN,
+    fill_color: GREEN,
+    thickness: POINT_PX,
+  };
+  return encode(SCHEMA, "foxglove.ImageAnnotations", { points: [annotation] });
+}
+
+/** A foxglove.ImageAnnotations: the ids of the living points as texts beside them. @param ms since 1970 */
+export function idsMessage({ points }: Tracks, ms: number): Uint8Array<ArrayBuffer> {
   const time = timestamp(ms);
-  const at = (i: number) => ({ x: xy[2 * i] + CORNER, y: xy[2 * i + 1] + CORNER });
-  const text = (id: number, i: number): Message => ({
-    timestamp: time,
-    position: { x: at(i).x + POINT_PX, y: at(i).y },
-    text: `${id}`,
-    font_size: TEXT_PX,
-    text_color: WHITE,
-    background_color: CLEAR,
-  });
-  return encode(SCHEMA, "foxglove.ImageAnnotations", {
-    points: [{
+  const texts = Array.from(points.id, (id, i): Message => {
+    const { x, y } = placeOf(points, i);
+    return {
       timestamp: time,
-      type: SCHEMA.enums["foxglove.PointsAnnotationType"].POINTS,
-      points: Array.from(id, (_, i) => at(i)),
-      outline_color: GREEN,
-      fill_color: GREEN,
-      thickness: POINT_PX,
-    }],
-    texts: withIds ? Array.from(id, text) : [],
+      position: { x: x + POINT_PX, y },
+      text: `${id}`,
+      font_size: TEXT_PX,
+      text_color: WHITE,
+      background_color: CLEAR,
+    };
   });
+  return encode(SCHEMA, "foxglove.ImageAnnotations", { texts });
+}
+
+function placeOf({ xy }: Tracks["points"], i: number): { x: number; y: number } {
+  return { x: xy[2 * i] + CORNER, y: xy[2 * i + 1] + CORNER };
 }
 
 /** The tracks message as JSON. */

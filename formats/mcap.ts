@@ -2,9 +2,11 @@ import { McapWriter } from "@mcap/core";
 import type { Tracks } from "../protocol/mod.ts";
 import {
   channelForms,
+  idsMessage,
   imageMessage,
   nanoseconds,
   pointsMessage,
+  type Topic,
   tracksMessage,
 } from "./foxglove.ts";
 
@@ -12,11 +14,11 @@ import {
 const CHUNK_BYTES = 1 << 20;
 
 export interface McapOptions {
-  /** The first part of all topics: `/NAME/image`, `/NAME/points`, `/NAME/tracks`. */
+  /** The first part of all topics, as of `/NAME/image`. */
   name: string;
   /** What is added to the timestamps of the tracks to have milliseconds since 1970. */
   epochMs: number;
-  /** The id of each point as a text beside it. */
+  /** The ids of points too, as texts beside them. */
   withIds: boolean;
 }
 
@@ -27,8 +29,8 @@ export interface McapOptions {
 export class TracksMcap {
   readonly #writer: McapWriter;
   readonly #options: McapOptions;
-  readonly #channels: Record<string, number> = {};
-  readonly #sequences: Record<string, number> = {};
+  readonly #channels: Partial<Record<Topic, number>> = {};
+  readonly #sequences: Partial<Record<Topic, number>> = {};
 
   private constructor(writer: McapWriter, options: McapOptions) {
     this.#writer = writer;
@@ -58,7 +60,8 @@ export class TracksMcap {
     const { name, epochMs, withIds } = this.#options;
     const ms = epochMs + (Number.isFinite(tracks.timestamp) ? tracks.timestamp : 0);
     if (jpeg) await this.#put("image", ms, imageMessage(jpeg, ms, name));
-    await this.#put("points", ms, pointsMessage(tracks, ms, withIds));
+    await this.#put("points", ms, pointsMessage(tracks, ms));
+    if (withIds) await this.#put("ids", ms, idsMessage(tracks, ms));
     await this.#put("tracks", ms, tracksMessage(tracks));
   }
 
@@ -70,6 +73,7 @@ export class TracksMcap {
   async #begin(): Promise<void> {
     await this.#writer.start({ profile: "", library: "lkstream" });
     for (const { topic, encoding, schemaName, schemaEncoding, schema } of channelForms()) {
+      if (topic === "ids" && !this.#options.withIds) continue;
       const info = { name: schemaName, encoding: schemaEncoding, data: schema };
       const schemaId = await this.#writer.registerSchema(info);
       this.#channels[topic] = await this.#writer.registerChannel({
@@ -81,11 +85,11 @@ export class TracksMcap {
     }
   }
 
-  async #put(topic: string, ms: number, data: Uint8Array): Promise<void> {
+  async #put(topic: Topic, ms: number, data: Uint8Array): Promise<void> {
     const time = nanoseconds(ms);
     const sequence = this.#sequences[topic] = (this.#sequences[topic] ?? 0) + 1;
     await this.#writer.addMessage({
-      channelId: this.#channels[topic],
+      channelId: this.#channels[topic]!,
       sequence,
       logTime: time,
       publishTime: time,

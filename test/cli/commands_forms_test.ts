@@ -158,7 +158,7 @@ Deno.test("forms: an MCAP file has every frame, its points and its tracks; two r
 
 Deno.test("forms: with --ids an MCAP file names the points", async () => {
   const { bytes, tracks } = await tracked("tracks.mcap", FRAMES, ["--ids"]);
-  const { schema, data } = readMcap(bytes).find(({ topic }) => topic === "/lkstream/points")!;
+  const { schema, data } = readMcap(bytes).find(({ topic }) => topic === "/lkstream/ids")!;
   const { texts } = decodeBy(schema.data, schema.name, data);
   assert.deepEqual(texts.map(({ text }: { text: string }) => Number(text)), [
     ...tracks[0].points.id,

@@ -3,6 +3,7 @@ import protobuf from "protobufjs";
 import * as official from "@foxglove/schemas/jsonschema.js";
 import {
   channelForms,
+  idsMessage,
   imageMessage,
   nanoseconds,
   pointsMessage,
@@ -12,7 +13,7 @@ import { describe, encode, type Schema } from "../../formats/protobuf.ts";
 import { emptyTracks } from "../lib/empty_tracks.ts";
 import { decodeBy, typeBy } from "../lib/protobuf.ts";
 
-const [image, points, tracks] = channelForms();
+const [image, points, ids, tracks] = channelForms();
 const POINTS = {
   id: Uint32Array.of(7, 300),
   xy: Float32Array.of(0, 0, 10.25, 20),
@@ -33,14 +34,15 @@ Deno.test("foxglove: a frame reads back by the schema beside it", () => {
 
 Deno.test("foxglove: points lie where the picture has them, by its corner; ids beside them where asked", () => {
   const given = emptyTracks(3, { points: POINTS });
-  const read = decodeBy(points.schema, points.schemaName, pointsMessage(given, 2500, false));
+  const read = decodeBy(points.schema, points.schemaName, pointsMessage(given, 2500));
   const [{ type, points: places, thickness, timestamp }] = read.points;
   assert.equal(type, 1);
   assert.ok(thickness > 0);
   assert.deepEqual(timestamp, { seconds: 2, nanos: 500_000_000 });
   assert.deepEqual(places, [{ x: 0.5, y: 0.5 }, { x: 10.75, y: 20.5 }]);
   assert.deepEqual([read.texts, read.circles], [[], []]);
-  const named = decodeBy(points.schema, points.schemaName, pointsMessage(given, 0, true));
+  const named = decodeBy(ids.schema, ids.schemaName, idsMessage(given, 0));
+  assert.deepEqual(named.points, []);
   assert.deepEqual(named.texts.map(({ text }: { text: string }) => text), ["7", "300"]);
 });
 
