@@ -1,6 +1,6 @@
 import type { Tracks } from "../protocol/mod.ts";
 import { cannot, type Flag, UsageError } from "./command_line.ts";
-import type { Form, FormOptions, Write } from "./forms/form.ts";
+import type { Form, FormOptions, FrameJpeg, Write } from "./forms/form.ts";
 import { csv, ndjson } from "./forms/text.ts";
 import { type Io, type Output, writeBytes } from "./io.ts";
 
@@ -67,8 +67,8 @@ export class TracksOutput implements AsyncDisposable {
     }
   }
 
-  /** @param jpeg the frame that they are of; null where it is not known any more */
-  async write(tracks: Tracks, jpeg: Uint8Array | null): Promise<void> {
+  /** @param jpeg the frame that they are of, asked for by forms that have it */
+  async write(tracks: Tracks, jpeg: FrameJpeg): Promise<void> {
     await this.#form.add(tracks, jpeg);
   }
 

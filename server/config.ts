@@ -174,6 +174,7 @@ export function helpText(): string {
     "",
     ...flagLines(FLAGS),
     "  --help                         this text",
+    "  --version                      the version",
     "",
     "Each flag is also a variable: --max-sessions is LKSTREAM_MAX_SESSIONS. A flag wins.",
   ].join("\n");
@@ -210,7 +211,7 @@ export function filesOf(
  * Reads flags, then variables, then defaults.
  *
  * @param readFile reads a text file, for --token-file
- * @returns null where help was asked for
+ * @returns null where help or the version was asked for
  * @throws {ConfigError} naming the flag or variable, its value and what is allowed.
  */
 export function readConfig(
@@ -219,7 +220,7 @@ export function readConfig(
   readFile: (path: string) => string = Deno.readTextFileSync,
 ): Config | null {
   const flags: Read = new Flags(FLAGS, args, env);
-  if (flags.wantsHelp) return null;
+  if (flags.wantsHelp || flags.wantsVersion) return null;
   const host = flags.text("host");
   const token = readToken(flags, readFile);
   if (token === null && !isLoopback(host) && !flags.isOn("open")) {

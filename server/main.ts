@@ -5,6 +5,7 @@ import { fitConnections } from "./descriptors.ts";
 import { LibC } from "./libc.ts";
 import { refuseStart } from "./flags.ts";
 import { checkHost } from "./http/listen_error.ts";
+import { SERVER } from "./http/server.ts";
 import { Lines } from "./lines.ts";
 import { openLog } from "./log.ts";
 import { run, type Running } from "./run.ts";
@@ -28,7 +29,7 @@ async function config(): Promise<Config> {
     if (error instanceof UnprotectedError) await checkHost(error.host);
     refuseStart(error);
   }
-  console.log(helpText());
+  console.log(Deno.args.includes("--version") ? SERVER : helpText());
   Deno.exit(0);
 }
 

@@ -1,4 +1,5 @@
 import { LOST_REASONS, type LostReason, type Tracks } from "../../protocol/mod.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { type Colouring, fullSpeed, LOST_COLOURS, movementColour } from "./colours.ts";
 import { colourEntry, layOut, lostEntry, textEntry } from "./legend.ts";
 import { cross, dot, unitOf } from "./marks.ts";
@@ -11,6 +12,7 @@ const REASONS: LostReason[] = [
   "high_error",
   "forward_backward",
   "crowded",
+  "masked",
   "reset",
 ];
 /** Frames over which the cross of a lost point fades. */
@@ -46,7 +48,7 @@ export class Trails {
   }
 
   /** The next frame with its tracks. */
-  draw(jpeg: Uint8Array, tracks: Tracks): Scene {
+  draw(picture: Picture, tracks: Tracks): Scene {
     this.#remember(tracks);
     const { width, height, points, lost } = tracks;
     const unit = unitOf(tracks);
@@ -69,7 +71,7 @@ export class Trails {
     return {
       width,
       height: height + legend.height,
-      layers: [{ jpeg, opacity: 1 }],
+      layers: [{ picture, opacity: 1 }],
       shapes: [...shapes, ...legend.shapes],
     };
   }

@@ -1,9 +1,11 @@
 import type { Tracks } from "../../protocol/mod.ts";
 
+/** The frame that tracks are of, for who wants it; null where it is not known. */
+export type FrameJpeg = () => Promise<Uint8Array | null>;
+
 /** A form of output: how tracks are written. One call at a time. */
 export interface Form {
-  /** @param jpeg the frame that they are of; null where it is not known */
-  add(tracks: Tracks, jpeg: Uint8Array | null): Promise<void>;
+  add(tracks: Tracks, jpeg: FrameJpeg): Promise<void>;
   /** Writes what comes last; the file is whole then. */
   end(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import type { Form, FormOptions, Write } from "./form.ts";
 export async function mcap(write: Write, options: FormOptions): Promise<Form> {
   const file = await TracksMcap.open(write, { name: "lkstream", ...options });
   return {
-    add: (tracks, jpeg) => file.add(tracks, jpeg),
+    add: async (tracks, jpeg) => await file.add(tracks, await jpeg()),
     end: () => file.end(),
   };
 }

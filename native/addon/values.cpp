@@ -77,7 +77,7 @@ Image take_image(const ImageFields& fields) {
 }
 
 Bytes take_mask(Napi::Value value, uint64_t pixels) {
-  if (value.IsUndefined()) return {};
+  if (value.IsUndefined() || value.IsNull()) return {};
   auto mask = take_bytes(value, "mask");
   if (mask.length != pixels)
     throw error(value.Env(), "invalid_argument",
@@ -90,6 +90,23 @@ Fields::Fields(Napi::Value object, const char* what) : env_(object.Env()) {
   if (object.IsUndefined()) return;
   if (!object.IsObject()) throw refused(object, what, "objects");
   object_ = object.As<Napi::Object>();
+}
+
+Fields::Fields(Napi::Value object, std::initializer_list<const char*> names)
+    : Fields(object, "options") {
+  if (object_.IsEmpty()) return;
+  const auto given = object_.GetPropertyNames();
+  for (uint32_t i = 0; i < given.Length(); ++i) {
+    const auto name = given.Get(i).ToString().Utf8Value();
+    std::string allowed;
+    bool is_known = false;
+    for (const char* known : names) {
+      is_known |= name == known;
+      if (!allowed.empty()) allowed += ", ";
+      allowed += known;
+    }
+    if (!is_known) throw refused(object_.Get(name), name, ("the names " + allowed).c_str());
+  }
 }
 
 Napi::Value Fields::get(const char* name) const {
@@ -123,7 +140,8 @@ std::string Fields::text(const char* name, const char* missing) const {
 }
 
 FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
-  const Fields fields(value, "options");
+  const Fields fields(value, {"winSize", "maxLevel", "maxCount", "epsilon", "minEigThreshold",
+                              "getMinEigenvals", "back", "signal"});
   uint32_t window[] = {21, 21};
   const auto win_size = fields.get("winSize");
   if (!win_size.IsUndefined()) {
@@ -146,7 +164,8 @@ FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
 }
 
 lk_detect_options read_detect_options(Napi::Value value, Abort& abort) {
-  const Fields fields(value, "options");
+  const Fields fields(value, {"maxCorners", "qualityLevel", "minDistance", "blockSize",
+                              "gradientSize", "useHarrisDetector", "k", "signal"});
   lk_detect_options library{};
   library.max_corners = fields.whole("maxCorners", 0);
   library.quality_level = fields.number("qualityLevel", 0.01f);

@@ -69,3 +69,13 @@ for (
     assert.equal(await page.locator("button:visible, select:visible").count(), 0);
   });
 }
+
+inPage("a camera is followed where the browser tells of no frame", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    HTMLVideoElement.prototype.requestVideoFrameCallback = () => 1; // as WebKit does at times
+  });
+  await page.goto(server.url);
+  await watchTracks(page);
+  await page.click("#start");
+  await seenTracks(page, 3);
+});

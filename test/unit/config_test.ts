@@ -206,3 +206,21 @@ Deno.test("config: tokens may be bound to names of streams, in a file", () => {
   assert.throws(() => tokens("token", "--token", "any"), /allowed are lines of a token and one or/);
   assert.throws(() => tokens("none", "--token", "any"), /allowed are files that can be read/);
 });
+
+Deno.test("config: what is no flag is named, with the nearest one, in sentences of our own", () => {
+  for (
+    const [args, message] of [
+      [
+        ["--prot", "8000"],
+        "Cannot take --prot: allowed are --port, which is the nearest, and the other flags",
+      ],
+      [["--port"], "Cannot take --port without its value: allowed is --port N"],
+      [["--open=no"], 'Cannot set --open to "no": it takes no value'],
+      [["frames/"], 'Cannot take "frames/": allowed are flags'],
+      [["-v"], /^Cannot take -v: allowed are --/],
+    ] as const
+  ) {
+    assert.throws(() => readConfig([...args], () => undefined), { name: "ConfigError", message });
+  }
+  assert.equal(readConfig(["--version"], () => undefined), null);
+});
