@@ -1,4 +1,4 @@
-import { type Tracks, TracksCsv, tracksToJson } from "../protocol/mod.ts";
+import { type Options, type Tracks, TracksCsv, tracksToJson } from "../protocol/mod.ts";
 import { cannot, type Flag } from "./command_line.ts";
 import { type Io, type Output, writeAll } from "./io.ts";
 
@@ -18,18 +18,25 @@ export class TracksOutput implements Disposable {
   readonly #owned: Deno.FsFile | null;
   readonly #csv: TracksCsv | null;
 
-  private constructor(file: Deno.FsFile | null, { stdout }: Pick<Io, "stdout">, csv: boolean) {
+  private constructor(
+    file: Deno.FsFile | null,
+    { stdout }: Pick<Io, "stdout">,
+    csv: TracksCsv | null,
+  ) {
     this.#owned = file;
     this.#file = file ?? stdout;
-    this.#csv = csv ? new TracksCsv(["seq"]) : null;
+    this.#csv = csv;
   }
 
   /** Opens FILE, emptying it, or standard output. */
   static async open(
     { output = "-", csv = false }: { output?: string; csv?: boolean },
     io: Pick<Io, "stdout">,
+    { filter }: Options,
   ): Promise<TracksOutput> {
-    const asCsv = csv || /\.csv$/i.test(output);
+    const asCsv = csv || /\.csv$/i.test(output)
+      ? new TracksCsv(["seq"], filter.appearance !== null)
+      : null;
     const file = output === "-" ? null : await Deno.create(output).catch(cannot(`write ${output}`));
     const opened = new TracksOutput(file, io, asCsv);
     if (opened.#csv) await writeAll(opened.#file, opened.#csv.head);

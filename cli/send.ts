@@ -69,7 +69,7 @@ export const main = defineCommand({
     const frames = values.loop ? looped(open, signal) : source.frames;
     const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 
-    using output = await TracksOutput.open(values, io);
+    using output = await TracksOutput.open(values, io, options);
     using connection = connect(url, { token, options });
     let written = Promise.resolve();
     connection.on("tracks", (tracks) => {

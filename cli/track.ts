@@ -66,7 +66,7 @@ export const main = defineCommand({
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
-    using output = await TracksOutput.open(values, io);
+    using output = await TracksOutput.open(values, io, options);
     const folder = values.draw === undefined
       ? null
       : await FrameFolder.open(values.draw, { colour, length: trail });

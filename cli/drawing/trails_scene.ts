@@ -10,6 +10,7 @@ const REASONS: LostReason[] = [
   "out_of_frame",
   "high_error",
   "forward_backward",
+  "appearance",
   "crowded",
   "reset",
 ];
