@@ -32,7 +32,8 @@ Sends N camera streams to a running server and tells what became of the frames.
   --help              this text
 
 Latencies run from when a frame was due to its tracks. Their percentiles are of all frames due:
-one that was dropped, refused or not sent in time counts as one that never came.`;
+one that was dropped, refused or not sent in time counts as one that never came. "Sent" is the
+median from when an answered frame was sent: less than p50 by what the generator was late.`;
 
 const FLAGS = {
   url: { type: "string", default: "http://127.0.0.1:8000" },
@@ -135,7 +136,7 @@ function printHead({ width, height, jpegs }: Awaited<ReturnType<typeof readFrame
   console.log(
     `${width}×${height}, ${jpegs.length} frames of ${kb.toFixed(0)} kB, ${load.fps} a second, ` +
       `${load.seconds} s after ${load.warmUpSeconds} s, ${load.workers} threads\n` +
-      "sessions     due  answered   dropped    unsent      p50      p95      p99  points" +
+      "sessions     due  answered   dropped    unsent      p50      p95      p99    sent  points" +
       "  server ms  cores  MiB   late  own cores",
   );
 }
@@ -151,6 +152,7 @@ function printRow(report: Report): void {
     `${report.dropped}`.padStart(10),
     `${report.unsent}`.padStart(10),
     ...[latency.p50, latency.p95, latency.p99].map((value) => ms(value).padStart(9)),
+    report.sentP50.toFixed(1).padStart(8),
     report.points.toFixed(0).padStart(8),
     report.stages.server.toFixed(1).padStart(11),
     (server ? server.cores.toFixed(2) : "-").padStart(7),

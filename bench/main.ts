@@ -1,6 +1,6 @@
 /** `deno task bench`: how long everything takes, on this machine, after checking that it is right. */
 import { EngineError, type FlowEngine } from "../tracking/engine.ts";
-import { ENGINE_NAMES } from "../engines/choice.ts";
+import { ENGINE_NAMES } from "../protocol/mod.ts";
 import { selectEngine } from "../engines/select.ts";
 import { benchCommands } from "./commands.ts";
 import { benchEngines } from "./engines.ts";

@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { ProtocolError, quote } from "../protocol/mod.ts";
+import config from "../deno.json" with { type: "json" };
 import { type Io, printLine, processIo, writeAll } from "./io.ts";
 
 /** A flag as `parseArgs` wants it, with what `--help` says of it. */
@@ -7,6 +8,8 @@ export interface Flag {
   type: "string" | "boolean";
   short?: string;
   multiple?: boolean;
+  /** Further spellings of its name. */
+  also?: readonly string[];
   /** Name of its value in the help. */
   value?: string;
   /** Its value where it is not given. */
@@ -57,7 +60,8 @@ function parse<Flags extends ParseArgsOptionsConfig>(args: string[], flags: Flag
 export function defineCommand<Flags extends Record<string, Flag>>(command: Command<Flags>): Main {
   return async (args, io) => {
     try {
-      if (wantsHelp(args)) await writeAll(io.stdout, `${helpText(command)}\n`);
+      if (asks(args, "--help", "-h")) await writeAll(io.stdout, `${helpText(command)}\n`);
+      else if (asks(args, "--version")) await writeAll(io.stdout, `lkstream/${config.version}\n`);
       else await command.run(readLine(args, command.flags), io);
     } catch (error) {
       // a reader that closes standard output has seen enough: that is no failure
@@ -83,19 +87,59 @@ export async function runProcess(main: Main): Promise<void> {
   Deno.unrefTimer(setTimeout(() => Deno.exit(), GOODBYE_MS));
 }
 
-/** What follows `--` is for somebody else. */
-function wantsHelp(args: string[]): boolean {
+/** Whether the line has one of the flags; what follows `--` is for somebody else. */
+function asks(args: string[], ...flags: string[]): boolean {
   const end = args.indexOf("--");
   const own = end < 0 ? args : args.slice(0, end);
-  return own.includes("--help") || own.includes("-h");
+  return flags.some((flag) => own.includes(flag));
 }
 
 function readLine<Flags extends Record<string, Flag>>(args: string[], flags: Flags) {
+  const own = args.map((arg) => spelt(arg, flags));
   try {
-    return parse(args, flags);
+    return parse(own, flags);
   } catch (error) {
-    throw new UsageError(`Cannot read the command line: ${(error as Error).message}`);
+    throw new UsageError(mistakeOf(own, flags) ?? `Cannot read the command line: ${error}`);
   }
+}
+
+/** The argument, a flag by its own name where it is written by another one. */
+function spelt(arg: string, flags: Record<string, Flag>): string {
+  const [, name, rest] = /^--([\w-]+)(=.*)?$/s.exec(arg) ?? [];
+  const flag = Object.keys(flags).find((flag) => flags[flag].also?.includes(name));
+  return flag === undefined ? arg : `--${flag}${rest ?? ""}`;
+}
+
+/** What is wrong with a command line that cannot be read. */
+function mistakeOf(args: string[], flags: Record<string, Flag>): string | null {
+  const loose = {
+    args,
+    options: flags,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  } as const;
+  for (const token of parseArgs(loose).tokens) {
+    if (token.kind !== "option") continue;
+    const { name, rawName, value, inlineValue } = token;
+    if (!Object.hasOwn(flags, name)) return `Cannot take ${rawName}: allowed are ${names(flags)}`;
+    const { type, value: shown } = flags[name];
+    if (type === "boolean" && value !== undefined) {
+      return `Cannot set ${rawName} to ${quote(value)}: it takes no value`;
+    }
+    if (type === "string" && value === undefined) {
+      return `Cannot take ${rawName} without its value: allowed is --${name} ${shown}`;
+    }
+    if (type === "string" && !inlineValue && value!.length > 1 && value!.startsWith("-")) {
+      return `Cannot tell whether ${value} is the value of ${rawName} or a flag: allowed is ` +
+        `--${name}=${value}`;
+    }
+  }
+  return null;
+}
+
+function names(flags: Record<string, Flag>): string {
+  return Object.keys(flags).map((name) => `--${name}`).join(", ");
 }
 
 /** Says what went wrong; returns the exit code for it. */
@@ -118,7 +162,8 @@ function helpText<Flags extends Record<string, Flag>>(command: Command<Flags>): 
   return [
     `Usage: ${program} ${usage}`,
     about,
-    [...lines, `${"  -h, --help".padEnd(23)} this text`].join("\n"),
+    [...lines, `${"  -h, --help".padEnd(23)} this text`, `${"  --version".padEnd(23)} the version`]
+      .join("\n"),
     ...notes === undefined ? [] : [notes],
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
   ].join("\n\n");

@@ -8,23 +8,33 @@ import {
   runProcess,
   UsageError,
 } from "./command_line.ts";
-import { COLOURINGS } from "./drawing/colours.ts";
+import { COLOUR_SPELLINGS, COLOURINGS } from "./drawing/colours.ts";
 import { flowScene } from "./drawing/flow_scene.ts";
 import { withoutExif } from "./drawing/picture.ts";
 import type { Layer, Scene } from "./drawing/scene.ts";
 import { toSvg } from "./drawing/svg.ts";
+import { GIVEN_FLAGS, readGiven, usualWith } from "./given.ts";
 import { printLine, writeAll } from "./io.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
+import type { Picture } from "./pictures/picture.ts";
 import { readPicture } from "./source.ts";
 import { followTwo, type TwoPictures, twoPicturesToJson } from "./two_pictures.ts";
 
 const UNDER = ["b", "a", "both", "none"] as const;
 type Under = typeof UNDER[number];
 
+/** As many as can be found. */
+const MAX_POINTS = 10_000;
+
 const FLAGS = {
   output: { type: "string", short: "o", value: "FILE", text: "the drawing: .svg, .png or .jpg" },
   json: { type: "boolean", text: "the points on standard output; so too without -o" },
-  colour: { type: "string", value: "BY", text: "direction (default) or speed" },
+  colour: {
+    type: "string",
+    also: COLOUR_SPELLINGS,
+    value: "BY",
+    text: "direction (default) or speed",
+  },
   scale: {
     type: "string",
     value: "N",
@@ -35,6 +45,7 @@ const FLAGS = {
     value: "PICTURE",
     text: "below the arrows: b (default), a, both or none",
   },
+  ...GIVEN_FLAGS,
   ...ENGINE_FLAGS,
   ...OPTION_FLAGS,
 } as const satisfies Record<string, Flag>;
@@ -54,9 +65,9 @@ function formOf(file: string): "svg" | "png" | "jpeg" {
   return ending === "svg" || ending === "png" ? ending : "jpeg";
 }
 
-function layersOf(under: Under, [a, b]: Uint8Array[]): Layer[] {
-  if (under === "both") return [{ jpeg: a, opacity: 1 }, { jpeg: b, opacity: 0.5 }];
-  return under === "none" ? [] : [{ jpeg: under === "a" ? a : b, opacity: 1 }];
+function layersOf(under: Under, [a, b]: Picture[]): Layer[] {
+  if (under === "both") return [{ picture: a, opacity: 1 }, { picture: b, opacity: 0.5 }];
+  return under === "none" ? [] : [{ picture: under === "a" ? a : b, opacity: 1 }];
 }
 
 function summary({ engine, status, flow }: TwoPictures): string {
@@ -77,8 +88,10 @@ function short(value: number): string {
 
 export const main = defineCommand({
   program: "deno task flow",
-  usage: "A.jpg B.jpg [flags]",
-  about: "Finds corners in A, follows them into B, draws an arrow for each over B.",
+  usage: "A B [flags]",
+  about:
+    "Finds corners in A, follows them into B, draws an arrow for each over B. A and B are JPEGs or\n" +
+    "PNGs.",
   flags: FLAGS,
   notes: OPTIONS_HELP,
   async run({ values, positionals }, io) {
@@ -90,15 +103,21 @@ export const main = defineCommand({
     const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);
     const under = readChoice("under", values.under ?? "b", UNDER);
     const scale = values.scale === undefined ? null : readNumber("scale", values.scale, 0.01, 1000);
-    const options = await readOptions(values);
+    const options = await readOptions(values, usualWith(values));
+    const given = await readGiven(values, options, MAX_POINTS);
+    if ((given.points !== null) === options.detect.enabled) {
+      throw new UsageError(
+        "Cannot follow points: allowed are those that are found, or else those of --points",
+      );
+    }
     const [a, b] = await Promise.all(positionals.map(readPicture));
     const engine = await openEngine(values, io);
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
-    const result = await followTwo(engine, a, b, options);
+    const result = await followTwo(engine, a, b, options, given);
     if (form) {
-      const layers = layersOf(under, [a, b].map(({ jpeg }) => withoutExif(jpeg)));
+      const layers = layersOf(under, [a, b].map(({ picture }) => withoutExif(picture)));
       await save(values.output!, form, flowScene(result, layers, { colour, scale }));
     }
     printLine(io, summary(result));

@@ -1,7 +1,11 @@
 import type { Connection } from "../client/sdk/connection/connection.ts";
 import { LkstreamError } from "../client/sdk/connection/errors.ts";
 import { MAX_UNANSWERED } from "../client/sdk/connection/flight.ts";
-import type { SourceFrame } from "./source.ts";
+
+/** A frame to be sent. */
+export interface PlayedFrame {
+  jpeg: Uint8Array;
+}
 
 /** What became of the frames that were played. */
 export interface Played {
@@ -22,7 +26,7 @@ const LAST_TRIES = 3;
  * @throws {LkstreamError} where the server does not let us in, or closes for good.
  */
 export async function play(
-  frames: AsyncIterable<SourceFrame>,
+  frames: AsyncIterable<PlayedFrame>,
   connection: Connection,
   fps: number,
   signal: AbortSignal,

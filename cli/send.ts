@@ -1,9 +1,11 @@
 /** `deno task send`: plays an image sequence to a server and prints the tracks. */
+import { FrameError } from "../tracking/engine.ts";
 import { connect } from "../client/sdk/connection/connection.ts";
 import { defineCommand, type Flag, readNumber, runProcess, UsageError } from "./command_line.ts";
-import { printLine } from "./io.ts";
+import { type Io, printLine } from "./io.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
-import { play } from "./player.ts";
+import { toJpeg } from "./pictures/to_jpeg.ts";
+import { play, type PlayedFrame } from "./player.ts";
 import { OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import { openSource, type Source, SOURCE_HELP, type SourceFrame } from "./source.ts";
 
@@ -15,6 +17,11 @@ const FLAGS = {
     text: "frames a second (default 30); 0 sends each when the one before is answered",
   },
   loop: { type: "boolean", text: "begins again after the last file, until interrupted" },
+  stream: {
+    type: "string",
+    value: "NAME",
+    text: "the stream's name, under which a server that publishes tracks does so",
+  },
   token: { type: "string", value: "T", text: "the server's token; LKSTREAM_TOKEN hides it better" },
   ...OPTION_FLAGS,
 } as const satisfies Record<string, Flag>;
@@ -37,11 +44,20 @@ async function* looped(open: () => Promise<Source>, signal: AbortSignal) {
   while (!signal.aborted) yield* (await open()).frames;
 }
 
-/** The frames, each when what came before is written: a reader that lags is waited for. */
-async function* whenWritten(frames: AsyncIterable<SourceFrame>, written: () => Promise<void>) {
-  for await (const frame of frames) {
+/** The frames as JPEGs, each when what came before is written: a reader that lags is waited for. */
+async function* toPlay(
+  frames: AsyncIterable<SourceFrame>,
+  written: () => Promise<void>,
+  io: Pick<Io, "stderr">,
+): AsyncGenerator<PlayedFrame> {
+  for await (const { name, picture } of frames) {
     await written();
-    yield frame;
+    try {
+      yield { jpeg: await toJpeg(picture) };
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      printLine(io, `Passed over ${name}: ${error.message}`);
+    }
   }
 }
 
@@ -70,7 +86,7 @@ export const main = defineCommand({
     const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 
     using output = await TracksOutput.open(values, io, options);
-    using connection = connect(url, { token, options });
+    using connection = connect(url, { token, stream: values.stream, options });
     let written = Promise.resolve();
     connection.on("tracks", (tracks) => {
       written = written.then(() => output.write(tracks));
@@ -83,7 +99,7 @@ export const main = defineCommand({
       if (state.name === "reconnecting" && connection.hello) printLine(io, state.error.message);
     });
     const { sent, skipped } = await play(
-      whenWritten(frames, () => written),
+      toPlay(frames, () => written, io),
       connection,
       fps,
       signal,

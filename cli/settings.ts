@@ -1,12 +1,16 @@
-import { defaultOptions, mergeOptions, OPTIONS, type Options } from "../protocol/mod.ts";
-import { ENGINES } from "../engines/choice.ts";
+import {
+  defaultOptions,
+  ENGINES,
+  mergeOptions,
+  OPTIONS,
+  type Options,
+  type PartialOptions,
+} from "../protocol/mod.ts";
 import type { FlowEngine } from "../tracking/engine.ts";
 import { selectEngine } from "../engines/select.ts";
 import { type Flag, readChoice, UsageError } from "./command_line.ts";
 import type { Io } from "./io.ts";
-
-/** Photographs are larger than what a server takes. */
-const MAX_FRAME_PIXELS = 100_000_000;
+import { MAX_PICTURE_PIXELS } from "./pictures/picture.ts";
 
 export const OPTION_FLAGS = {
   set: {
@@ -38,13 +42,15 @@ export const OPTIONS_HELP = [
 /**
  * Tracking options: the defaults, then the file, then each `--set`.
  *
+ * @param usual what is another default here
  * @throws {UsageError} where the file or an assignment cannot be read.
  * @throws {ProtocolError} `bad_option` naming path, value and what is allowed.
  */
 export async function readOptions(
   { set = [], options }: { set?: string[]; options?: string },
+  usual: PartialOptions = {},
 ): Promise<Options> {
-  let merged = defaultOptions();
+  let merged = mergeOptions(defaultOptions(), usual);
   if (options !== undefined) merged = mergeOptions(merged, await readJsonObject(options));
   for (const assignment of set) merged = mergeOptions(merged, readAssignment(assignment));
   return merged;
@@ -99,7 +105,7 @@ export function openEngine(
   const name = engine ?? env("LKSTREAM_ENGINE") ?? "auto";
   return selectEngine(readChoice("engine", name, ENGINES), {
     library: env("LKSTREAM_LIBRARY") || null,
-    maxFramePixels: MAX_FRAME_PIXELS,
+    maxFramePixels: MAX_PICTURE_PIXELS,
     deadlineMs: DEADLINE_MS,
   });
 }

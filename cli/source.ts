@@ -1,18 +1,23 @@
 import { UsageError } from "./command_line.ts";
 import type { Io } from "./io.ts";
 import { MjpegSplitter } from "./mjpeg.ts";
+import { isPictureName, type Picture } from "./pictures/picture.ts";
+import { listPictures, type TimedFile } from "./sources/dataset.ts";
 
 /** What SOURCE may be, for the help. */
 export const SOURCE_HELP =
-  "SOURCE is a folder of JPEGs, taken in natural order (2.jpg before 10.jpg), a list of files in the\n" +
-  "order given, JPEGs or else MJPEG (clip.mjpeg), or - for MJPEG on standard input:\n" +
+  "SOURCE is a folder of JPEGs and PNGs, taken in natural order (2.jpg before 10.jpg), or one of\n" +
+  "EuRoC, TUM RGB-D or KITTI; a list of files in the order given, pictures or else MJPEG\n" +
+  "(clip.mjpeg); or - for MJPEG on standard input:\n" +
   "  ffmpeg -i clip.mp4 -f mjpeg -q:v 3 - | deno task track -";
 
-/** A JPEG on its way into tracking. */
+/** A picture on its way into tracking. */
 export interface SourceFrame {
   /** Its file, or its number in the stream. */
   name: string;
-  jpeg: Uint8Array;
+  picture: Picture;
+  /** When it was taken, in milliseconds; null where nothing tells. */
+  time: number | null;
 }
 
 /** Frames in order; runs through once. */
@@ -40,37 +45,26 @@ export async function openSource(
   return fromStream(io.stdin, io.signal);
 }
 
-/** The JPEGs behind the names: each file, and what a folder holds. */
-export async function listFiles(names: string[]): Promise<string[]> {
-  const files: string[] = [];
+/** The files behind the names: each file, and the pictures of a folder. */
+export async function listFiles(names: string[]): Promise<TimedFile[]> {
+  const files: TimedFile[] = [];
   for (const name of names) {
     const { isDirectory } = await Deno.stat(name).catch((error) => refuse(name, error));
-    files.push(...isDirectory ? await listFolder(name) : [name]);
+    files.push(...isDirectory ? await listFolder(name) : [{ file: name, time: null }]);
   }
   return files;
 }
 
-/** Any other file is read as a stream of pictures. */
-function isPicture(name: string): boolean {
-  return /\.jpe?g$/i.test(name);
-}
-
-async function listFolder(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    // names with a dot before them are hidden: ._1.jpg is what macOS knows about 1.jpg
-    if (!isDirectory && !name.startsWith(".") && isPicture(name)) names.push(name);
-  }
-  if (names.length === 0) {
-    throw new Error(`Cannot find a JPEG in ${folder}: it has no .jpg or .jpeg`);
-  }
-  const { compare } = new Intl.Collator("en", { numeric: true });
-  return names.toSorted(compare).map((name) => `${folder.replace(/\/+$/, "")}/${name}`);
+async function listFolder(folder: string): Promise<TimedFile[]> {
+  const files = await listPictures(folder);
+  if (files.length > 0) return files;
+  throw new Error(`Cannot find a picture in ${folder}: it has no .jpg, .jpeg or .png`);
 }
 
 /** @throws {Error} naming the file, where it cannot be read. */
 export async function readPicture(name: string): Promise<SourceFrame> {
-  return { name, jpeg: await Deno.readFile(name).catch((error) => refuse(name, error)) };
+  const picture = await Deno.readFile(name).catch((error) => refuse(name, error));
+  return { name, picture, time: null };
 }
 
 function refuse(name: string, error: unknown): never {
@@ -78,13 +72,13 @@ function refuse(name: string, error: unknown): never {
   throw new Error(`Cannot read ${name}: ${why instanceof Error ? why.message : why}`);
 }
 
-function fromFiles(files: string[], signal: AbortSignal): Source {
+function fromFiles(files: TimedFile[], signal: AbortSignal): Source {
   let damaged = 0;
   async function* frames(): AsyncGenerator<SourceFrame> {
-    for (const name of files) {
+    for (const { file: name, time } of files) {
       if (signal.aborted) return;
-      if (isPicture(name)) {
-        yield await readPicture(name);
+      if (isPictureName(name)) {
+        yield { ...await readPicture(name), time };
         continue;
       }
       const { readable } = await Deno.open(name).catch((error) => refuse(name, error));
@@ -93,7 +87,7 @@ function fromFiles(files: string[], signal: AbortSignal): Source {
       damaged += clip.damaged();
     }
   }
-  const count = files.every(isPicture) ? files.length : null;
+  const count = files.every(({ file }) => isPictureName(file)) ? files.length : null;
   return { count, frames: frames(), damaged: () => damaged };
 }
 
@@ -112,9 +106,9 @@ function fromStream(
       for (let isOver = false; !isOver;) {
         const { value, done } = await reader.read();
         isOver = done;
-        for (const jpeg of value ? splitter.push(value) : splitter.end()) {
+        for (const picture of value ? splitter.push(value) : splitter.end()) {
           if (signal.aborted) return;
-          yield { name: `${prefix}frame ${number++}`, jpeg };
+          yield { name: `${prefix}frame ${number++}`, picture, time: null };
         }
       }
     } finally {

@@ -7,6 +7,8 @@ import {
   Status,
 } from "../tracking/engine.ts";
 import { type Step, Tracker } from "../tracking/tracker.ts";
+import { give, type Given } from "./given.ts";
+import { toFrame } from "./pictures/picture.ts";
 import type { SourceFrame } from "./source.ts";
 
 /** What became of a point: where it was found, or why it was lost. */
@@ -17,7 +19,7 @@ export interface TwoPictures {
   engine: EngineInfo;
   width: number;
   height: number;
-  /** Corners found in the first picture, x, y pairs. */
+  /** The points of the first picture, found or given, x, y pairs. */
   from: Float32Array;
   /** Where the engine found them in the second one; NaN where it did not. */
   to: Float32Array;
@@ -31,8 +33,8 @@ export interface TwoPictures {
 }
 
 /**
- * Finds corners in `first` and follows them into `second`. The tracker decides
- * which of them are lost, as it does for a stream; numbers are the engine's.
+ * Finds corners in `first`, or takes the points that are given, and follows them into `second`.
+ * The tracker decides which of them are lost, as it does for a stream; numbers are the engine's.
  *
  * @throws {Error} where the pictures differ in size, or one of them does not decode.
  * @throws {EngineError}
@@ -42,11 +44,14 @@ export async function followTwo(
   first: SourceFrame,
   second: SourceFrame,
   options: Options,
+  given: Given = { points: null, mask: null },
 ): Promise<TwoPictures> {
   await using sequence = new Recorder(engine.open());
-  const tracker = new Tracker(sequence, options, options.detect.maxCorners);
+  const maxPoints = given.points ? given.points.length / 2 : options.detect.maxCorners;
+  const tracker = new Tracker(sequence, options, maxPoints);
+  give(tracker, given);
   const before = await process(tracker, first);
-  const from = before.points;
+  const from = given.points ?? before.points.xy;
   const after = await process(tracker, second);
   const { width, height } = after;
   if (width !== before.width || height !== before.height) {
@@ -55,29 +60,35 @@ export async function followTwo(
         "the pictures must be of one size",
     );
   }
-  const lost = new Map(
-    Array.from(after.lost.id, (id, i) => [id, LOST_REASONS[after.lost.reason[i] - 1]]),
-  );
-  const advanced = sequence.last!;
-  const found = (column: Float32Array, wide: number) =>
-    column.map((v, i) => advanced.status[Math.floor(i / wide)] === Status.tracked ? v : NaN);
+  const status = new Array<PointStatus>(from.length / 2).fill("tracked");
+  for (const { id, reason } of [before.lost, after.lost]) {
+    id.forEach((id, i) => status[id - 1] = LOST_REASONS[reason[i] - 1]); // ids count from 1
+  }
+  const found = Array.from(before.points.id, (id, i) => ({ at: id - 1, i }))
+    .filter(({ i }) => sequence.last!.status[i] === Status.tracked);
+  const column = (values: Float32Array, wide: number) => {
+    const own = new Float32Array(wide * status.length).fill(NaN);
+    for (const { at, i } of found) own.set(values.subarray(wide * i, wide * (i + 1)), wide * at);
+    return own;
+  };
+  const { xy, error, fb } = sequence.last!;
   return {
     engine: engine.info,
     width,
     height,
-    from: from.xy,
-    to: found(advanced.xy, 2),
-    error: found(advanced.error, 1),
-    fb: found(advanced.fb, 1),
-    status: Array.from(from.id, (id) => lost.get(id) ?? "tracked"),
+    from,
+    to: column(xy, 2),
+    error: column(error, 1),
+    fb: column(fb, 1),
+    status,
     flow: after.flow,
   };
 }
 
 /** A picture that cannot be used is told by its name. */
-async function process(tracker: Tracker, { name, jpeg }: SourceFrame): Promise<Step> {
+async function process(tracker: Tracker, { name, picture }: SourceFrame): Promise<Step> {
   try {
-    return await tracker.process(jpeg);
+    return await tracker.process(toFrame(picture));
   } catch (error) {
     if (!(error instanceof FrameError)) throw error;
     throw new Error(`${name}: ${error.message}`);

@@ -36,29 +36,39 @@ const sharedSdk: esbuild.Plugin = {
 /** @returns the files that it was built from, as paths from this folder */
 async function build(folder: string): Promise<string[]> {
   const esbuild = await import("esbuild"); // only loaded where there is something to build
-  const { metafile } = await esbuild.build({
+  const all: esbuild.BuildOptions = {
     absWorkingDir: Deno.realPathSync(HERE),
+    outdir: folder,
+    bundle: true,
+    minify: true,
+    metafile: true,
+    logLevel: "warning",
+  };
+  const today = await esbuild.build({
+    ...all,
     entryPoints: {
       "lkstream": "./sdk/mod.ts",
       "capture-worker": "./sdk/capture/encoder_worker.ts",
       "stage-worker": "./page/stage/stage_worker.ts",
       "page": "./page/main.ts", // brings page.css
     },
-    outdir: folder,
-    bundle: true,
     format: "esm",
-    target: ["chrome119", "firefox121", "safari17.4"], // the first with all that is used
-    minify: true,
+    target: ["chrome110", "firefox121", "safari16.4"], // what client/page/floor.ts asks for
     sourcemap: "linked",
-    metafile: true,
-    logLevel: "warning",
     plugins: [sharedSdk],
+  });
+  // No module: browsers too old for modules are told so.
+  const old = await esbuild.build({
+    ...all,
+    entryPoints: { floor: "./page/floor.ts" },
+    target: "es2015",
   });
   await esbuild.stop();
   for (const name of STATIC) {
     await Deno.copyFile(new URL(`page/${name}`, HERE), `${folder}/${name}`);
   }
-  return [...RECIPE, ...STATIC.map((name) => `page/${name}`), ...Object.keys(metafile.inputs)];
+  const inputs = [today, old].flatMap(({ metafile }) => Object.keys(metafile!.inputs));
+  return [...RECIPE, ...STATIC.map((name) => `page/${name}`), ...inputs];
 }
 
 /** Moves the files of `folder` into OUT, and takes away what an earlier build left there. */

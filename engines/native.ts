@@ -1,4 +1,4 @@
-import type { EngineInfo } from "../protocol/mod.ts";
+import type { EngineInfo, EngineName } from "../protocol/mod.ts";
 import {
   type Advanced,
   checkGrey,
@@ -20,7 +20,6 @@ import {
   type Mask,
   type Taken,
 } from "../tracking/engine.ts";
-import type { EngineName } from "./choice.ts";
 import {
   addressOf,
   cString,
@@ -40,7 +39,7 @@ import { Queue } from "./queue.ts";
 export interface NativeEngineOptions {
   /** The library's file. */
   library: string;
-  kind: Exclude<EngineName, "wasm">;
+  kind: EngineName;
   /** One instruction set or device; the best there is by default. See `lk_engine_create`. */
   variant?: string;
   /** Frames with more pixels are refused with `frame_too_large`. */

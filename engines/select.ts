@@ -1,6 +1,6 @@
 import { EngineError, type FlowEngine } from "../tracking/engine.ts";
 import { createWasmEngine } from "../wasm/mod.ts";
-import { ENGINE_NAMES, type EngineChoice, type EngineName } from "./choice.ts";
+import { ENGINE_NAMES, type EngineChoice, type EngineName } from "../protocol/mod.ts";
 import { FailoverEngine } from "./failover.ts";
 import { createNativeEngine, type NativeEngineOptions } from "./native.ts";
 

@@ -1,4 +1,7 @@
-/** Codes of the `error` message. The session lives on after each of them. */
+/**
+ * Codes of the `error` message. The session lives on after each of them but `overloaded`; it ends
+ * after too many in a row.
+ */
 export type ErrorCode =
   | "bad_json"
   | "bad_message"

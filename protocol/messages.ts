@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { EngineInfo } from "./engines.ts";
 import { type ErrorCode, ProtocolError, quote, type RequestId } from "./errors.ts";
 import type { Options, PartialOptions } from "./options.ts";
 import { explainText } from "./pictures.ts";
@@ -55,7 +56,7 @@ type Checked = v.InferOutput<typeof FIELDS[keyof typeof FIELDS]>;
 /** What lkstream.v1 has gained since: `hello` lists what its server has, and a client uses no more. */
 export type Feature = "request" | "resume" | "going" | "stream";
 /** What this version's server has. */
-export const FEATURES: readonly Feature[] = ["request", "resume", "going"];
+export const FEATURES: readonly Feature[] = ["request", "resume", "going", "stream"];
 
 interface Marked {
   /** Only for a server with the feature `request`. */
@@ -190,13 +191,6 @@ function parseObject(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Which engine follows the points, and why this one. */
-export interface EngineInfo {
-  name: "cuda" | "cpu" | "wasm";
-  device: string;
-  reason: string;
-}
-
 /** What the server takes from one session at most. */
 export interface Limits {
   maxFrameBytes: number;
@@ -220,6 +214,13 @@ export interface Hello {
   engine: EngineInfo;
   options: Options;
   limits: Limits;
+  /** The name that the client gave the stream; missing where it gave none. */
+  stream?: string;
+  /**
+   * Of a stream with a name: ids mean the same points as long as it stays, and it grows when they
+   * begin anew. A client that goes on elsewhere says it in `resume`.
+   */
+  epoch?: number;
   /** Missing where the server has none. */
   features?: readonly Feature[];
 }
@@ -253,7 +254,7 @@ export type ServerMessage =
   | Answer
   /** This server stops: it serves this session for so many seconds more, and takes no new one. */
   | { type: "going"; seconds: number }
-  /** Another engine goes on, `reason` says why: every point ends with `reset` on the next frame. */
+  /** Another engine goes on, `reason` says why. Points live on, if there was a good frame before. */
   | { type: "engine"; engine: EngineInfo }
   | { type: "error"; code: ErrorCode; message: string; seq?: number } & Marked
   | TracksJson;

@@ -10,6 +10,8 @@ export interface StreamState {
   /** Processed frames since detection last ran. */
   sinceDetection: number;
   points: StreamPoints;
+  /** Of a stream with a name: that of the `hello` with which its ids began. */
+  epoch?: number;
 }
 
 /** Points on the frame that was last answered, in the order of their ids. */
@@ -28,6 +30,7 @@ export interface ResumeMessage {
   type: "resume";
   nextId: number;
   sinceDetection?: number;
+  epoch?: number;
   points: {
     id: number[];
     x: number[];
@@ -39,7 +42,7 @@ export interface ResumeMessage {
 }
 
 const FORM = "nextId: a whole number from 1 to 4294967295; sinceDetection: a whole " +
-  "number; points: id, x, y and age, dx and dy too if known: lists of equal length, ids whole, " +
+  "number; epoch: that of hello; points: id, x, y and age, dx and dy too if known: lists of equal length, ids whole, " +
   "ascending, from 1 to below nextId, the others numbers";
 const MAX_WHOLE = 0xffffffff;
 const COLUMNS = ["id", "x", "y", "dx", "dy", "age"] as const;
@@ -52,15 +55,17 @@ type Column = typeof COLUMNS[number];
  * @throws {ProtocolError} `bad_message` where something has the wrong form.
  */
 export function readResume(message: Record<string, unknown>): StreamState {
-  const { nextId, sinceDetection = 0, points } = message;
+  const { nextId, sinceDetection = 0, epoch, points } = message;
   if (!isWhole(nextId, 1)) throw refusal("nextId", nextId);
   if (!isWhole(sinceDetection, 0)) throw refusal("sinceDetection", sinceDetection);
+  if (!isEpoch(epoch)) throw refusal("epoch", epoch);
   if (typeof points !== "object" || points === null) throw refusal("points", points);
   const { id, x, y, dx, dy, age } = columnsOf(points as Record<Column, unknown>);
   checkIds(id, nextId);
   return {
     nextId,
     sinceDetection,
+    epoch,
     points: {
       id: Uint32Array.from(id),
       xy: pairs(x, y, "points.x or points.y"),
@@ -71,7 +76,9 @@ export function readResume(message: Record<string, unknown>): StreamState {
 }
 
 /** The message that says this state; numbers are no longer than single precision needs. */
-export function resumeMessage({ nextId, sinceDetection, points }: StreamState): ResumeMessage {
+export function resumeMessage(
+  { nextId, sinceDetection, epoch, points }: StreamState,
+): ResumeMessage {
   const { id, xy, dxy, age } = points;
   const every2nd = (values: Float32Array, from: number) =>
     Array.from(id, (_, i) => shortest(values[2 * i + from]));
@@ -79,6 +86,7 @@ export function resumeMessage({ nextId, sinceDetection, points }: StreamState): 
     type: "resume",
     nextId,
     sinceDetection,
+    epoch,
     points: {
       id: [...id],
       x: every2nd(xy, 0),
@@ -141,6 +149,11 @@ function pairs(first: unknown[], second: unknown[], name: string): Float32Array 
 
 function isWhole(value: unknown, least: number): value is number {
   return Number.isInteger(value) && value as number >= least && value as number <= MAX_WHOLE;
+}
+
+/** Milliseconds since 1970, which single precision would not hold. */
+function isEpoch(value: unknown): value is number | undefined {
+  return value === undefined || Number.isSafeInteger(value) && value as number >= 0;
 }
 
 function refusal(name: string, value: unknown): ProtocolError {

@@ -1,7 +1,10 @@
-import { type EngineChoice, ENGINES } from "../engines/choice.ts";
+import { type EngineChoice, ENGINES } from "../protocol/mod.ts";
 import { checkNames, ConfigError, type Flag, flagLines, Flags } from "./flags.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
+import { isStreamName, refuseStreamName } from "../protocol/mod.ts";
+import type { StreamToken } from "./http/access.ts";
+import type { NatsConfig } from "./sinks/nats.ts";
 
 export { ConfigError };
 
@@ -21,6 +24,10 @@ export interface Config {
   /** Event loops that share the port. */
   threads: number;
   token: string | null;
+  /** Further tokens, bound to names of streams. */
+  streamTokens: StreamToken[];
+  /** Where tracks of streams with a name are published; null: nowhere. */
+  publish: NatsConfig | null;
   /** Exact, such as https://example.org or null, or with a wildcard, such as https://*.example.org. */
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
@@ -66,6 +73,10 @@ const FLAGS = {
   threads: { value: "N", fallback: "1", text: "event loops that share the port" },
   token: { value: "T", text: "clients must present it; LKSTREAM_TOKEN hides it better" },
   "token-file": { value: "FILE", text: "the token is the first line of this file" },
+  "stream-tokens": {
+    value: "FILE",
+    text: "further tokens: each line is one, and after it the ?stream= names that it is for",
+  },
   open: { text: "let everybody in without a token, beyond this machine too" },
   "allow-origin": {
     value: "O",
@@ -131,6 +142,19 @@ const FLAGS = {
     value: "N",
     text: "port that answers HAProxy's agent-check, on the same address",
   },
+  publish: {
+    value: "URL",
+    text: "publish the tracks of streams with a name to this NATS server, such as " +
+      "nats://127.0.0.1:4222, or tls://host for TLS; may be repeated for a cluster",
+  },
+  "publish-credentials": {
+    value: "FILE",
+    text: "a NATS user's credentials, or the seed of an nkey",
+  },
+  "publish-ca": {
+    value: "FILE",
+    text: "certificates (PEM) that those of the NATS servers are signed by",
+  },
   log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
 type Read = Flags<keyof typeof FLAGS>;
@@ -144,6 +168,7 @@ export function helpText(): string {
     "",
     ...flagLines(FLAGS),
     "  --help                         this text",
+    "  --version                      the version",
     "",
     "Each flag is also a variable: --max-sessions is LKSTREAM_MAX_SESSIONS. A flag wins.",
   ].join("\n");
@@ -153,6 +178,11 @@ export function helpText(): string {
 export function checkVariables(names: readonly string[]): void {
   checkNames(FLAGS, names);
 }
+
+const FILE_FLAGS = [
+  ...["cert", "key", "token-file", "stream-tokens"] as const,
+  ...["publish-credentials", "publish-ca"] as const,
+];
 
 /**
  * The files that the server reads because a flag or variable names them.
@@ -164,7 +194,7 @@ export function filesOf(
   env: (name: string) => string | undefined,
 ): string[] {
   const flags: Read = new Flags(FLAGS, args, env);
-  return (["cert", "key", "token-file"] as const).map((name) => {
+  return FILE_FLAGS.map((name) => {
     const path = flags.text(name);
     if (path.includes(",")) throw flags.bad(name, path, "paths without a comma");
     return path;
@@ -175,7 +205,7 @@ export function filesOf(
  * Reads flags, then variables, then defaults.
  *
  * @param readFile reads a text file, for --token-file
- * @returns null where help was asked for
+ * @returns null where help or the version was asked for
  * @throws {ConfigError} naming the flag or variable, its value and what is allowed.
  */
 export function readConfig(
@@ -184,7 +214,7 @@ export function readConfig(
   readFile: (path: string) => string = Deno.readTextFileSync,
 ): Config | null {
   const flags: Read = new Flags(FLAGS, args, env);
-  if (flags.wantsHelp) return null;
+  if (flags.wantsHelp || flags.wantsVersion) return null;
   const host = flags.text("host");
   const token = readToken(flags, readFile);
   if (token === null && !isLoopback(host) && !flags.isOn("open")) {
@@ -199,6 +229,8 @@ export function readConfig(
     deadlineMs: 1000 * flags.whole("engine-deadline", 1, 3600),
     threads: flags.whole("threads", 1, 256),
     token,
+    streamTokens: readStreamTokens(flags, token, readFile),
+    publish: readPublish(flags),
     allowOrigins: readOrigins(flags),
     trustProxy: flags.isOn("trust-proxy"),
     drainMs: 1000 * flags.whole("drain", 0, 3600),
@@ -231,12 +263,16 @@ function optional(flags: Read, name: "max-sessions-per-address" | "max-connectio
   return flags.given(name) === undefined ? null : flags.whole(name, 1, 100_000);
 }
 
+/** What a subprotocol's name may hold. */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
 /** An empty one is refused: a variable that was set wrong must not let everybody in. */
 function readToken(flags: Read, readFile: (path: string) => string): string | null {
   const file = flags.given("token-file");
-  const token = flags.given("token") ?? (file && firstLine(flags, file, readFile));
+  const token = flags.given("token") ??
+    (file && readLines(flags, "token-file", file, readFile)[0].trim());
   if (token === undefined) return null;
-  if (/^[\w!#$%&'*+.^`|~-]+$/.test(token)) return token; // what a subprotocol's name may hold
+  if (TOKEN.test(token)) return token;
   throw flags.bad(
     flags.given("token") === undefined ? "token-file" : "token",
     "…",
@@ -244,12 +280,68 @@ function readToken(flags: Read, readFile: (path: string) => string): string | nu
   );
 }
 
-function firstLine(flags: Read, file: string, readFile: (path: string) => string): string {
-  try {
-    return readFile(file).split("\n")[0].trim();
-  } catch (error) {
-    throw flags.bad("token-file", file, `files that can be read (${reasonOf(error)})`);
+/** Lines of a token and the names that it is for; an empty one, or a comment, begins with # or nothing. */
+function readStreamTokens(
+  flags: Read,
+  token: string | null,
+  readFile: (path: string) => string,
+): StreamToken[] {
+  const file = flags.text("stream-tokens");
+  if (!file) return [];
+  if (token === null) {
+    throw flags.bad(
+      "stream-tokens",
+      file,
+      "files for a server that has a token: without one it lets everybody in",
+    );
   }
+  const lines = readLines(flags, "stream-tokens", file, readFile).map((line) => line.trim());
+  return lines.filter((line) => line && !line.startsWith("# ")).map((line) => {
+    const [token, ...streams] = line.split(/\s+/);
+    const bad = streams.find((name) => !isStreamName(name));
+    if (bad !== undefined) throw new ConfigError(refuseStreamName(bad));
+    if (TOKEN.test(token) && streams.length > 0) return { token, streams };
+    throw flags.bad("stream-tokens", file, "lines of a token and one or more names of streams");
+  });
+}
+
+function readLines(
+  flags: Read,
+  flag: "token-file" | "stream-tokens",
+  file: string,
+  readFile: (path: string) => string,
+): string[] {
+  try {
+    return readFile(file).split("\n");
+  } catch (error) {
+    throw flags.bad(flag, file, `files that can be read (${reasonOf(error)})`);
+  }
+}
+
+function readPublish(flags: Read): NatsConfig | null {
+  const servers = flags.list("publish");
+  const credentials = flags.text("publish-credentials"), ca = flags.text("publish-ca");
+  if (servers.length === 0) {
+    if (!credentials && !ca) return null;
+    throw flags.bad("publish", "", "servers such as nats://127.0.0.1:4222, for --publish-…");
+  }
+  for (const server of servers) {
+    const url = URL.parse(server);
+    const isServer = url && /^(nats|tls):$/.test(url.protocol) && url.hostname &&
+      !url.username && !url.password && !url.search && /^\/?$/.test(url.pathname);
+    if (isServer) continue;
+    throw flags.bad(
+      "publish",
+      hidden(server),
+      "servers such as nats://host:4222 and tls://host:4222; a user goes into --publish-credentials",
+    );
+  }
+  return { servers, credentials: credentials || null, ca: ca || null };
+}
+
+/** An address may have a password in it. */
+function hidden(server: string): string {
+  return server.replace(/\/\/.*@/, "//…@");
 }
 
 /** Without the advice that Deno adds for those who wrote the program. */

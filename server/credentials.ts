@@ -1,3 +1,4 @@
+import type { StreamToken } from "./http/access.ts";
 import { type KeyPair } from "./http/tls.ts";
 import type { Log } from "./log.ts";
 
@@ -5,6 +6,8 @@ import type { Log } from "./log.ts";
 export interface Credentials {
   /** Null lets everybody in. */
   token: string | null;
+  /** Further ones, bound to names of streams. */
+  streamTokens?: readonly StreamToken[];
   /** None: plain HTTP. */
   tls?: KeyPair;
 }
@@ -58,9 +61,11 @@ export class Renewal implements Disposable {
   }
 
   #look(): void {
-    const { token } = this.#inForce; // a token changes for all clients: that is for its owner to say
+    const { token, streamTokens } = this.#inForce; // they change for all clients: that is for their owner to say
     const read = this.#tryRead();
-    if (read && read.tls?.cert !== this.#inForce.tls?.cert) this.#use({ ...read, token });
+    if (read && read.tls?.cert !== this.#inForce.tls?.cert) {
+      this.#use({ ...read, token, streamTokens });
+    }
   }
 
   #tryRead(): Credentials | null {
@@ -82,9 +87,13 @@ export class Renewal implements Disposable {
     this.#apply(credentials);
     this.#log("reloaded", {
       certificate: nameChange(was.tls?.cert, credentials.tls?.cert),
-      token: nameChange(was.token, credentials.token),
+      token: nameChange(tokensOf(was), tokensOf(credentials)),
     });
   }
+}
+
+function tokensOf({ token, streamTokens }: Credentials): string {
+  return JSON.stringify([token, streamTokens]);
 }
 
 function nameChange(was: unknown, is: unknown): "same" | "new" {

@@ -60,6 +60,43 @@ export function refuseStart(error: unknown): never {
   Deno.exit(2);
 }
 
+/** Flags that ask for an answer in place of a server. */
+const ASKING = {
+  help: { type: "boolean", short: "h", multiple: true },
+  version: { type: "boolean", multiple: true },
+} as const;
+
+type Token = { kind: string; rawName?: string; name?: string; value?: string | boolean };
+
+/** @throws {ConfigError} where a word of the command line is no flag, or lacks its value. */
+function checkToken(
+  { kind, name, rawName, value }: Token,
+  table: Record<string, { value?: string }>,
+): void {
+  if (kind === "positional") throw new ConfigError(`Cannot take "${value}": allowed are flags`);
+  if (kind !== "option") return;
+  if (!Object.hasOwn(table, name!)) {
+    const byDistance = Object.keys(table).toSorted((a, b) =>
+      distance(name!, a) - distance(name!, b)
+    );
+    throw new ConfigError(
+      `Cannot take ${rawName}: allowed are --${
+        byDistance[0]
+      }, which is the nearest, and the other ` +
+        "flags",
+    );
+  }
+  const shown = table[name!].value;
+  if (shown && value === undefined) {
+    throw new ConfigError(
+      `Cannot take ${rawName} without its value: allowed is --${name} ${shown}`,
+    );
+  }
+  if (!shown && value !== undefined) {
+    throw new ConfigError(`Cannot set ${rawName} to "${value}": it takes no value`);
+  }
+}
+
 /** Flags, then variables, then defaults. */
 export class Flags<Name extends string> {
   readonly #table: Record<Name, Flag>;
@@ -77,19 +114,24 @@ export class Flags<Name extends string> {
     const known = Object.entries<Flag>(table).map((
       [name, { value }],
     ) => [name, { type: value ? "string" : "boolean", multiple: true }] as const);
-    const help = { type: "boolean", short: "h", multiple: true } as const;
-    try {
-      this.#given = parseArgs({ args, options: { ...Object.fromEntries(known), help } })
-        .values as Partial<
-          Record<string, (string | boolean)[]>
-        >;
-    } catch (error) {
-      throw new ConfigError(`Cannot read the command line: ${(error as Error).message}`);
-    }
+    const options = { ...Object.fromEntries(known), ...ASKING };
+    const { values, tokens } = parseArgs({
+      args,
+      options,
+      strict: false,
+      allowPositionals: true,
+      tokens: true,
+    });
+    for (const token of tokens) checkToken(token, { ...table, help: {}, version: {} });
+    this.#given = values as Partial<Record<string, (string | boolean)[]>>;
   }
 
   get wantsHelp(): boolean {
     return this.#given.help !== undefined;
+  }
+
+  get wantsVersion(): boolean {
+    return this.#given.version !== undefined;
   }
 
   /** The value as it was given; undefined where neither flag nor variable is. */

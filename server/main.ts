@@ -5,10 +5,12 @@ import { fitConnections } from "./descriptors.ts";
 import { LibC } from "./libc.ts";
 import { refuseStart } from "./flags.ts";
 import { checkHost } from "./http/listen_error.ts";
+import { SERVER } from "./http/server.ts";
 import { Lines } from "./lines.ts";
 import { openLog } from "./log.ts";
 import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads/threads.ts";
+import { type SinkConfig, Sinks } from "./sinks/sinks.ts";
 import { addresses, type KeyPair, qrText, readKeyPair, selfSigned } from "./http/tls.ts";
 
 /** Whoever reads them, or does not, keeps nobody waiting. */
@@ -27,7 +29,7 @@ async function config(): Promise<Config> {
     if (error instanceof UnprotectedError) await checkHost(error.host);
     refuseStart(error);
   }
-  console.log(helpText());
+  console.log(Deno.args.includes("--version") ? SERVER : helpText());
   Deno.exit(0);
 }
 
@@ -46,8 +48,12 @@ async function certificate({ tls, host }: Config): Promise<KeyPair | undefined> 
 
 /** What flags, variables and the files that they name say now; a certificate made at the start stays. */
 function readAgain(made: KeyPair | undefined): Credentials {
-  const { tls, token } = readConfig(Deno.args, (name) => Deno.env.get(name))!;
-  return { token, tls: typeof tls === "object" ? readKeyPair(tls) : made };
+  const { tls, token, streamTokens } = readConfig(Deno.args, (name) => Deno.env.get(name))!;
+  return { token, streamTokens, tls: typeof tls === "object" ? readKeyPair(tls) : made };
+}
+
+function sinksOf({ publish }: Config): SinkConfig[] {
+  return publish ? [{ sink: "nats", ...publish }] : [];
 }
 
 /** By what others reach a server that listens on `host`. */
@@ -84,10 +90,15 @@ function hasTerminal(): boolean {
 async function main(): Promise<void> {
   const wanted = await config();
   const tls = await certificate(wanted);
-  const server = await (wanted.threads > 1 ? runThreads(wanted, tls) : run(wanted, { tls }));
-
   const { log } = openLog(wanted.log);
-  const renewal = new Renewal({ token: wanted.token, tls }, {
+  const sinks = await Sinks.open(sinksOf(wanted), log);
+  const server =
+    await (wanted.threads > 1
+      ? runThreads(wanted, tls, () => sinks.connect())
+      : run(wanted, { tls, feeds: sinks.connect() }));
+
+  const { token, streamTokens } = wanted;
+  const renewal = new Renewal({ token, streamTokens, tls }, {
     read: () => readAgain(tls),
     apply: (credentials) => server.renew(credentials),
     log,
@@ -101,6 +112,7 @@ async function main(): Promise<void> {
     if (stoppingSince !== null) Deno.exit(1); // asked again: at once, whatever is still at work
     stoppingSince = now;
     await server.close(drainMs);
+    await sinks.close();
     await output.flush(FLUSH_MS);
     Deno.exit(0); // the engine ends with the process; a frame that hangs in it must not keep us
   };

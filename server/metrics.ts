@@ -108,6 +108,26 @@ export class Metrics implements Disposable {
     labelNames: ["engine"],
     ...this.#register,
   });
+  readonly sinkDelivered = new Counter({
+    name: "lkstream_sink_delivered_total",
+    help: "Tracks messages that reached a sink's broker or its viewers, by sink",
+    labelNames: ["sink"],
+    ...this.#register,
+  });
+  readonly sinkDropped = new Counter({
+    name: "lkstream_sink_dropped_total",
+    help: "Tracks messages that a sink did not get: a newer one of the stream came (newer), or " +
+      "nobody was there to take it (lost)",
+    labelNames: ["sink", "reason"],
+    ...this.#register,
+  });
+  readonly sinkConnected = new Gauge({
+    name: "lkstream_sink_connected",
+    help: "Who is at a sink's other end: 1 while the broker is there, or the number of viewers",
+    labelNames: ["sink"],
+    aggregator: "max",
+    ...this.#register,
+  });
   readonly #latency = new Durations(
     "lkstream_latency_seconds",
     "Time a frame spent, by stage; server is from receipt to the tracks message",

@@ -1,7 +1,25 @@
+import { EngineError, type Grey } from "./engine.ts";
 import { exactLine } from "./exact_line.ts";
 
 /** Corner points of polygons in pixels; (0, 0) is the centre of the top-left pixel. */
 export type Polygons = readonly (readonly (readonly [number, number])[])[];
+
+/** Where points may be: inside of polygons, everywhere where there is none; or where a picture is not 0. */
+export type Region = Polygons | Grey;
+
+/**
+ * A region as a mask of a frame of this size; null where it is everywhere.
+ *
+ * @throws {EngineError} where it is a picture of another size.
+ */
+export function maskOf(region: Region, width: number, height: number): Uint8Array | null {
+  if (!("data" in region)) return region.length > 0 ? paintMask(region, width, height) : null;
+  if (region.width === width && region.height === height) return region.data;
+  throw new EngineError(
+    `Cannot confine points to a mask of ${region.width}×${region.height} pixels: ` +
+      `the frame has ${width}×${height}`,
+  );
+}
 
 /**
  * Paints polygons into a mask of `width × height` bytes: 255 where a pixel's
@@ -34,7 +52,9 @@ export function paintMask(polygons: Polygons, width: number, height: number): Ui
 const PIXELS_AS_A_FLIP = 10;
 
 /** What painting takes at most, in pixels to be filled: each edge may cross all lines. */
-export function maskCost(polygons: Polygons, width: number, height: number): number {
+export function maskCost(region: Region, width: number, height: number): number {
+  const polygons = "data" in region ? [] : region;
+  if (polygons.length === 0) return 0;
   const corners = polygons.reduce((sum, { length }) => sum + length, 0);
   return width * height + PIXELS_AS_A_FLIP * corners * Math.min(width, height);
 }

@@ -13,7 +13,7 @@ import {
 import { Appearance } from "./appearance.ts";
 import { crowd } from "./crowding.ts";
 import { type Advanced, type FlowSequence, type Frame, FrameError, Status } from "./engine.ts";
-import { maskCost, maskShare, paintMask, type Polygons } from "./mask.ts";
+import { maskCost, maskOf, maskShare, type Region } from "./mask.ts";
 import { median } from "./median.ts";
 import { append, carryOver, noPoints, pick, pointColumns } from "./points.ts";
 
@@ -39,7 +39,7 @@ export class Tracker {
   /** Points that ended between two frames, told with the next one. */
   #ended: { id: number[]; reason: number[] } = { id: [], reason: [] };
   #size: { width: number; height: number } | null = null;
-  #polygons: Polygons = [];
+  #region: Region = [];
   #mask: Uint8Array | null = null;
   #maskCost = 0;
   #framesSinceDetection = Infinity;
@@ -212,14 +212,15 @@ export class Tracker {
   }
 
   /**
-   * Confines points to polygons, in pixels; none lifts it.
+   * Confines points to polygons, in pixels, of which none lifts it; or to where a picture of the
+   * frame's size is not 0.
    *
    * @returns the share of the frame that is allowed; null where no frame has told its size yet
    */
-  confine(polygons: Polygons): number | null {
-    this.#polygons = polygons;
+  confine(region: Region): number | null {
+    this.#region = region;
     this.#paintMask();
-    if (polygons.length === 0) return 1;
+    if ("length" in region && region.length === 0) return 1;
     return this.#mask && maskShare(this.#mask);
   }
 
@@ -260,10 +261,10 @@ export class Tracker {
 
   #paintMask(): void {
     this.#mask = null;
-    if (!this.#size || this.#polygons.length === 0) return;
+    if (!this.#size) return;
     const { width, height } = this.#size;
-    this.#mask = paintMask(this.#polygons, width, height);
-    this.#maskCost += maskCost(this.#polygons, width, height);
+    this.#mask = maskOf(this.#region, width, height);
+    this.#maskCost += maskCost(this.#region, width, height);
   }
 
   /** Compares those points whose turn it is with their windows. @returns milliseconds */

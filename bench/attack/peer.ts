@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
@@ -13,10 +14,21 @@ export async function dial(url: string, reads = true): Promise<Socket> {
   return socket;
 }
 
-/** A session, by hand, so that any bytes can be sent in it. */
+/** A session, by hand, so that any bytes can be sent in it. The server's hello has been read. */
 export async function openSession(url: string): Promise<Socket> {
   const socket = await dial(url);
-  const isUpgraded = next(socket, "data");
+  const isGreeted = new Promise<void>((greeted) => {
+    let got = Buffer.alloc(0);
+    socket.on("data", function read(data: Buffer) {
+      got = Buffer.concat([got, data]);
+      const head = got.indexOf("\r\n\r\n");
+      const hello = got.subarray(head + 4);
+      // a text of 126 bytes or more tells its length in two
+      if (head < 0 || hello.length < 4 || hello.length < 4 + hello.readUInt16BE(2)) return;
+      socket.off("data", read);
+      greeted();
+    });
+  });
   socket.write([
     "GET /v1/stream HTTP/1.1",
     `Host: ${new URL(url).host}`,
@@ -27,7 +39,7 @@ export async function openSession(url: string): Promise<Socket> {
     "Sec-WebSocket-Protocol: lkstream.v1.bin",
     "\r\n",
   ].join("\r\n"));
-  await Promise.race([isUpgraded, next(socket, "close")]);
+  await Promise.race([isGreeted, next(socket, "close")]);
   return socket;
 }
 

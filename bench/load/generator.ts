@@ -33,6 +33,8 @@ export interface Outcome {
   due: number;
   /** Milliseconds from when a frame was due to its tracks; one for each answered frame. */
   latencies: Float64Array;
+  /** The same from when it was sent: without what the generator was late itself. */
+  sentLatencies: Float64Array;
   /** Replaced by a newer frame, as the server tells. */
   dropped: number;
   /** Not sent: the frame before had not left this process yet. */
@@ -61,6 +63,9 @@ export class Generator {
   readonly #sockets: WebSocket[] = [];
   readonly #random: () => number;
   readonly #latencies: number[] = [];
+  readonly #sentLatencies: number[] = [];
+  /** When each frame that is on its way was sent, by when it was due. */
+  readonly #sentAt = new Map<number, number>();
   readonly #lateness = new Timings();
   readonly #outcome = {
     due: 0,
@@ -158,6 +163,7 @@ export class Generator {
     return {
       ...this.#outcome,
       latencies: Float64Array.from(this.#latencies),
+      sentLatencies: Float64Array.from(this.#sentLatencies),
       lateness: this.#lateness.sorted(),
       loopDelay: loopDelay.timings.sorted(),
     };
@@ -165,9 +171,10 @@ export class Generator {
 
   #send(socket: WebSocket, frame: number, seq: number, due: number): void {
     const measured = due >= this.#from;
+    const now = performance.now();
     if (measured) {
       this.#outcome.due++;
-      this.#lateness.add(performance.now() - due);
+      this.#lateness.add(now - due);
     }
     if (socket.readyState !== WebSocket.OPEN) return;
     const pool = this.#messages[backAndForth(frame, this.#messages.length)];
@@ -177,7 +184,10 @@ export class Generator {
     }
     const message = pool.take(seq, due); // comes back with the tracks
     socket.send(message, () => pool.giveBack(message));
-    if (measured) this.#outcome.bytesSent += message.length;
+    if (measured) {
+      this.#sentAt.set(due, now);
+      this.#outcome.bytesSent += message.length;
+    }
   }
 
   /** Takes a tracks message; only its header is of interest. */
@@ -185,7 +195,10 @@ export class Generator {
     const view = new DataView(tracks.buffer, tracks.byteOffset, tracks.byteLength);
     const due = view.getFloat64(8, true);
     if (due < this.#from) return;
-    this.#latencies.push(performance.now() - due);
+    const now = performance.now();
+    this.#latencies.push(now - due);
+    this.#sentLatencies.push(now - this.#sentAt.get(due)!);
+    this.#sentAt.delete(due);
     this.#outcome.points += view.getUint32(20, true);
     this.#outcome.dropped += view.getUint32(28, true);
     STAGES.forEach((_, i) =>

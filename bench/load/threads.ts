@@ -24,6 +24,8 @@ export interface Report {
   closes: Record<string, number>;
   /** From when a frame was due to its tracks, of all frames due: one without an answer never came. */
   latency: { p50: number | null; p95: number | null; p99: number | null; max: number | null };
+  /** From when a frame was sent to its tracks, of the answered ones: the half of them. */
+  sentP50: number;
   /** Means of what the server says it took. */
   stages: Record<typeof STAGES[number], number>;
   /** Live points, on average. */
@@ -186,6 +188,7 @@ function summarize(
     errors: merge(outcomes.map(({ errors }) => errors)),
     closes: merge(outcomes.map(({ closes }) => closes)),
     latency: { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) },
+    sentP50: percentile(merged(outcomes.map(({ sentLatencies }) => sentLatencies)), 0.5),
     stages: Object.fromEntries(STAGES.map((name, i) => [name, stage(i)])) as Report["stages"],
     points: sum((o) => o.points) / answered,
     sentMBs: sum((o) => o.bytesSent) / load.seconds / 1e6,

@@ -3,6 +3,8 @@ import type { Colour } from "./scene.ts";
 
 /** What colour tells of a movement. */
 export const COLOURINGS = ["direction", "speed"] as const;
+/** How else one may spell the flag that says which. */
+export const COLOUR_SPELLINGS = ["color", "colour-by", "color-by"] as const;
 export type Colouring = typeof COLOURINGS[number];
 
 /** From standing still to the full speed. */

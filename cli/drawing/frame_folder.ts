@@ -1,5 +1,6 @@
 import type { Tracks } from "../../protocol/mod.ts";
 import { cannot } from "../command_line.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { withoutExif } from "./picture.ts";
 import { Rasteriser } from "./raster.ts";
 import { Trails, type TrailsDrawing } from "./trails_scene.ts";
@@ -23,8 +24,8 @@ export class FrameFolder {
   }
 
   /** Draws the next frame; its number names the file. */
-  async add(jpeg: Uint8Array, tracks: Tracks): Promise<void> {
-    const scene = this.#trails.draw(withoutExif(jpeg), tracks);
+  async add(picture: Picture, tracks: Tracks): Promise<void> {
+    const scene = this.#trails.draw(withoutExif(picture), tracks);
     const name = `${tracks.seq}`.padStart(6, "0");
     const file = `${this.#folder}/${name}.jpg`;
     await Deno.writeFile(file, this.#rasteriser.paint(scene, "jpeg")).catch(

@@ -1,5 +1,12 @@
 import { createRequire } from "node:module";
-import canvasKit, { type Canvas, type CanvasKit, type Paint } from "canvaskit-wasm/full";
+import canvasKit, {
+  type Canvas,
+  type CanvasKit,
+  type Image,
+  type Paint,
+} from "canvaskit-wasm/full";
+import type { Grey } from "../../tracking/engine.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { BACKGROUND, type Scene, type Shape } from "./scene.ts";
 
 const JPEG_QUALITY = 90;
@@ -46,13 +53,35 @@ export class Rasteriser {
     }
   }
 
+  /**
+   * The grey levels of a picture's file, about: for what needs no decoder's own.
+   *
+   * @throws {Error} where it does not decode.
+   */
+  greyLevels(file: Uint8Array): Grey {
+    const { AlphaType, ColorSpace, ColorType } = this.#kit;
+    const image = this.#kit.MakeImageFromEncoded(file);
+    if (!image) throw new Error("it does not decode");
+    const [width, height] = [image.width(), image.height()];
+    const info = { colorType: ColorType.RGBA_8888, alphaType: AlphaType.Opaque };
+    const rgba = image.readPixels(0, 0, { width, height, colorSpace: ColorSpace.SRGB, ...info });
+    image.delete();
+    if (!rgba) throw new Error("there is no memory for its pixels");
+    const level = (i: number) => (77 * rgba[i] + 150 * rgba[i + 1] + 29 * rgba[i + 2]) >> 8;
+    return {
+      width,
+      height,
+      data: Uint8Array.from({ length: width * height }, (_, i) => level(4 * i)),
+    };
+  }
+
   #draw(canvas: Canvas, paint: Paint, { layers, shapes }: Scene): void {
     canvas.clear(this.#colour(BACKGROUND));
     paint.setAntiAlias(true);
     paint.setStrokeCap(this.#kit.StrokeCap.Round);
     paint.setStrokeJoin(this.#kit.StrokeJoin.Round);
-    for (const { jpeg, opacity } of layers) {
-      const image = this.#kit.MakeImageFromEncoded(jpeg);
+    for (const { picture, opacity } of layers) {
+      const image = this.#image(picture);
       if (!image) throw new Error("Cannot draw a picture that does not decode");
       paint.setAlphaf(opacity);
       canvas.drawImage(image, 0, 0, paint);
@@ -60,6 +89,15 @@ export class Rasteriser {
     }
     canvas.translate(0.5, 0.5); // (0, 0) of the points is the centre of a pixel, here its corner
     for (const shape of shapes) this.#drawShape(canvas, paint, shape);
+  }
+
+  /** Null where it does not decode. */
+  #image(picture: Picture): Image | null {
+    const { AlphaType, ColorSpace, ColorType, MakeImage, MakeImageFromEncoded } = this.#kit;
+    if (picture instanceof Uint8Array) return MakeImageFromEncoded(picture);
+    const { width, height, data } = picture;
+    const colorType = ColorType.Gray_8, alphaType = AlphaType.Opaque, colorSpace = ColorSpace.SRGB;
+    return MakeImage({ width, height, colorType, alphaType, colorSpace }, data, width);
   }
 
   #drawShape(canvas: Canvas, paint: Paint, shape: Shape): void {

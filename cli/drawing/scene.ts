@@ -1,3 +1,5 @@
+import type { Picture } from "../pictures/picture.ts";
+
 /**
  * What is drawn, as data: `svg.ts` writes it, `raster.ts` paints it. Positions
  * are pixels of the picture, (0, 0) is the centre of its top-left pixel; lists of
@@ -14,7 +16,7 @@ export interface Scene {
 }
 
 export interface Layer {
-  jpeg: Uint8Array;
+  picture: Picture;
   /** 0 to 1. */
   opacity: number;
 }

@@ -1,10 +1,12 @@
+import type { Picture } from "../pictures/picture.ts";
+import { isPng } from "../pictures/png.ts";
 import { BACKGROUND, type Scene, type Shape } from "./scene.ts";
 
 /** The drawing as SVG 1.1, with its pictures inside. */
 export function toSvg({ width, height, layers, shapes }: Scene): string {
   const size = `width="${width}" height="${height}"`;
-  const pictures = layers.map(({ jpeg, opacity }) =>
-    `<image${opacityOf(opacity)} xlink:href="data:image/jpeg;base64,${jpeg.toBase64()}"/>`
+  const pictures = layers.map(({ picture, opacity }) =>
+    `<image${opacityOf(opacity)} xlink:href="${dataUrl(picture)}"/>`
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ${size} ` +
@@ -34,6 +36,13 @@ function element(shape: Shape): string {
       return `<text x="${short(shape.x)}" y="${short(shape.y)}" font-family="monospace" ` +
         `font-size="${short(shape.size)}" fill="${shape.colour}">${escaped(shape.text)}</text>`;
   }
+}
+
+/** @throws {Error} for grey levels, which have no file to put inside */
+function dataUrl(picture: Picture): string {
+  if (!(picture instanceof Uint8Array)) throw new Error("Cannot put grey levels into SVG");
+  const type = isPng(picture) ? "png" : "jpeg";
+  return `data:image/${type};base64,${picture.toBase64()}`;
 }
 
 function opacityOf(opacity = 1): string {

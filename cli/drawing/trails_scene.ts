@@ -1,4 +1,5 @@
 import { LOST_REASONS, type LostReason, type Tracks } from "../../protocol/mod.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { type Colouring, fullSpeed, LOST_COLOURS, movementColour } from "./colours.ts";
 import { colourEntry, layOut, lostEntry, textEntry } from "./legend.ts";
 import { cross, dot, unitOf } from "./marks.ts";
@@ -12,6 +13,7 @@ const REASONS: LostReason[] = [
   "forward_backward",
   "appearance",
   "crowded",
+  "masked",
   "reset",
 ];
 /** Frames over which the cross of a lost point fades. */
@@ -47,7 +49,7 @@ export class Trails {
   }
 
   /** The next frame with its tracks. */
-  draw(jpeg: Uint8Array, tracks: Tracks): Scene {
+  draw(picture: Picture, tracks: Tracks): Scene {
     this.#remember(tracks);
     const { width, height, points, lost } = tracks;
     const unit = unitOf(tracks);
@@ -70,7 +72,7 @@ export class Trails {
     return {
       width,
       height: height + legend.height,
-      layers: [{ jpeg, opacity: 1 }],
+      layers: [{ picture, opacity: 1 }],
       shapes: [...shapes, ...legend.shapes],
     };
   }

@@ -1,6 +1,8 @@
 import "./page.css";
 import "./panels.css";
 import "./stage.css";
+import "./small.css"; // these after what they change
+import "./contrast.css";
 import { connect, isPlayable, VideoFile } from "../sdk/mod.ts";
 import { mention } from "./ui/banner.ts";
 import { DrawingPanel } from "./panels/drawing_panel.ts";
@@ -39,7 +41,8 @@ const hold = byId("hold", HTMLButtonElement);
 const player = new Player({
   choice,
   live(shown) {
-    const connection = connect(location.origin, { token: params.token, options: panels.changes() });
+    const { token, stream } = params;
+    const connection = connect(location.origin, { token, stream, options: panels.changes() });
     const live = new Live(connection, stage, (tracks, frame) => {
       tools.edits.result(tracks);
       shown(tracks, frame);

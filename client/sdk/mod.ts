@@ -39,6 +39,7 @@ export type { TroubleName } from "./sources/camera_health.ts";
 export * from "./sources/watch_camera.ts";
 export {
   type About,
+  decodeTracks,
   defaultOptions,
   type EngineInfo,
   type Feature,

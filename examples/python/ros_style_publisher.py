@@ -16,10 +16,11 @@ def to_message(tracks, frame_id):
     """A tracks message in the JSON form of docs/protocol.md as a message for one topic.
 
     Positions are pixels of the frame, (0, 0) is the centre of the top-left pixel; dx and dy are
-    since the frame before. `stamp` is the sender's clock in seconds.
+    since the frame before. `fb` is the forward-backward distance in pixels, None where there is
+    none. `stamp` is the sender's clock in seconds.
     """
     points = tracks["points"]
-    names = ("id", "x", "y", "dx", "dy", "error", "age")
+    names = ("id", "x", "y", "dx", "dy", "error", "fb", "age")
     return {
         "header": {
             "seq": tracks["seq"],

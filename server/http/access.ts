@@ -1,13 +1,18 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { type ResultForm, SUBPROTOCOLS } from "../../protocol/mod.ts";
+import {
+  isStreamName,
+  refuseStreamName,
+  type ResultForm,
+  SUBPROTOCOLS,
+} from "../../protocol/mod.ts";
 import { isAddress, isLoopback } from "../address.ts";
 
 /** Why a connection was refused before it became a WebSocket. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 431 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 431 | 503,
     readonly code: string,
     message: string,
     readonly headers: Record<string, string> = {},
@@ -21,16 +26,25 @@ export interface Access {
   host: string;
   /** Null lets everybody in. */
   token: string | null;
+  /** Further tokens, each for the streams of its names alone. */
+  streamTokens?: readonly StreamToken[];
   /** Origins of pages that may connect; a host may begin with `*.` for any name below it. */
   allowOrigins: readonly string[];
+}
+
+/** A token that is bound to names of streams. */
+export interface StreamToken {
+  token: string;
+  streams: readonly string[];
 }
 
 /**
  * Checks who asks to upgrade: Host, Origin, then token.
  *
+ * @returns the names of streams that the token is bound to; null where it may have any
  * @throws {Refusal} 403 where Host or Origin is not allowed, 401 where the token is missing or wrong.
  */
-export function admit(request: IncomingMessage, access: Access): void {
+export function admit(request: IncomingMessage, access: Access): readonly string[] | null {
   checkHost(request, access);
   const origin = request.headers.origin;
   if (origin !== undefined && !isOriginAllowed(origin, request.headers.host, access)) {
@@ -43,7 +57,44 @@ export function admit(request: IncomingMessage, access: Access): void {
         `--allow-origin; to let it in, start the server with --allow-origin ${shortened(origin)}`,
     );
   }
-  checkToken(request, access);
+  const bound = boundStreams(request, access);
+  if (!bound) checkToken(request, access);
+  return bound;
+}
+
+/** The names that the presented token is bound to; null where it is bound to none. */
+function boundStreams(
+  request: IncomingMessage,
+  { streamTokens = [] }: Access,
+): readonly string[] | null {
+  const presented = presentedTokens(request);
+  const bound = streamTokens.filter(({ token }) => presented.some((t) => isEqual(t, token)));
+  return bound.length > 0 ? bound.flatMap(({ streams }) => streams) : null;
+}
+
+/**
+ * The name that a client gives its stream, where it gives one.
+ *
+ * @param bound the names that its token is bound to, see {@linkcode admit}
+ * @throws {Refusal} 400 where it may be no name, 403 where the token is bound to others.
+ */
+export function chooseStream(
+  request: IncomingMessage,
+  bound: readonly string[] | null,
+): string | undefined {
+  const name = new URL(request.url ?? "/", "http://host").searchParams.get("stream") ?? undefined;
+  if (name !== undefined && !isStreamName(name)) {
+    throw new Refusal(400, "bad_stream", refuseStreamName(name));
+  }
+  if (bound === null || name !== undefined && bound.includes(name)) return name;
+  throw new Refusal(
+    403,
+    "stream_not_allowed",
+    `Cannot open ${
+      name === undefined ? "a stream without a name" : `the stream ${name}`
+    }: allowed ` +
+      `with this token are ?stream= and ${bound.join(", ")}`,
+  );
 }
 
 /** @throws {Refusal} 401 where there is a token and the request does not present it. */

@@ -16,6 +16,8 @@ export interface Info {
   /** `full`: a further one of the address that asks would be refused. */
   sessions: { open: number; max: number; full: boolean };
   token: "required" | "none";
+  /** Of the name in `?stream=`, where there is one. */
+  stream?: "free" | "taken";
 }
 
 /** What pages ask the server for. */

@@ -13,6 +13,7 @@ import {
   checkOneHost,
   checkToken,
   chooseResults,
+  chooseStream,
   Refusal,
 } from "./access.ts";
 import type { Credentials } from "../credentials.ts";
@@ -37,7 +38,9 @@ import { type Ask, pages } from "./pages.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import { describeClientError, refuse } from "./refuse.ts";
 import { FramePace } from "../session/frame_pace.ts";
-import { Sessions } from "../session/sessions.ts";
+import { type Named, Sessions } from "../session/sessions.ts";
+import { Feed, type FeedPort } from "../sinks/feed.ts";
+import { Names } from "../threads/names.ts";
 
 /** Name and version, as told to clients. */
 export const SERVER = `lkstream/${config.version}`;
@@ -57,6 +60,8 @@ export interface ServeOptions extends Access, ListenOptions {
   /** Where HAProxy's agent check is answered, on the same host; null: nowhere. */
   agentPort?: number | null;
   log: Log;
+  /** Who else gets the tracks of streams that have a name. */
+  feeds?: readonly FeedPort[];
   /** For one of several event loops that share the port. */
   shared?: Shared;
 }
@@ -67,6 +72,8 @@ export interface Shared {
   census: SharedArrayBuffer;
   /** How busy they are: {@linkcode Load.share}. */
   load: SharedArrayBuffer;
+  /** The streams that have a name: {@linkcode Names.share}. */
+  names: SharedArrayBuffer;
   /** The metrics of all of them. */
   metrics(): Promise<MetricObject[][]>;
 }
@@ -105,10 +112,12 @@ class Server implements RunningServer {
   #options: ServeOptions;
   readonly #census: Census;
   readonly #load: Load;
+  readonly #names: Names;
   readonly #looking: ReturnType<typeof setInterval>;
   readonly #agent = createAgent(() => this.#room());
   readonly #metrics: Metrics;
   readonly #refusals: RefusalLog;
+  readonly #feeds: readonly Feed[];
   readonly #sessions: Sessions;
   readonly #sockets: WebSocketServer;
   #listener: ReturnType<typeof createListener> | undefined;
@@ -118,16 +127,19 @@ class Server implements RunningServer {
   #hasWarned = false;
 
   constructor(options: ServeOptions) {
-    const { engine, limits, log, pingMs = PING_MS, shared } = options;
+    const { engine, limits, log, pingMs = PING_MS, shared, feeds = [] } = options;
     this.#options = options;
     this.#census = new Census(limits, shared?.census);
     this.#load = new Load(shared?.load);
+    this.#names = new Names(shared?.names ?? Names.share(limits.maxSessions));
     this.#looking = setInterval(() => this.#load.look(performance.now()), Load.LOOK_MS);
     this.#metrics = new Metrics(() => engine.counters?.() ?? null, () => this.#room().free);
     this.#metrics.engine(engine.info);
     this.#refusals = new RefusalLog(log);
+    this.#feeds = feeds.map((port) => new Feed(port, this.#metrics));
     this.#sessions = new Sessions({
       ...options,
+      feeds: this.#feeds,
       server: SERVER,
       pingMs,
       log: limited(log, SESSION_LINES_PER_SECOND),
@@ -175,8 +187,8 @@ class Server implements RunningServer {
     return this.#metrics.values();
   }
 
-  renew({ token, tls }: Credentials): void {
-    this.#options = { ...this.#options, token };
+  renew({ token, streamTokens, tls }: Credentials): void {
+    this.#options = { ...this.#options, token, streamTokens };
     if (tls && this.#listener) renewCertificate(this.#listener, tls);
   }
 
@@ -200,6 +212,7 @@ class Server implements RunningServer {
     this.#listener?.close();
     await this.#sessions.close(CloseCode.serverStopping, "server stopping");
     this.#listener?.closeAllConnections();
+    for (const feed of this.#feeds) feed[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
   }
 
@@ -228,6 +241,7 @@ class Server implements RunningServer {
             full: this.#census.isFull(this.#addressOf(request)),
           },
           token: this.#options.token === null ? "none" : "required",
+          ...this.#streamAskedFor(request),
         };
       },
       load: () => ({
@@ -243,6 +257,12 @@ class Server implements RunningServer {
     };
   }
 
+  /** A browser's client learns nothing of a refusal: so it asks whether its stream's name was free. */
+  #streamAskedFor({ url }: IncomingMessage): { stream?: "free" | "taken" } {
+    const name = new URL(url ?? "/", "http://host").searchParams.get("stream");
+    return name === null ? {} : { stream: this.#names.has(name) ? "taken" : "free" };
+  }
+
   /** @throws {Refusal} that `check` throws; it is counted and logged. */
   #check(request: IncomingMessage, check: (request: IncomingMessage, access: Access) => void) {
     try {
@@ -256,32 +276,42 @@ class Server implements RunningServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     const from = this.#addressOf(request);
-    let leave: () => void;
+    let leave = () => {};
+    let named: Named | undefined;
     try {
-      this.#checkUpgrade(request);
+      const stream = this.#checkUpgrade(request);
       leave = this.#census.enter(from);
+      if (stream !== undefined) named = { name: stream, claim: this.#names.claim(stream) };
     } catch (error) {
+      leave();
       this.#refusals.note(from, error);
       return this.#turnAway(socket, error);
     }
-    socket.once("close", leave); // while it is no session yet
+    const isGone = () => { // while it is no session yet
+      named?.claim.release();
+      leave();
+    };
+    socket.once("close", isGone);
     this.#sockets.handleUpgrade(request, socket, head as Buffer, (ws) => {
-      socket.off("close", leave);
+      socket.off("close", isGone);
       (socket as PacedSocket).pace = new FramePace(this.#options.limits);
-      this.#sessions.begin({ ws, socket, from, results: chooseResults(request), leave });
+      this.#sessions.begin({ ws, socket, from, results: chooseResults(request), named, leave });
     });
   }
 
-  /** @throws {Refusal} where the request is not to become a session. */
-  #checkUpgrade(request: IncomingMessage): void {
+  /**
+   * @returns the name of the stream, where it has one
+   * @throws {Refusal} where the request is not to become a session.
+   */
+  #checkUpgrade(request: IncomingMessage): string | undefined {
     checkOneHost(request);
     const path = new URL(request.url ?? "/", "http://host").pathname;
     if (path !== "/v1/stream") {
       throw new Refusal(404, "not_found", `Cannot upgrade ${path}: allowed is /v1/stream`);
     }
-    admit(request, this.#options);
+    const stream = chooseStream(request, admit(request, this.#options));
     chooseResults(request);
-    if (!this.#closing) return;
+    if (!this.#closing) return stream;
     throw new Refusal(503, "stopping", "Cannot open a session: the server stops", {
       "Retry-After": "5",
     });

@@ -9,6 +9,7 @@ import {
 import type { Tracker } from "../../tracking/tracker.ts";
 import type { ServerLimits } from "../limits.ts";
 import { Allowance } from "./allowance.ts";
+import type { NamedStream } from "./named_stream.ts";
 import type { Tally } from "./tally.ts";
 
 /** What takes as long as a small control message: reading so many characters, parsing so many values, painting so many pixels of a mask. */
@@ -25,6 +26,7 @@ export interface Topic {
   limits: ServerLimits;
   /** Frames a second: `resume` counts as one. */
   frameRate: Allowance;
+  stream?: NamedStream;
 }
 
 /** Control messages and their answers. What a message costs is charged before, or where it is known. */
@@ -45,7 +47,10 @@ export class Conversation {
    */
   answer(text: string): Answer | null {
     this.#checkRate(text);
-    const message = parseControl(text, (values) => this.#rate.charge(values / VALUES_AS_A_CONTROL));
+    // beyond those that every message may have: or fewer than the allowed would fit into a second
+    const measured = (values: number) =>
+      this.#rate.charge(Math.floor(values / VALUES_AS_A_CONTROL));
+    const message = parseControl(text, measured);
     const { request } = message;
     try {
       const answer = this.#obey(message);
@@ -57,10 +62,11 @@ export class Conversation {
   }
 
   #obey(message: ControlMessage): Answer {
-    const { id, tracker, tally, frameRate } = this.#topic;
+    const { id, tracker, tally, frameRate, stream } = this.#topic;
     switch (message.type) {
       case "configure":
         tracker.options = mergeOptions(tracker.options, message.options);
+        stream?.change({ options: tracker.options });
         return { type: "configured", options: tracker.options };
       case "add":
         return { type: "added", ids: tracker.add(message.points) };
@@ -79,6 +85,7 @@ export class Conversation {
       case "resume": {
         const live = tracker.resume(message.state);
         frameRate.charge(1);
+        stream?.resume(message.state.epoch);
         return { type: "resumed", live };
       }
       case "stats":

@@ -28,6 +28,7 @@ import type { DropReason, Metrics } from "../metrics.ts";
 import { Allowance } from "./allowance.ts";
 import { Conversation, PIXELS_AS_A_CONTROL } from "./conversation.ts";
 import { Inbox } from "./inbox.ts";
+import type { NamedStream } from "./named_stream.ts";
 import { Outbox, type Sender } from "./outbox.ts";
 import { Patience } from "./patience.ts";
 import { Tally } from "./tally.ts";
@@ -50,6 +51,8 @@ export interface SessionContext {
   log: Log;
   metrics: Metrics;
   load: Load;
+  /** Where the stream has a name. */
+  stream?: NamedStream;
 }
 
 /** Control messages are obeyed one after the other for no longer than this. */
@@ -67,6 +70,8 @@ interface Received extends FrameMessage {
  */
 export class Session {
   readonly tally: Tally;
+  /** Where it has a name. */
+  readonly stream: NamedStream | undefined;
   readonly #socket: SessionSocket;
   readonly #context: SessionContext;
   readonly #tracker: Tracker;
@@ -89,6 +94,7 @@ export class Session {
     this.#socket = socket;
     this.#context = context;
     this.tally = new Tally(metrics, load);
+    this.stream = context.stream;
     this.#tracker = new Tracker(sequence, defaultOptions(), limits.maxPoints);
     this.#frameRate = new Allowance(limits.maxFrameRate);
     this.#patience = new Patience(limits.maxControlRate);
@@ -99,6 +105,7 @@ export class Session {
       tally: this.tally,
       limits,
       frameRate: this.#frameRate,
+      stream: this.stream,
     });
     this.#outbox.say({
       type: "hello",
@@ -108,6 +115,8 @@ export class Session {
       engine: context.engine,
       options: this.#tracker.options,
       limits: toldLimits(limits),
+      stream: this.stream?.name,
+      epoch: this.stream?.epoch,
       features: FEATURES,
     });
   }
@@ -144,7 +153,9 @@ export class Session {
 
   /** Tells that another engine goes on; its `reason` says why. */
   engineChanged(engine: EngineInfo): void {
-    if (!this.#closing) this.#outbox.say({ type: "engine", engine });
+    if (this.#closing) return;
+    this.#outbox.say({ type: "engine", engine });
+    this.stream?.change({ engine });
   }
 
   /** Tells that this server stops, and serves the session for `seconds` more. */
@@ -250,6 +261,7 @@ export class Session {
       this.#patience.restore();
       this.tally.tracks(tracks);
       this.#outbox.tracks(tracks);
+      this.stream?.tracks(tracks, frame.jpeg);
     } catch (error) {
       this.#sendError(error, { seq: frame.seq });
     }

@@ -1,12 +1,15 @@
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
-import { CloseCode, type ResultForm } from "../../protocol/mod.ts";
+import { CloseCode, defaultOptions, type ResultForm } from "../../protocol/mod.ts";
 import type { FlowEngine, FlowSequence } from "../../tracking/engine.ts";
 import type { EngineEvents } from "../../engines/failover.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Load } from "../load.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import type { Feed } from "../sinks/feed.ts";
+import type { Claim } from "../threads/names.ts";
+import { NamedStream } from "./named_stream.ts";
 import { ASK_BYTES, Receipts } from "./receipts.ts";
 import { Session } from "./session.ts";
 import { Watch } from "./watch.ts";
@@ -39,6 +42,14 @@ export interface SessionsOptions {
   log: Log;
   metrics: Metrics;
   load: Load;
+  /** Who else gets the tracks of streams that have a name. */
+  feeds?: readonly Feed[];
+}
+
+/** The name that a stream has. */
+export interface Named {
+  name: string;
+  claim: Claim;
 }
 
 /** An upgraded connection, and who is at its other end. */
@@ -48,6 +59,8 @@ export interface Connected {
   socket: Duplex;
   from: string;
   results: ResultForm;
+  /** Let go of once the connection has ended. */
+  named?: Named;
   /** Counts the session out; called once the engine is done with it. */
   leave(): void;
 }
@@ -66,8 +79,8 @@ export class Sessions implements EngineEvents {
   }
 
   /** Begins a session on a connection; it ends with it. */
-  begin({ ws, socket, from, results, leave }: Connected): void {
-    const { engine, log, metrics } = this.#options;
+  begin({ ws, socket, from, results, named, leave }: Connected): void {
+    const { engine, log, metrics, feeds = [], server } = this.#options;
     const id = crypto.randomUUID();
     let broken: number | undefined;
     ws.on("error", (error: NodeJS.ErrnoException) => {
@@ -77,8 +90,11 @@ export class Sessions implements EngineEvents {
       log("session_error", { session: id, error: error.message });
     });
     const sequence = this.#openSequence(ws, id);
-    if (!sequence) return leave();
-    this.#watch.add(ws, socket);
+    if (!sequence) {
+      named?.claim.release();
+      return leave();
+    }
+    this.#watch.add(ws, socket, named?.claim.takeAsked);
     const adapted = adapt(ws, "encrypted" in socket && socket.encrypted === true, () => {
       this.#watch.resumed(ws);
     });
@@ -87,17 +103,29 @@ export class Sessions implements EngineEvents {
       engine: engine.info,
       id,
       results,
+      stream: named && new NamedStream({
+        stream: named.name,
+        session: id,
+        epoch: named.claim.epoch,
+        server,
+        engine: engine.info,
+        options: defaultOptions(),
+      }, feeds),
     });
     this.#open.set(session, ws);
     metrics.sessions.inc();
     metrics.sessionsOpened.inc();
-    log("session_opened", { session: id, from });
+    log("session_opened", { session: id, from, ...named && { stream: named.name } });
     ws.on("message", (data: RawData, isBinary: boolean) => {
       if (isBinary) session.receiveBinary(data as Uint8Array);
       else session.receiveText(data.toString());
     });
     ws.on("ping", (data: Uint8Array) => adapted.pong(data));
-    ws.on("close", (code) => this.#ended(session, id, broken ?? code, leave));
+    ws.on("close", (code) => {
+      session.stream?.close(); // before the name is another's
+      named?.claim.release();
+      void this.#ended(session, id, broken ?? code, leave);
+    });
   }
 
   failed(name: string, why: string): void {

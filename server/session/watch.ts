@@ -6,6 +6,8 @@ import { lookMs } from "../looks.ts";
 
 /** From the close frame on, of either side, a client has so long: then its place is free. */
 const CLOSE_MS = 2000;
+/** Whose name another client asks for has so long to answer a ping: a link may be dead without a word. */
+const ASKED_MS = 3000;
 
 /** Of a client's ping or pong: two bytes and the mask. */
 const CONTROL_HEADER_BYTES = 6;
@@ -22,6 +24,10 @@ interface Watched {
   pingedAt: number;
   ponged: boolean;
   closingSince: number | null;
+  /** Whether another client asked for the stream's name since the last look. */
+  takeAsked: () => boolean;
+  /** Since when it owes an answer for that; null where it does not. */
+  askedSince: number | null;
 }
 
 /**
@@ -46,8 +52,11 @@ export class Watch implements Disposable {
     this.#timer = setInterval(() => this.#look(), this.#everyMs);
   }
 
-  /** @param socket what `ws` reads from */
-  add(ws: WebSocket, socket: Duplex): void {
+  /**
+   * @param socket what `ws` reads from
+   * @param takeAsked whether another client asked for its name since the last look
+   */
+  add(ws: WebSocket, socket: Duplex, takeAsked: () => boolean = () => false): void {
     const now = this.#looks;
     const watched: Watched = {
       ws,
@@ -57,6 +66,8 @@ export class Watch implements Disposable {
       pingedAt: now,
       ponged: true,
       closingSince: null,
+      takeAsked,
+      askedSince: null,
     };
     this.#watched.set(ws, watched);
     // before ws sees the bytes: where they complete a message, it says so next
@@ -76,6 +87,7 @@ export class Watch implements Disposable {
     ws.on("pong", (data) => {
       passOver(data);
       watched.ponged = true;
+      watched.askedSince = null;
     });
     ws.on("close", () => this.#watched.delete(ws));
   }
@@ -94,6 +106,7 @@ export class Watch implements Disposable {
     this.#looks++;
     for (const watched of this.#watched.values()) {
       if (watched.ws.readyState === watched.ws.OPEN) {
+        this.#askFor(watched);
         this.#judge(watched);
       } else {
         watched.closingSince ??= this.#looks;
@@ -101,6 +114,12 @@ export class Watch implements Disposable {
         if (closing * this.#everyMs >= CLOSE_MS) watched.ws.terminate();
       }
     }
+  }
+
+  #askFor(watched: Watched): void {
+    if (!watched.takeAsked() || watched.askedSince !== null) return;
+    watched.askedSince = this.#looks;
+    watched.ws.ping();
   }
 
   #judge(watched: Watched): void {
@@ -111,6 +130,8 @@ export class Watch implements Disposable {
       ws.close(CloseCode.tooManyErrors, late);
     } else if (this.#isOver(watched.heardAt, idleMs)) {
       ws.close(CloseCode.done, `idle for ${idleMs / 1000} s`);
+    } else if (watched.askedSince !== null && this.#isOver(watched.askedSince, ASKED_MS)) {
+      ws.terminate();
     } else if (this.#isOver(watched.pingedAt, this.#pingMs)) {
       if (!watched.ponged) return ws.terminate();
       watched.ponged = false;

@@ -23,10 +23,10 @@ self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
   }
 };
 
-async function start({ config, tls, shared }: Extract<ToThread, { type: "start" }>) {
+async function start({ config, tls, shared, feeds }: Extract<ToThread, { type: "start" }>) {
   try {
     const metrics = () => metricsOfAll.make((call) => tell({ type: "metrics", call }));
-    running = await run(config, { tls, shared: { ...shared, metrics } });
+    running = await run(config, { tls, shared: { ...shared, metrics }, feeds });
     tell({ type: "listening", url: running.url, engine: running.engine });
   } catch (error) {
     tell({ type: "failed", message: error instanceof Error ? error.message : String(error) });

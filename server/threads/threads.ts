@@ -6,12 +6,20 @@ import type { Config } from "../config.ts";
 import type { Credentials } from "../credentials.ts";
 import type { ServeOptions, Shared } from "../http/server.ts";
 import { Load } from "../load.ts";
+import type { FeedPort } from "../sinks/feed.ts";
+import { Names } from "./names.ts";
 import { connectionsOf } from "../http/listener.ts";
 import type { Running } from "../run.ts";
 
 /** To a thread. */
 export type ToThread =
-  | { type: "start"; config: Config; tls: ServeOptions["tls"]; shared: SharedBuffers }
+  | {
+    type: "start";
+    config: Config;
+    tls: ServeOptions["tls"];
+    shared: SharedBuffers;
+    feeds: FeedPort[];
+  }
   /** Asks for what this thread has counted. */
   | { type: "count"; call: number }
   /** Answers its `metrics`. */
@@ -20,7 +28,7 @@ export type ToThread =
   | { type: "close"; drainMs: number };
 
 /** What all event loops count in. */
-type SharedBuffers = Pick<Shared, "census" | "load">;
+type SharedBuffers = Pick<Shared, "census" | "load" | "names">;
 
 /** From a thread. */
 export type FromThread =
@@ -36,9 +44,19 @@ export type FromThread =
  * connections to the port among them. Each has an engine of its own over the
  * same library; sessions are counted together, connections are
  * shared out.
+ *
+ * @param connect makes the ends of channels to the sinks, for one event loop
  */
-export async function runThreads(config: Config, tls: ServeOptions["tls"]): Promise<Running> {
-  const shared = { census: Census.share(), load: Load.share() };
+export async function runThreads(
+  config: Config,
+  tls: ServeOptions["tls"],
+  connect: () => FeedPort[],
+): Promise<Running> {
+  const shared = {
+    census: Census.share(),
+    load: Load.share(),
+    names: Names.share(config.limits.maxSessions),
+  };
   const maxConnections = Math.ceil(connectionsOf(config.limits) / config.threads);
   const limits = { ...config.limits, maxConnections };
   const all: Thread[] = [];
@@ -46,7 +64,7 @@ export async function runThreads(config: Config, tls: ServeOptions["tls"]): Prom
   const start = (port: number): Promise<Thread> => {
     const thread = new Thread(metrics);
     all.push(thread);
-    return thread.start({ ...config, port, limits }, tls, shared);
+    return thread.start({ ...config, port, limits }, tls, shared, connect());
   };
   try {
     const first = await start(config.port);
@@ -85,8 +103,13 @@ class Thread {
     this.#worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#receive(data);
   }
 
-  start(config: Config, tls: ServeOptions["tls"], shared: SharedBuffers): Promise<this> {
-    this.#tell({ type: "start", config, tls, shared });
+  start(
+    config: Config,
+    tls: ServeOptions["tls"],
+    shared: SharedBuffers,
+    feeds: FeedPort[],
+  ): Promise<this> {
+    this.#tell({ type: "start", config, tls, shared, feeds }, feeds.map(({ port }) => port));
     return this.#started.promise;
   }
 
@@ -121,7 +144,7 @@ class Thread {
     }
   }
 
-  #tell(message: ToThread): void {
-    this.#worker.postMessage(message);
+  #tell(message: ToThread, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 }

@@ -1,5 +1,8 @@
 /** The benches that others rely on: they run, and their counts add up. Their figures are no tests. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { openSession } from "../../bench/attack/peer.ts";
 import type { ServerProcess } from "../../bench/server_process.ts";
 import { onTrial } from "../../bench/trial.ts";
 import { start } from "../lib/running.ts";
@@ -13,6 +16,33 @@ async function runBench(script: string, args: string[]) {
   const decoder = new TextDecoder();
   return { code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
+
+Deno.test("bench: a session by hand is open once the whole hello is read", async () => {
+  const hello = new Uint8Array(200).fill(65);
+  const pieces = [
+    "HTTP/1.1 101 Switching Protocols\r\n",
+    "\r\n",
+    "\x81\x7e",
+    "\0\xc8",
+    hello,
+    "\x88\0",
+  ];
+  const server = createServer(async (socket) => {
+    for (const piece of pieces) {
+      socket.write(piece, "latin1");
+      await new Promise((later) => setTimeout(later, 30)); // or TCP may join them
+    }
+    socket.destroy();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const socket = await openSession(`http://127.0.0.1:${port}`);
+  const [next] = await once(socket, "data");
+  assert.deepEqual([...next], [0x88, 0]);
+  socket.destroy();
+  server.close();
+  await once(server, "close");
+});
 
 const SMALL = ["--size", "160x120", "--fps", "10", "--seconds", "1", "--warm-up", "0.5", "--json"];
 

@@ -3,7 +3,7 @@ import { defaultOptions } from "../../protocol/mod.ts";
 import { movementColour } from "../../cli/drawing/colours.ts";
 import { followTwo } from "../../cli/two_pictures.ts";
 import { main as flow } from "../../cli/flow.ts";
-import { folderOf, picture, run, spawnTask } from "../lib/commands.ts";
+import { folderOf, inFolder, picture, pngOf, run, spawnTask } from "../lib/commands.ts";
 import { shift, Texture, withFlat } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { decodePixels } from "../lib/pixels.ts";
@@ -54,6 +54,75 @@ Deno.test("flow: the points of two pictures, on standard output, move as the pic
   }
   assert.ok(Math.hypot(median[0] - 3.5, median[1] + 2) < 0.05);
   assert.match(stderr, /^\d+ of \d+ points tracked on \w+, median movement \(3\.\d+, -2/);
+});
+
+Deno.test("flow: PNGs are followed as their grey levels, and drawn", async () => {
+  const texture = new Texture(5);
+  const [a, b] = [shift(0, 0), shift(3.5, -2)].map((motion) => texture.draw(160, 120, motion));
+  await using folder = await inFolder({ "/a.png": pngOf(a), "/b.PNG": pngOf(b) });
+  const files = ["a.png", "b.PNG"].map((name) => `${folder.path}/${name}`);
+  const svg = `${folder.path}/out.svg`, png = `${folder.path}/out.png`;
+  const ran = await run(flow, [...files, "--json", "-o", svg]);
+  assert.equal(ran.code, 0, ran.stderr);
+  const { points, flow: median } = JSON.parse(ran.stdout);
+  assert.ok(Math.hypot(median[0] - 3.5, median[1] + 2) < 0.02, `${median}`);
+  assert.ok(tracked(points).length > 30);
+  const image = /data:image\/png;base64,([^"]+)"/.exec(await Deno.readTextFile(svg))![1];
+  assert.deepEqual(Uint8Array.fromBase64(image), await Deno.readFile(files[1]));
+  await run(flow, [...files, "-o", png, "--set", "detect.maxCorners=1"]);
+  const drawing = decodePixels(await Deno.readFile(png));
+  const equal = Array.from({ length: 160 }, (_, x) => x)
+    .filter((x) => Math.abs(drawing.at(x, 60)[0] - b.data[160 * 60 + x]) <= 2);
+  assert.ok(equal.length > 120, `${equal.length} of 160 pixels as in the picture`);
+});
+
+Deno.test("flow: given points are followed, in their order, where the mask allows it", async () => {
+  await using pair = await moved(3.5, -2);
+  const corners = JSON.parse((await run(flow, pair.args)).stdout).points;
+  const inside = (i: number) =>
+    corners.x[i] > 20 && corners.x[i] < 140 && corners.y[i] > 20 && corners.y[i] < 100;
+  const [i, j] = tracked(corners).filter(inside);
+  // near to each other, outside, outside of the mask
+  const given = [[corners.x[i], corners.y[i]], [corners.x[i] + 1, corners.y[i]], [900, 20], [
+    corners.x[j],
+    corners.y[j],
+  ]];
+  const points = `${pair.path}/points.csv`, mask = `${pair.path}/mask.json`;
+  await Deno.writeTextFile(points, given.map((xy) => xy.join()).join("\n"));
+  const [x, y] = given[0].map((v) => v + 1);
+  await Deno.writeTextFile(
+    mask,
+    JSON.stringify([[[x - 9, y - 9], [x + 9, y - 9], [x + 9, y + 9], [x - 9, y + 9]]]),
+  );
+  const { code, stdout, stderr } = await run(flow, [
+    ...pair.args,
+    "--points",
+    points,
+    "--mask",
+    mask,
+  ]);
+  assert.equal(code, 0, stderr);
+  const { points: got }: { points: Points } = JSON.parse(stdout);
+  assert.deepEqual(got.x.map((x, i) => [x, got.y[i]]), given);
+  assert.deepEqual(got.status, ["tracked", "tracked", "out_of_frame", "masked"]);
+  for (const point of [0, 1]) {
+    assert.ok(Math.hypot(got.dx[point]! - 3.5, got.dy[point]! + 2) < 0.1);
+  }
+  assert.deepEqual([got.dx[2], got.error[2], got.dx[3]], [null, null, null]);
+});
+
+Deno.test("flow: what --points and --detect leave without points, or with two kinds, is refused", async () => {
+  await using pair = await moved(3.5, -2);
+  const points = `${pair.path}/points.csv`;
+  await Deno.writeTextFile(points, "1,2");
+  for (const flags of [["--detect", "off"], ["--points", points, "--detect", "on"]]) {
+    const { code, stderr } = await run(flow, [...pair.args, ...flags]);
+    assert.equal(code, 2);
+    assert.match(stderr, /^Cannot follow points: allowed are those that are found, or else/);
+  }
+  const { code, stderr } = await run(flow, [...pair.args, "--detect", "perhaps"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /--detect to "perhaps": allowed are on, off/);
 });
 
 Deno.test("flow: every lost point has its reason, and numbers only where it was found", async () => {
@@ -186,7 +255,7 @@ Deno.test("flow: deno task flow --help tells the flags, the options and the exit
 });
 
 Deno.test("flow: the sequence is closed, also when a picture does not decode", async () => {
-  const frame = { name: "a", jpeg: picture(shift(0, 0)) };
+  const frame = { name: "a", picture: picture(shift(0, 0)), time: null };
   for (const script of [[{}, {}], [{}, { fails: "bad_frame" as const }]]) {
     const engine = new ScriptedEngine(() => script);
     await followTwo(engine, frame, frame, defaultOptions()).catch(() => {});

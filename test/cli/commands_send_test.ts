@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { type Tracks, tracksFromJson } from "../../protocol/mod.ts";
 import { main as send } from "../../cli/send.ts";
 import { main as track } from "../../cli/track.ts";
-import { concat, folderOf, pictures, type Ran, run, spawnTask } from "../lib/commands.ts";
+import {
+  concat,
+  folderOf,
+  inFolder,
+  pictures,
+  pngOf,
+  type Ran,
+  run,
+  spawnTask,
+} from "../lib/commands.ts";
+import { shift, Texture } from "../lib/images.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import type { RunningServer } from "../../server/http/server.ts";
 import { startServer } from "../lib/sdk.ts";
@@ -36,6 +46,27 @@ Deno.test("send: every frame comes back with the tracks that track finds itself"
       stdin: concat(FRAMES),
     });
     assert.deepEqual(content(tracksOf(stream)), content(local));
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("send: PNGs go out as JPEGs, and a damaged one costs only itself", async () => {
+  const texture = new Texture(5);
+  const greys = [0, 1, 2].map((i) => texture.draw(160, 120, shift(1.5 * i, i)));
+  await using folder = await inFolder({
+    ...Object.fromEntries(greys.map((grey, i) => [`${i}.png`, pngOf(grey)])),
+    "3.png": pngOf(greys[0]).slice(0, 900),
+  });
+  const server = await defaultServer();
+  try {
+    const ran = await run(send, [folder.path, server.url, "--fps", "0"]);
+    const tracks = tracksOf(ran);
+    assert.equal(tracks.length, 3);
+    for (const { flow } of tracks.slice(1)) {
+      assert.ok(Math.hypot(flow![0] - 1.5, flow![1] - 1) < 0.05, `${flow}`);
+    }
+    assert.match(ran.stderr, /^Passed over .*3\.png: Cannot decode the PNG.*\n3 of 3 frames/);
   } finally {
     await server.stop();
   }

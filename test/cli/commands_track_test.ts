@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
-import { type Tracks, tracksFromJson } from "../../protocol/mod.ts";
+import { defaultOptions, type Tracks, tracksFromJson, tracksToJson } from "../../protocol/mod.ts";
+import { Tracker } from "../../tracking/tracker.ts";
+import { main as flow } from "../../cli/flow.ts";
 import { main as track } from "../../cli/track.ts";
-import { concat, folderOf, pictures, type Ran, run } from "../lib/commands.ts";
+import {
+  concat,
+  folderOf,
+  inFolder,
+  openedEngine,
+  pictures,
+  pngOf,
+  type Ran,
+  run,
+} from "../lib/commands.ts";
+import { shift, Texture } from "../lib/images.ts";
+import { encodeJpeg } from "../lib/jpeg.ts";
 import { decodePixels } from "../lib/pixels.ts";
 
 const FRAMES = pictures(6, 1.5, 1);
@@ -55,6 +68,92 @@ Deno.test("track: a file of MJPEG gives all its frames, as the pipe does", async
   const ran = await run(track, [clip]);
   assert.deepEqual(untimed(tracksOf(ran)), untimed(fromFolder));
   assert.match(ran.stderr, /; 1 damaged one was passed over/);
+});
+
+Deno.test("track: PNGs are tracked as their grey levels, by the times of their data set", async () => {
+  const texture = new Texture(5);
+  const greys = [0, 1, 2].map((i) => texture.draw(160, 120, shift(1.5 * i, i)));
+  const files = Object.fromEntries(
+    greys.map((grey, i) => [`/cam0/data/${1403636579 + i}000000000.png`, pngOf(grey)]),
+  );
+  await using folder = await inFolder({
+    ...files,
+    "/cam0/data/1403636580500000000.png": "no picture",
+  });
+  const drawn = `${folder.path}/drawn`;
+  const ran = await run(track, [folder.path, "--draw", drawn]);
+  const tracks = tracksOf(ran);
+  assert.deepEqual(tracks.map(({ seq }) => seq), [0, 1, 3]);
+  assert.deepEqual(
+    tracks.map(({ timestamp }) => timestamp),
+    [1403636579000, 1403636580000, 1403636581000],
+  );
+  await using engine = await openedEngine();
+  await using sequence = engine.open();
+  const tracker = new Tracker(sequence, defaultOptions(), 10_000);
+  for (const [i, grey] of greys.entries()) {
+    const step = await tracker.process(grey);
+    const { seq, timestamp, timing } = tracks[i];
+    const want = { ...step, seq, timestamp, dropped: 0, timing };
+    assert.deepEqual(tracks[i], tracksFromJson(tracksToJson(want)));
+  }
+  assert.match(ran.stderr, /Passed over .*0500000000\.png: Cannot /);
+  const last = decodePixels(await Deno.readFile(`${drawn}/000003.jpg`));
+  const differs = [0, 40, 80].filter((x) =>
+    Math.abs(last.at(x, 60)[0] - greys[2].data[160 * 60 + x]) > 40
+  );
+  assert.ok(differs.length < 3, "the picture lies below what is drawn");
+  const byRate = tracksOf(await run(track, [folder.path, "--fps", "10"]));
+  assert.deepEqual(byRate.map(({ timestamp }) => timestamp), [0, 100, 300]);
+});
+
+Deno.test("track: points out of flow are tracked, in their order, and no others", async () => {
+  await using folder = await folderOf(FRAMES);
+  const points = `${folder.path}/points.json`;
+  const found = await run(flow, [`${folder.path}/1.jpg`, `${folder.path}/2.jpg`]);
+  await Deno.writeTextFile(points, found.stdout);
+  const { x, y } = JSON.parse(found.stdout).points;
+  const tracks = tracksOf(await run(track, [folder.path, "--points", points]));
+  assert.deepEqual(Array.from(tracks[0].points.xy), x.flatMap((x: number, i: number) => [x, y[i]]));
+  assert.deepEqual(Array.from(tracks[0].points.id), x.map((_: number, i: number) => i + 1));
+  for (const { flow, points, detected } of tracks.slice(1)) {
+    assert.equal(detected, false);
+    assert.ok(Math.hypot(flow![0] - 1.5, flow![1] - 1) < 0.05);
+    assert.ok(points.id.length > 20 && Math.max(...points.id) <= x.length);
+  }
+  const others = tracksOf(await run(track, [folder.path, "--points", points, "--detect", "on"]));
+  assert.ok(others.some(({ detected }) => detected));
+});
+
+Deno.test("track: a mask is a PNG, a JPEG or polygons, and confines the points", async () => {
+  const data = new Uint8Array(160 * 120).map((_, i) => i % 160 >= 80 ? 255 : 0);
+  const grey = { width: 160, height: 120, data };
+  await using folder = await folderOf(FRAMES);
+  const masks = {
+    "mask.png": pngOf({ ...grey, data: data.map((level) => level && 1) }),
+    "mask.jpg": encodeJpeg(grey, { quality: 80 }),
+    "mask.json": new TextEncoder().encode("[[[79.5,-9],[200,-9],[200,200],[79.5,200]]]"),
+  };
+  await using files = await inFolder(masks);
+  const all = tracksOf(await run(track, [folder.path]));
+  assert.ok(all[0].points.xy.some((at, i) => i % 2 === 0 && at < 80));
+  let first: Tracks[] | null = null;
+  for (const name of Object.keys(masks)) {
+    const tracks = tracksOf(await run(track, [folder.path, "--mask", `${files.path}/${name}`]));
+    for (const { points: { xy } } of tracks) {
+      assert.ok(xy.length > 20, name);
+      assert.ok(xy.every((at, i) => i % 2 === 1 || at >= 79.5), name);
+    }
+    first ??= tracks;
+    assert.deepEqual(untimed(tracks), untimed(first), name);
+  }
+  await Deno.writeFile(
+    `${files.path}/small.png`,
+    pngOf({ width: 4, height: 3, data: data.slice(0, 12) }),
+  );
+  const { code, stderr } = await run(track, [folder.path, "--mask", `${files.path}/small.png`]);
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot confine points to a mask of 4×3 pixels: the frame has 160×120/);
 });
 
 Deno.test("track: files in the order given, options from the command line", async () => {
@@ -170,7 +269,7 @@ Deno.test("track: exit codes, and nothing on standard output but data", async ()
       [[folder.path, "--fps", "0"], 2, /--fps to "0"/],
       [[folder.path, "--trail", "long"], 2, /--trail to "long"/],
       [[folder.path], 1, /Cannot track: there was no frame; 1 damaged/],
-      [[empty.path], 1, /Cannot find a JPEG in/],
+      [[empty.path], 1, /Cannot find a picture in/],
       [["/nowhere", "-o", kept], 1, /nowhere: there is no such file/],
       [[folder.path, "--draw", kept], 1, /Cannot draw into .*kept\.ndjson/],
       [[folder.path, "-o", "/nowhere/tracks"], 1, /Cannot write \/nowhere\/tracks/],

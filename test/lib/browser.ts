@@ -1,5 +1,11 @@
 import chromium from "@sparticuz/chromium";
-import { type Browser, type BrowserServer, chromium as playwright } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContextOptions,
+  type BrowserServer,
+  chromium as playwright,
+  type Page,
+} from "playwright-core";
 
 /** A name of this machine that browsers, other than localhost, do not trust with a camera. */
 export const INSECURE_HOST = "insecure.test";
@@ -44,7 +50,7 @@ async function started<T>(
         "--disable-quic",
         `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`,
         "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
+        "--use-fake-device-for-media-stream=fps=15",
         ...(camera ? [`--use-file-for-fake-video-capture=${camera}`] : []),
       ],
     });
@@ -55,6 +61,42 @@ async function started<T>(
         "libnss3 and libnspr4 (Debian: apt-get install libnss3 libnspr4).",
     );
   }
+}
+
+/** What a page's screen takes for one picture: it shows about 15 a second. */
+const SCREEN_MS = 50;
+
+/**
+ * A page in a session of its own, before a slow screen: to draw 60 times a second what no test looks
+ * at would take most of a run's processor time.
+ */
+export async function openPage(browser: Browser, context: BrowserContextOptions): Promise<Page> {
+  const page = await browser.newPage(context);
+  await page.addInitScript(slowScreen, SCREEN_MS);
+  return page;
+}
+
+/** Lets this time pass before each repaint that the page asks for. */
+function slowScreen(ms: number): void {
+  const { requestAnimationFrame, cancelAnimationFrame } = globalThis;
+  const asked = new Map<number, () => void>();
+  let handle = 0;
+  globalThis.requestAnimationFrame = (repaint) => {
+    const mine = ++handle;
+    const timer = setTimeout(() => {
+      const frame = requestAnimationFrame((now) => {
+        asked.delete(mine);
+        repaint(now);
+      });
+      asked.set(mine, () => cancelAnimationFrame(frame));
+    }, ms);
+    asked.set(mine, () => clearTimeout(timer));
+    return mine;
+  };
+  globalThis.cancelAnimationFrame = (handle) => {
+    asked.get(handle)?.();
+    asked.delete(handle);
+  };
 }
 
 /** The path of a screenshot by this name. */

@@ -1,4 +1,7 @@
 /** Terminal commands, in this process or as a person runs them, and pictures for them. */
+import { encode } from "fast-png";
+import type { FlowEngine, Grey } from "../../tracking/engine.ts";
+import { openEngine } from "../../cli/settings.ts";
 import type { Main } from "../../cli/command_line.ts";
 import { type Motion, shift, Texture } from "./images.ts";
 import { encodeJpeg } from "./jpeg.ts";
@@ -93,6 +96,32 @@ export async function folderOf(
   const path = await Deno.makeTempDir();
   await Promise.all(jpegs.map((jpeg, i) => Deno.writeFile(`${path}/${i + 1}.jpg`, jpeg)));
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Writes files by their paths into a new folder, which goes when it is disposed of. */
+export async function inFolder(
+  files: Record<string, string | Uint8Array>,
+): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir();
+  for (const [name, content] of Object.entries(files)) {
+    const file = `${path}/${name.replace(/^\//, "")}`;
+    await Deno.mkdir(file.replace(/\/[^/]*$/, ""), { recursive: true });
+    await (typeof content === "string"
+      ? Deno.writeTextFile(file, content)
+      : Deno.writeFile(file, content));
+  }
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Grey levels as a PNG. */
+export function pngOf({ width, height, data }: Grey): Uint8Array {
+  return encode({ width, height, data, channels: 1 });
+}
+
+/** The engine that commands take here, to compare with. */
+export async function openedEngine(): Promise<FlowEngine & AsyncDisposable> {
+  const engine = await openEngine({}, { env: (name) => Deno.env.get(name) });
+  return Object.assign(engine, { [Symbol.asyncDispose]: () => engine.close() });
 }
 
 /** A list of bytes as one. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { openBrowser } from "./browser.ts";
+import { openBrowser, openPage } from "./browser.ts";
 import { defaultServer } from "./running.ts";
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
@@ -28,7 +28,7 @@ export function inPage(
   body: (page: Page) => Promise<void>,
 ): void {
   Deno.test(`browser: ${name}`, async () => {
-    const page = await browser.newPage({ permissions: ["camera"], ...context });
+    const page = await openPage(browser, { permissions: ["camera"], ...context });
     page.setDefaultTimeout(DEADLINE_MS);
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error}`));

@@ -11,7 +11,7 @@ declare global {
 }
 
 /** Buttons that edit the tracking. */
-export const EDITS = ["#polygon", "#undo", "#clear-regions", "#clear-points"];
+export const EDITS = ["#box", "#polygon", "#undo", "#clear-regions", "#clear-points"];
 
 /** Follows the sample, with the points of the latest result at hand. */
 export async function followSample(page: Page, url = server.url): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { screenshotPath } from "../lib/browser.ts";
+import { openPage, screenshotPath } from "../lib/browser.ts";
 import { freePort } from "../lib/free_port.ts";
 import {
   browser,
@@ -139,7 +139,7 @@ inPage(
 
 Deno.test("browser: a server that restarts is found again by itself", async () => {
   let own = await start({ port: freePort() });
-  const page = await browser.newPage({ permissions: ["camera"], ...DESKTOP });
+  const page = await openPage(browser, { permissions: ["camera"], ...DESKTOP });
   try {
     await page.goto(own.url);
     await page.click("#start");
@@ -159,7 +159,7 @@ Deno.test("browser: a server that restarts is found again by itself", async () =
 
 Deno.test("browser: with a token in its address the page connects, and takes it out of the address", async () => {
   const own = await start({ args: ["--token", "s3cret"] });
-  const page = await browser.newPage(DESKTOP);
+  const page = await openPage(browser, DESKTOP);
   const isRefused = async () => {
     await page.waitForSelector("#notice:not([hidden])");
     assert.match((await page.textContent("#notice"))!, /#token=TOKEN/);

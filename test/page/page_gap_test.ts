@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import type { Page } from "playwright-core";
 import { serve } from "../../server/http/server.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
-import { screenshotPath } from "../lib/browser.ts";
+import { openPage, screenshotPath } from "../lib/browser.ts";
 import {
   browser,
   DESKTOP,
@@ -125,7 +125,7 @@ Deno.test("browser: a server that is replaced in a moment is not missed: points 
   await using front = new Front();
   const url = await front.listen();
   front.leadTo(first.url);
-  const page = await browser.newPage(DESKTOP);
+  const page = await openPage(browser, DESKTOP);
   try {
     await page.goto(`${url}${GOVERNOR_OFF}&source=sample&autostart=1`);
     await isLive(page);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openPage } from "../lib/browser.ts";
 import { freePort } from "../lib/free_port.ts";
 import {
   browser,
@@ -89,7 +90,7 @@ inPage("a picture that cannot be sent is told", DESKTOP, async (page) => {
 
 Deno.test("browser: a server that comes back is told also while the source is held", async () => {
   let own = await start({ port: freePort() });
-  const page = await browser.newPage(DESKTOP);
+  const page = await openPage(browser, DESKTOP);
   try {
     await page.goto(own.url + GOVERNOR_OFF);
     await dropImages(page, { 1: 0, 2: 0.1, 3: 0.2 });

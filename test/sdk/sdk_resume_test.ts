@@ -462,3 +462,61 @@ sdkTest(
     }
   },
 );
+
+sdkTest("a stream keeps its name and its epoch at the next server", async (open) => {
+  await withServers([{}, {}], async ([first, second]) => {
+    const connection = open([first.url, second.url], { stream: "cam-1" });
+    const { stream, epoch } = await next(connection, "hello");
+    assert.equal(stream, "cam-1");
+    assert.ok(opened.every(({ url }) => new URL(url).search === "?stream=cam-1"));
+    await track(connection);
+    const resumed = next(connection, "resumed");
+    await first.close();
+    await resumed;
+    assert.equal(connection.hello!.stream, "cam-1");
+    assert.ok(connection.hello!.epoch! > epoch!, "the next server's own is a later one");
+    assert.deepEqual(saidOf("resume").map(({ epoch }) => epoch), [epoch]);
+  });
+});
+
+sdkTest("a stream whose ids begin anew has the next server's epoch", async (open) => {
+  const server = await moving();
+  const connection = open(server.url, { stream: "cam", resume: false });
+  const { epoch } = await next(connection, "hello");
+  await track(connection);
+  await server.close();
+  const port = Number(new URL(server.url).port);
+  const again = await moving({ port });
+  try {
+    const later = await next(connection, "hello");
+    assert.ok(later.epoch! > epoch!);
+    assert.deepEqual(saidOf("resume"), []);
+  } finally {
+    connection.close();
+    await again.close();
+  }
+});
+
+sdkTest("a name that is taken is said, and tried for again", async (open) => {
+  await withServers([{}], async ([{ url }]) => {
+    const first = open(url, { stream: "cam" });
+    await entered(first, "open");
+    const second = open(url, { stream: "cam" });
+    const { error } = await entered(second, "reconnecting");
+    assert.equal(error.code, "busy");
+    assert.match(error.message, /holds the stream's name/);
+    first.close();
+    await entered(second, "open");
+    assert.throws(() => open(url, { stream: "a b" }), {
+      name: "TypeError",
+      message: /^Cannot name a stream "a b": allowed are letters/,
+    });
+  });
+});
+
+/** The messages of this type that the SDK sent. */
+function saidOf(type: string): Record<string, unknown>[] {
+  return opened.flatMap(({ sent }) => sent)
+    .flatMap((message) => typeof message === "string" ? [JSON.parse(message)] : [])
+    .filter((message) => message.type === type);
+}

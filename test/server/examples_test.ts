@@ -194,7 +194,7 @@ Deno.test("examples: the publisher makes a message of every frame", async () => 
       xy: Float32Array.of(1, 2, 3, 4),
       dxy: Float32Array.of(0.5, 0, 0, 0),
       error: Float32Array.of(1.5, 0),
-      fb: Float32Array.of(NaN, 0),
+      fb: Float32Array.of(NaN, 0.25),
       age: Uint32Array.of(1, 0),
     },
     lost: { id: Uint32Array.of(2), reason: Uint8Array.of(2) },
@@ -209,8 +209,8 @@ Deno.test("examples: the publisher makes a message of every frame", async () => 
     width: 100,
     height: 80,
     points: [
-      { id: 3, x: 1, y: 2, dx: 0.5, dy: 0, error: 1.5, age: 1 },
-      { id: 4, x: 3, y: 4, dx: 0, dy: 0, error: 0, age: 0 },
+      { id: 3, x: 1, y: 2, dx: 0.5, dy: 0, error: 1.5, fb: null, age: 1 },
+      { id: 4, x: 3, y: 4, dx: 0, dy: 0, error: 0, fb: 0.25, age: 0 },
     ],
     lost: { 2: "out_of_frame" },
   });

@@ -157,7 +157,7 @@ Deno.test("main: a wrong flag or value exits with 2, says what is wrong, and whe
   for (
     const [args, wrong] of [
       [["--port", "high"], /^Cannot set --port .*"high".*0 to 65535$/],
-      [["--prot", "8000"], /^Cannot read the command line: .*--prot/],
+      [["--prot", "8000"], /^Cannot take --prot: allowed are --port, which is the nearest/],
       [["--token-file", "/no/such/file"], /^Cannot set --token-file .*No such file/],
     ] as const
   ) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import config from "../../deno.json" with { type: "json" };
 import { findMarker } from "../../protocol/jpeg.ts";
 import { defaultOptions, ProtocolError } from "../../protocol/mod.ts";
 import { main as flow } from "../../cli/flow.ts";
@@ -146,14 +147,14 @@ Deno.test("mjpeg: a frame without end is given up at the limit, the next one is 
   assert.equal(splitter.damaged, 1);
 });
 
-Deno.test("commands: a folder's JPEGs in natural order, other files left out", async () => {
+Deno.test("commands: a folder's pictures in natural order, other files left out", async () => {
   await using folder = await folderOf(Array(11).fill(FRAMES[1]));
   await Deno.writeTextFile(`${folder.path}/notes.txt`, "");
   for (const name of ["._1.jpg", ".hidden.jpeg"]) {
     await Deno.writeTextFile(`${folder.path}/${name}`, "");
   }
   await Deno.rename(`${folder.path}/10.jpg`, `${folder.path}/10.JPEG`);
-  const names = (await listFiles([`${folder.path}/`])).map((name) => name.split("/").at(-1));
+  const names = (await listFiles([`${folder.path}/`])).map(({ file }) => file.split("/").at(-1));
   const expected = ["1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "6.jpg", "7.jpg", "8.jpg"];
   assert.deepEqual(names, [...expected, "9.jpg", "10.JPEG", "11.jpg"]);
 });
@@ -200,6 +201,43 @@ Deno.test("drawing: pixels stay where they are stored, whatever Exif says of tur
   assert.deepEqual(size(decodePixels(turned)), [120, 160]); // the decoder heeds it
   assert.deepEqual(withoutExif(turned), FRAMES[0]);
   assert.equal(withoutExif(FRAMES[0]), FRAMES[0]);
+});
+
+Deno.test("commands: what is wrong with a line is told in sentences of our own", async () => {
+  for (
+    const [args, message] of [
+      [["a", "b", "--fast"], /^Cannot take --fast: allowed are --output, --json, /],
+      [["a", "b", "-x"], /^Cannot take -x: allowed are --output, /],
+      [["a", "b", "--json=no"], /^Cannot set --json to "no": it takes no value\n/],
+      [["a", "b", "--scale"], /^Cannot take --scale without its value: allowed is --scale N\n/],
+      [
+        ["a", "b", "--scale", "-1"],
+        /^Cannot tell whether -1 is the value of --scale or a flag: allowed is --scale=-1\n/,
+      ],
+      [["a", "b", "--color-by=taste"], /^Cannot set --colour to "taste": allowed are direction,/],
+    ] as [string[], RegExp][]
+  ) {
+    const { code, stdout, stderr } = await run(flow, args);
+    assert.deepEqual([code, stdout], [2, ""], `${args}`);
+    assert.match(stderr, message);
+  }
+});
+
+Deno.test("commands: --color, --colour-by and --color-by are --colour", async () => {
+  for (const spelling of ["--color", "--colour-by", "--color-by"]) {
+    for (const args of [[`${spelling}=x`], [spelling, "x"]]) {
+      const { code, stderr } = await run(flow, ["a", "b", ...args]);
+      assert.equal(code, 2);
+      assert.match(stderr, /^Cannot set --colour to "x"/);
+    }
+  }
+});
+
+Deno.test("commands: --version tells name and version", async () => {
+  for (const main of [flow, track, send]) {
+    const { code, stdout } = await run(main, ["--version"]);
+    assert.deepEqual([code, stdout], [0, `lkstream/${config.version}\n`]);
+  }
 });
 
 Deno.test("commands: docs/tools.md has every flag that --help has", async () => {

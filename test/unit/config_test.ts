@@ -16,6 +16,8 @@ Deno.test("config: defaults", () => {
     deadlineMs: 10_000,
     threads: 1,
     token: null,
+    streamTokens: [],
+    publish: null,
     allowOrigins: [],
     trustProxy: false,
     drainMs: 10_000,
@@ -176,4 +178,48 @@ Deno.test("config: help names every flag", () => {
   for (const flag of ["host", "port", "engine", "token", "allow-origin", "max-sessions"]) {
     assert.match(helpText(), new RegExp(`--${flag} `));
   }
+});
+
+Deno.test("config: tokens may be bound to names of streams, in a file", () => {
+  const files: Record<string, string> = {
+    good: "# token names\n\nleft cam-1 cam-2\n  right\tcam_3\n",
+    bare: "left\n",
+    name: "left cam.1\n",
+    token: "le,ft cam-1\n",
+  };
+  const tokens = (file: string, ...args: string[]) =>
+    readConfig(["--stream-tokens", file, ...args], () => undefined, (path) => {
+      if (path in files) return files[path];
+      throw new Error("No such file");
+    })!.streamTokens;
+  assert.deepEqual(tokens("good", "--token", "any"), [
+    { token: "left", streams: ["cam-1", "cam-2"] },
+    { token: "right", streams: ["cam_3"] },
+  ]);
+  assert.throws(
+    () => tokens("good"),
+    /Cannot set --stream-tokens .*: allowed are files for a server/,
+  );
+  assert.throws(() => tokens("bare", "--token", "any"), /allowed are lines of a token and one or/);
+  assert.throws(() => tokens("name", "--token", "any"), /Cannot name a stream "cam\.1"/);
+  assert.throws(() => tokens("token", "--token", "any"), /allowed are lines of a token and one or/);
+  assert.throws(() => tokens("none", "--token", "any"), /allowed are files that can be read/);
+});
+
+Deno.test("config: what is no flag is named, with the nearest one, in sentences of our own", () => {
+  for (
+    const [args, message] of [
+      [
+        ["--prot", "8000"],
+        "Cannot take --prot: allowed are --port, which is the nearest, and the other flags",
+      ],
+      [["--port"], "Cannot take --port without its value: allowed is --port N"],
+      [["--open=no"], 'Cannot set --open to "no": it takes no value'],
+      [["frames/"], 'Cannot take "frames/": allowed are flags'],
+      [["-v"], /^Cannot take -v: allowed are --/],
+    ] as const
+  ) {
+    assert.throws(() => readConfig([...args], () => undefined), { name: "ConfigError", message });
+  }
+  assert.equal(readConfig(["--version"], () => undefined), null);
 });

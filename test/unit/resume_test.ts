@@ -17,6 +17,7 @@ Deno.test("resume: reads what it writes, every bit of every number", () => {
   const state = {
     nextId: 0xffffffff,
     sinceDetection: 17,
+    epoch: 1_800_000_000_123,
     points: {
       id: Uint32Array.from({ length: n }, (_, i) => 1 + 4294967 * i),
       xy: spread(),

@@ -8,6 +8,7 @@ import { Touch } from "./touch.ts";
 export class EditTools {
   readonly edits: Edits = new Edits(() => this.#changed());
   readonly #touch: Touch;
+  readonly #box = byId("box", HTMLButtonElement);
   readonly #polygon = byId("polygon", HTMLButtonElement);
   readonly #clear = byId("clear-points", HTMLButtonElement);
   readonly #undo = byId("undo", HTMLButtonElement);
@@ -27,8 +28,8 @@ export class EditTools {
 
   #changed(): void {
     const { arePossible } = this.edits;
-    this.#polygon.disabled = this.#clear.disabled = !arePossible;
-    if (!arePossible) this.#touch.polygon = false;
+    for (const each of [this.#box, this.#polygon, this.#clear]) each.disabled = !arePossible;
+    if (!arePossible) this.#touch.tool = null;
     this.#undo.disabled = !this.edits.canUndo;
     this.#clearRegions.disabled = this.edits.regions.length === 0;
     this.#touch.draw();

@@ -76,7 +76,7 @@ export class StageKeys {
 
   #enter(): void {
     this.#at((place) => {
-      if (this.touch.polygon) this.touch.corner(place);
+      if (this.touch.tool === "polygon") this.touch.corner(place);
       else void this.edits.add(place);
     });
   }
@@ -102,7 +102,7 @@ export class StageKeys {
 
   /** Begins a box, or ends it; ends a polygon. */
   #region(place: Place): void {
-    if (this.touch.polygon) return this.touch.finish();
+    if (this.touch.tool === "polygon") return this.touch.finish();
     if (!this.#anchor) {
       this.#anchor = place;
       return announce(`Region begins at ${spoken(place)}: move, and press M again`);
@@ -116,12 +116,12 @@ export class StageKeys {
 
   #polygon(): void {
     this.#anchor = null;
-    this.touch.polygon = !this.touch.polygon;
+    this.touch.tool = this.touch.tool === "polygon" ? null : "polygon";
   }
 
   #giveUp(): void {
     this.#hide();
-    this.touch.polygon = false;
+    this.touch.tool = null;
   }
 
   #hide(): void {

@@ -3,8 +3,10 @@ import { axisSteps } from "./axis.ts";
 
 /** How far back plots go. */
 export const SPAN_SECONDS = 10;
-/** Room for the names of values and seconds, in CSS pixels. */
-const LEFT = 46, BOTTOM = 18, TOP = 8;
+/** Room for the names of seconds, and above, in CSS pixels. */
+const BOTTOM = 18, TOP = 8;
+/** Between the names of values and their lines; and at least for both, so that the plot rests. */
+const GAP = 6, LEAST_LEFT = 46;
 
 /** What is drawn of one column of values. */
 export interface Line {
@@ -43,10 +45,11 @@ export class LivePlot {
     const known = values.flat().filter(Number.isFinite);
     const steps = axisSteps(Math.min(0, ...known), Math.max(0, ...known));
     const [least, most] = [steps[0], steps.at(-1)!];
-    const x = (second: number) => width + (width - LEFT) * second / SPAN_SECONDS;
+    const left = this.#roomFor(steps);
+    const x = (second: number) => width + (width - left) * second / SPAN_SECONDS;
     const y = (value: number) =>
       height - BOTTOM - (height - BOTTOM - TOP) * (value - least) / (most - least);
-    this.#drawAxes(steps, x, y, width, height);
+    this.#drawAxes(steps, left, x, y, width, height);
     for (const [i, { colour, isArea }] of this.lines.entries()) {
       context.fillStyle = context.strokeStyle = colour;
       const path = linePath(seconds.map(x), values[i].map(y), isArea ? y(0) : undefined);
@@ -55,8 +58,20 @@ export class LivePlot {
     }
   }
 
+  /** What the names of these values take of the width. */
+  #roomFor(steps: number[]): number {
+    this.#context.font = `11px ${getComputedStyle(this.canvas).fontFamily}`;
+    const widths = steps.map((step) => this.#context.measureText(this.#nameOf(step)).width);
+    return Math.max(LEAST_LEFT, Math.ceil(Math.max(...widths)) + GAP);
+  }
+
+  #nameOf(step: number): string {
+    return `${step} ${this.unit}`;
+  }
+
   #drawAxes(
     steps: number[],
+    left: number,
     x: (second: number) => number,
     y: (value: number) => number,
     width: number,
@@ -64,15 +79,14 @@ export class LivePlot {
   ): void {
     const context = this.#context;
     const style = getComputedStyle(this.canvas);
-    context.font = `11px ${style.fontFamily}`;
     context.fillStyle = style.color;
     context.strokeStyle = style.getPropertyValue("--line");
     context.lineWidth = 1;
     context.textBaseline = "middle";
     context.textAlign = "right";
     for (const step of steps) {
-      context.fillText(`${step} ${this.unit}`, LEFT - 6, y(step));
-      context.strokeRect(LEFT, y(step), width - LEFT, 0);
+      context.fillText(this.#nameOf(step), left - GAP, y(step));
+      context.strokeRect(left, y(step), width - left, 0);
     }
     for (const second of [-10, -5, 0]) {
       context.textAlign = second === 0 ? "right" : second === -10 ? "left" : "center";

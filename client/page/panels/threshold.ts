@@ -52,7 +52,13 @@ export class Threshold {
     this.element = make(
       "div",
       { className: "threshold" },
-      make("div", { className: "threshold-head" }, title, this.#shown, this.#switch),
+      make(
+        "div",
+        { className: "threshold-head" },
+        title,
+        this.#shown,
+        make("label", {}, this.#switch),
+      ),
       make("div", { className: "threshold-plot" }, this.#canvas, this.#slider),
       make("div", { className: "ticks" }, ...ticks.map((value) => this.#makeTick(value))),
     );

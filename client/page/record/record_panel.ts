@@ -60,7 +60,7 @@ export class RecordPanel {
     setText(this.#status, `${why}: ${tracks.frames} frames`);
     announce(`${why}: ${tracks.frames} frames. The files are beside the button.`);
     const name = fileName();
-    if (video) this.#offer(await video.stop(), `${name}.${video.extension}`, "Video");
+    if (video) this.#offerVideo(await video.stop(), `${name}.${video.extension}`);
     this.#offer(await tracks.ndjson(), `${name}.ndjson`, "NDJSON");
     this.#offer(await tracks.csv(), `${name}.csv`, "CSV");
   }
@@ -81,6 +81,14 @@ export class RecordPanel {
     if (!png) return setText(this.#status, "Nothing to save yet: press Start");
     const link = this.#link(png, `${fileName()}.png`, "PNG");
     link.click();
+  }
+
+  /** Some browsers say that they record, and give nothing. */
+  #offerVideo(blob: Blob, name: string): void {
+    if (blob.size > 0) return this.#offer(blob, name, "Video");
+    const text = "The browser recorded no video: there are tracks alone";
+    setText(this.#status, text);
+    announce(text);
   }
 
   #offer(blob: Blob, name: string, label: string): void {

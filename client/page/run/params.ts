@@ -1,3 +1,5 @@
+import { isStreamName, refuseStreamName } from "../../../protocol/mod.ts";
+
 /** What the address asks for: `?source=sample&autostart=1&governor=off#token=T`. */
 export interface Params {
   source: typeof SOURCES[number];
@@ -5,6 +7,8 @@ export interface Params {
   /** Whether the latency governor is on to begin with. */
   governor: boolean;
   token: string | undefined;
+  /** What the stream is to be called. */
+  stream: string | undefined;
   /** What the address asks for and cannot have. */
   problems: string[];
 }
@@ -21,12 +25,18 @@ export function takeParams(): Params {
   const asked = searchParams.get("source");
   const source = SOURCES.find((source) => source === asked);
   const isWrong = asked !== null && !source;
+  const stream = searchParams.get("stream") ?? undefined;
+  const isBadName = stream !== undefined && !isStreamName(stream);
   return {
     source: source ?? "camera",
     autostart: searchParams.get("autostart") === "1" && !isWrong,
-    problems: isWrong ? [`Cannot set source to “${asked}”: allowed are ${SOURCES.join(", ")}`] : [],
+    problems: [
+      ...isWrong ? [`Cannot set source to “${asked}”: allowed are ${SOURCES.join(", ")}`] : [],
+      ...isBadName ? [refuseStreamName(stream)] : [],
+    ],
     governor: searchParams.get("governor") !== "off",
     token: token ?? kept(),
+    stream: isBadName ? undefined : stream,
   };
 }
 

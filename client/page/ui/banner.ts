@@ -16,6 +16,11 @@ export function mention(text: string): void {
   show(lasting, text);
 }
 
+/** Takes back what was mentioned, if it is still there. */
+export function unmention(text: string): void {
+  if (passing === text) show(lasting, "");
+}
+
 /** Has the banner say this until it is told otherwise. */
 export function keepSaying(text: string): void {
   show(text, passing);

@@ -1,7 +1,7 @@
 import type { Connection } from "../connection/connection.ts";
 import { Emitter } from "../emitter.ts";
-import { type Encoder, openEncoder } from "./encoder.ts";
-import type { EncodeReply, EncodeRequest } from "./encoding.ts";
+import { openEncoder } from "./encoder.ts";
+import type { Encoder, EncodeReply, EncodeRequest } from "./encoding.ts";
 import type { Attachable, FrameCallback, Frames } from "./frames.ts";
 import { Latest, Rate, type Spread } from "../meter.ts";
 import { SentFrames } from "./sent_frames.ts";

@@ -1,14 +1,8 @@
-import type { EncodeReply, EncodeRequest } from "./encoding.ts";
+import { deferred } from "../deferred.ts";
+import type { Encoder, EncodeReply, EncodeRequest } from "./encoding.ts";
 import { JpegCanvas } from "./jpeg_canvas.ts";
+import { QuickerEncoder } from "./quicker_encoder.ts";
 import { givesPixelsBack } from "./read_back.ts";
-
-/** Makes JPEGs, one at a time. */
-export interface Encoder extends Disposable {
-  readonly thread: "worker" | "main";
-  /** False where the browser protects canvases, and JPEGs show noise. */
-  readonly isTrue: boolean;
-  encode(request: EncodeRequest): Promise<EncodeReply>;
-}
 
 /** How long a worker may take to start. */
 const START_MS = 3000;
@@ -18,11 +12,12 @@ const isPage = typeof document === "object";
 
 /**
  * An encoder that leaves the page's thread alone: in a worker where the page allows it and the
- * worker's file is found, else right here. So too where only workers get noise from their canvases.
+ * worker's file is found and no slower, else right here. So too where only workers get noise from
+ * their canvases.
  */
 export async function openEncoder(): Promise<Encoder> {
   const worker = isPage ? await openWorker() : undefined;
-  if (worker?.isTrue) return worker;
+  if (worker?.isTrue) return new QuickerEncoder(worker, () => new LocalEncoder());
   worker?.[Symbol.dispose]();
   return new LocalEncoder();
 }
@@ -61,7 +56,7 @@ class WorkerEncoder implements Encoder {
   /** Fails where the worker cannot be loaded. */
   static open(url: URL | string): Promise<WorkerEncoder> {
     const worker = new Worker(url, { type: "module", name: "lkstream capture" });
-    const { promise, resolve, reject } = Promise.withResolvers<WorkerEncoder>();
+    const { promise, resolve, reject } = deferred<WorkerEncoder>();
     const timer = setTimeout(reject, START_MS);
     worker.onmessage = ({ data }) => resolve(new WorkerEncoder(worker, data));
     worker.onerror = reject;
@@ -70,7 +65,7 @@ class WorkerEncoder implements Encoder {
   }
 
   encode(request: EncodeRequest): Promise<EncodeReply> {
-    const { promise, resolve, reject } = Promise.withResolvers<EncodeReply>();
+    const { promise, resolve, reject } = deferred<EncodeReply>();
     this.#fail = reject;
     this.#worker.onmessage = ({ data }: MessageEvent<EncodeReply | string>) => {
       if (typeof data === "string") reject(new Error(`Cannot encode a frame: ${data}`));

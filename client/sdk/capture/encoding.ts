@@ -15,3 +15,11 @@ export interface EncodeReply {
   picture: ImageBitmap | null;
   jpeg: Uint8Array<ArrayBuffer>;
 }
+
+/** Makes JPEGs, one at a time. */
+export interface Encoder extends Disposable {
+  readonly thread: "worker" | "main";
+  /** False where the browser protects canvases, and JPEGs show noise. */
+  readonly isTrue: boolean;
+  encode(request: EncodeRequest): Promise<EncodeReply>;
+}

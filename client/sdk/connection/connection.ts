@@ -93,9 +93,12 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   #begunAt = 0;
   #nextSeq = 0;
   #hello: Hello | undefined;
+  /** Of the `hello` with which the ids began that go on. */
+  #epoch: number | undefined;
 
   constructor(url: string | URL | readonly (string | URL)[], {
     token,
+    stream,
     options,
     results = "bin",
     silentMs = SILENT_MS,
@@ -112,7 +115,9 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       );
     }
     this.#Socket = WebSocket;
-    this.#addresses = [url].flat().map((url) => streamAddress(url as string | URL, results, token));
+    this.#addresses = [url].flat().map((url) =>
+      streamAddress(url as string | URL, results, token, stream)
+    );
     if (this.#addresses.length === 0) {
       throw new TypeError("Cannot connect to an empty list of addresses: allowed are one or more");
     }
@@ -295,12 +300,13 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   /** Asks the stream that begins to go on with what the one before it had. */
-  async #resume({ features, limits }: Hello): Promise<void> {
+  async #resume({ features, limits, epoch }: Hello): Promise<void> {
     const stream = this.#stream;
     const proposals = this.#resuming.proposals();
+    if (proposals.length === 0) this.#epoch = epoch;
     if (proposals.length === 0) return;
     for (const state of features?.includes("resume") ? proposals : []) {
-      const message = resumeMessage(state);
+      const message = resumeMessage({ ...state, epoch: epoch && this.#epoch });
       if (!this.#fits(message, limits)) continue; // it would be refused, or end the stream
       try {
         await this.#ask(message);
@@ -314,6 +320,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       return standing ? this.#give(standing) : this.emit("anew", { reason });
     }
     const reason = this.#resuming.isBroken ? "gap" : "server";
+    this.#epoch = epoch; // its ids begin anew too
     this.#resuming.anew();
     this.emit("anew", { reason });
   }

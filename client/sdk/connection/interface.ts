@@ -16,6 +16,11 @@ import type { SocketClass } from "./stream.ts";
 export interface ConnectOptions {
   /** For a server that was started with one. */
   token?: string;
+  /**
+   * A name for the stream: a server that publishes tracks does so under it. Letters, digits, `-` and
+   * `_`, 64 at most; no two streams of a server have the same one.
+   */
+  stream?: string;
   /** Tracking options to begin with; the others have their defaults. */
   options?: PartialOptions;
   /** How tracks travel: binary columns, the default, or JSON. The `tracks` event is the same. */

@@ -18,6 +18,8 @@ interface Info {
   /** `full`: a further one of this client's address would be refused. */
   sessions: { open: number; max: number; full?: boolean };
   token: "required" | "none";
+  /** Whether another session holds the name that was asked for. */
+  stream?: "free" | "taken";
 }
 
 /** Where the page is that connects, where there is one; `origin` is `null` for one from a file. */
@@ -85,7 +87,7 @@ function wrongScheme(info: URL, other: URL, isOther: boolean): Refusal {
 }
 
 function conclude(
-  { sessions, token }: Info,
+  { sessions, token, stream }: Info,
   host: string,
   hasToken: boolean,
   origin: string | undefined,
@@ -102,6 +104,12 @@ function conclude(
       ? `All ${max} sessions of the server are taken`
       : "All sessions that the server grants one address are taken";
     return { error: new LkstreamError("busy", taken), isFinal: "no" };
+  }
+  if (stream === "taken") {
+    return {
+      error: new LkstreamError("busy", "Another session of the server holds the stream's name"),
+      isFinal: "no", // perhaps this client's own, of a link that broke
+    };
   }
   if (origin && URL.parse(origin)?.host !== host) {
     const check = token === "required" ? "; if it is, the token is another one" : "";

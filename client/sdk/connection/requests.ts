@@ -1,3 +1,4 @@
+import { deferred } from "../deferred.ts";
 import type {
   Answer,
   ClientMessage,
@@ -64,7 +65,7 @@ export class Requests {
     sent: ClientMessage;
     answer: Promise<Answers[N]>;
   } {
-    const { promise, resolve, reject } = Promise.withResolvers<Answers[N]>();
+    const { promise, resolve, reject } = deferred<Answers[N]>();
     promise.catch(() => {});
     const request = { id: ++this.#latest, message, resolve: resolve as () => void, reject };
     if (this.#isMarked || !isUnanswered(message)) this.#waiting.push(request);

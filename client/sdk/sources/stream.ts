@@ -1,3 +1,4 @@
+import { deferred } from "../deferred.ts";
 import type { Explanation } from "./source_error.ts";
 
 /** Some browsers start no video by themselves, not even a silent one: to save power, or as told to. */
@@ -21,7 +22,7 @@ export async function playStream(stream: MediaStream): Promise<HTMLVideoElement>
     playsInline: true, // else an iPhone shows it full screen
     srcObject: stream,
   });
-  const late = Promise.withResolvers<void>();
+  const late = deferred<void>();
   const timer = setTimeout(late.resolve, FIRST_FRAME_MS);
   const playing = video.play();
   playing.catch(() => {}); // also after that

@@ -1,0 +1,53 @@
+import type { About, FromSink, News } from "./feed.ts";
+import type { Delivery, Sink } from "./sink.ts";
+
+/** While more than this is on its way, no further news are taken. */
+export const MAX_UNSETTLED_BYTES = 8 << 20;
+
+/** Gives a sink the news of one event loop, no more than it can settle, and tells what became of them. */
+export class Intake {
+  readonly #sink: Sink;
+  readonly #tell: (message: FromSink) => void;
+  readonly #streams = new Map<number, About>();
+  #unsettled = 0;
+  #isFull = false;
+
+  constructor(sink: Sink, tell: (message: FromSink) => void) {
+    this.#sink = sink;
+    this.#tell = tell;
+  }
+
+  take(news: readonly News[]): void {
+    const deliveries = news.flatMap((one) => this.#read(one));
+    const bytes = deliveries.reduce(
+      (sum, { tracks, jpeg }) => sum + tracks.length + (jpeg?.length ?? 0),
+      0,
+    );
+    this.#unsettled += bytes;
+    this.#isFull = this.#unsettled > MAX_UNSETTLED_BYTES;
+    if (!this.#isFull) this.#tell({ type: "room" });
+    if (deliveries.length > 0) void this.#settle(deliveries, bytes);
+  }
+
+  #read({ key, about, tracks, jpeg, time = 0, isOver }: News): Delivery[] {
+    if (about) {
+      this.#streams.set(key, about);
+      this.#sink.about(about);
+    }
+    const known = this.#streams.get(key)!;
+    if (isOver) {
+      this.#streams.delete(key);
+      this.#sink.over(known);
+    }
+    return tracks ? [{ about: known, tracks, jpeg, time }] : [];
+  }
+
+  async #settle(deliveries: Delivery[], bytes: number): Promise<void> {
+    const delivered = await this.#sink.deliver(deliveries);
+    this.#unsettled -= bytes;
+    this.#tell({ type: "counted", delivered, lost: deliveries.length - delivered });
+    if (!this.#isFull || this.#unsettled > MAX_UNSETTLED_BYTES) return;
+    this.#isFull = false;
+    this.#tell({ type: "room" });
+  }
+}

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { DESKTOP, GOVERNOR_OFF, inPage, pointsAbove, server } from "../lib/page.ts";
+
+inPage("a video that the browser left empty is told, and not offered", DESKTOP, async (page) => {
+  await page.addInitScript(() => {
+    MediaRecorder.prototype.start = () => {};
+    MediaRecorder.prototype.stop = function () {
+      this.dispatchEvent(new BlobEvent("dataavailable", { data: new Blob([]) }));
+      this.dispatchEvent(new Event("stop"));
+    };
+    Object.defineProperty(MediaRecorder.prototype, "state", { get: () => "recording" });
+  });
+  await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
+  await pointsAbove(page, 20);
+  await page.getByRole("heading", { name: "Record" }).click();
+  await page.click("#record");
+  await page.waitForFunction(() =>
+    /^[1-9]/.test(document.querySelector("#record-status")!.textContent!)
+  );
+  await page.click("#record");
+  await page.waitForSelector("#record-files a[download$='.csv']");
+  assert.match((await page.textContent("#record-status"))!, /recorded no video/);
+  assert.equal(await page.locator("#record-files a[download$='.webm']").count(), 0);
+});
