@@ -5,7 +5,12 @@ import { MAX_UNANSWERED } from "../client/sdk/connection/flight.ts";
 /** A frame to be sent. */
 export interface PlayedFrame {
   jpeg: Uint8Array;
+  /** When it was taken, in milliseconds; null where nothing tells. */
+  time: number | null;
 }
+
+/** Frames a second where neither flag nor frames say how many. */
+const USUAL_FPS = 30;
 
 /** What became of the frames that were played. */
 export interface Played {
@@ -18,29 +23,33 @@ export interface Played {
 const LAST_TRIES = 3;
 
 /**
- * Plays frames to a server, at `fps` frames a second or, where that is 0, each
- * when the one before is answered: then the server has none to drop. Resolves
- * when all that was sent is answered.
+ * Plays frames to a server. Resolves when all that was sent is answered. Frames carry their times.
  *
+ * @param fps frames a second; 0 sends each when the one before is answered, so the server has none
+ * to drop; Infinity sends each when it comes; null keeps the distances of the frames' times
  * @param signal ends the play
  * @throws {LkstreamError} where the server does not let us in, or closes for good.
  */
 export async function play(
   frames: AsyncIterable<PlayedFrame>,
   connection: Connection,
-  fps: number,
+  fps: number | null,
   signal: AbortSignal,
 ): Promise<Played> {
   using changes = new Changes(connection, signal);
   await changes.until(() => connection.state.name === "open");
   const played = { sent: 0, skipped: 0 };
   const startedAt = performance.now();
-  let due = 0;
-  for await (const { jpeg } of frames) {
+  let number = 0, first: number | null = null;
+  for await (const { jpeg, time } of frames) {
+    first ??= time;
+    const due = fps === null && time !== null ? time - first! : 1000 * number / (fps ?? USUAL_FPS);
+    number++;
     if (fps === 0) await changes.until(() => connection.free === MAX_UNANSWERED);
-    else await changes.pauseUntil(startedAt + 1000 * due++ / fps);
+    else if (fps !== Infinity) await changes.pauseUntil(startedAt + due);
     if (signal.aborted) break;
-    if (connection.send(jpeg) === null) played.skipped++;
+    const timestamp = time ?? undefined;
+    if (connection.send(jpeg, { timestamp }) === null) played.skipped++;
     else played.sent++;
   }
   await changes.until(() => connection.free === MAX_UNANSWERED || isGivenUp(connection));

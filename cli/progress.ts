@@ -9,17 +9,19 @@ export class Progress implements Disposable {
   readonly #startedAt = performance.now();
   #drawnAt = -Infinity;
 
-  /** @param total frames to come; null where nobody knows */
-  constructor(readonly total: number | null, { stderr }: Pick<Io, "stderr">) {
+  constructor({ stderr }: Pick<Io, "stderr">) {
     this.#stderr = stderr;
   }
 
-  /** @param done frames so far */
-  update(done: number): void {
+  /**
+   * @param done frames so far
+   * @param total about so many in all; null where nobody knows
+   */
+  update(done: number, total: number | null): void {
     const now = performance.now();
     if (!this.#stderr.isTerminal || now - this.#drawnAt < EVERY_MS) return;
     this.#drawnAt = now;
-    this.#stderr.write(`\r\x1b[K${progressLine(done, this.total, now - this.#startedAt)}`);
+    this.#stderr.write(`\r\x1b[K${progressLine(done, total, now - this.#startedAt)}`);
   }
 
   /** Takes the line away, for something else to be said; the next update brings it back. */
@@ -37,6 +39,6 @@ export class Progress implements Disposable {
 export function progressLine(done: number, total: number | null, ms: number): string {
   const rate = `${(1000 * done / Math.max(ms, 1)).toFixed(0)} frames/s`;
   if (total === null) return `${done} frames, ${rate}`;
-  const filled = Math.round(WIDTH * done / Math.max(total, 1));
+  const filled = Math.min(WIDTH, Math.round(WIDTH * done / Math.max(total, 1)));
   return `[${"#".repeat(filled).padEnd(WIDTH, ".")}] ${done} of ${total} frames, ${rate}`;
 }

@@ -7,14 +7,17 @@ import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { toJpeg } from "./pictures/to_jpeg.ts";
 import { play, type PlayedFrame } from "./player.ts";
 import { OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
-import { openSource, type Source, SOURCE_HELP, type SourceFrame } from "./source.ts";
+import { isAddress, isLive } from "./sources/ffmpeg_arguments.ts";
+import { openSource, SOURCE_HELP } from "./source.ts";
+import type { Source, SourceFrame } from "./sources/frames.ts";
 
 const FLAGS = {
   ...OUTPUT_FLAGS,
   fps: {
     type: "string",
     value: "N",
-    text: "frames a second (default 30); 0 sends each when the one before is answered",
+    text:
+      "frames a second (default: as the source has it, else 30); 0: each after the last's answer",
   },
   loop: { type: "boolean", text: "begins again after the last file, until interrupted" },
   stream: {
@@ -28,9 +31,17 @@ const FLAGS = {
 
 const DEFAULT_URL = "http://127.0.0.1:8000";
 
-/** The last name is the server's address, if it is one: host:port is meant to be, but says not how. */
+/**
+ * The last name is the server's address, if it is one: host:port is meant to be, but says not how.
+ * Alone, an address with a path is a camera's.
+ */
 function splitUrl(names: string[]): { url: string; sources: string[] } {
   const last = names.at(-1) ?? "";
+  if (
+    names.length === 1 && URL.canParse(last) && isAddress(last) && new URL(last).pathname !== "/"
+  ) {
+    return { url: DEFAULT_URL, sources: names };
+  }
   if (/^[\w.-]+:\d+\/?$/.test(last)) {
     throw new UsageError(`Cannot connect to ${last}: write http://${last}`);
   }
@@ -39,9 +50,19 @@ function splitUrl(names: string[]): { url: string; sources: string[] } {
   return { url: last, sources: names.slice(0, -1) };
 }
 
-/** The source's frames, over and over. */
+/** The source's frames, over and over; their times go on. */
 async function* looped(open: () => Promise<Source>, signal: AbortSignal) {
-  while (!signal.aborted) yield* (await open()).frames;
+  let offset = 0, last = 0, step = 0;
+  while (!signal.aborted) {
+    let first: number | null = null;
+    for await (const frame of (await open()).frames) {
+      first ??= frame.time;
+      const time = frame.time === null ? null : offset + frame.time;
+      if (time !== null) [step, last] = [Math.max(0, time - last), time];
+      yield { ...frame, time };
+    }
+    offset = last + step - (first ?? 0);
+  }
 }
 
 /** The frames as JPEGs, each when what came before is written: a reader that lags is waited for. */
@@ -50,10 +71,10 @@ async function* toPlay(
   written: () => Promise<void>,
   io: Pick<Io, "stderr">,
 ): AsyncGenerator<PlayedFrame> {
-  for await (const { name, picture } of frames) {
+  for await (const { name, picture, time } of frames) {
     await written();
     try {
-      yield { jpeg: await toJpeg(picture) };
+      yield { jpeg: await toJpeg(picture), time };
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       printLine(io, `Passed over ${name}: ${error.message}`);
@@ -67,21 +88,22 @@ export const main = defineCommand({
   about:
     `Plays SOURCE to the server at URL (default ${DEFAULT_URL}) and writes the tracks that come\n` +
     "back, a line of JSON a frame. Frames that are due while two are unanswered are skipped, as a\n" +
-    `camera's would be; with --fps 0 every frame is tracked.\n\n${
-      SOURCE_HELP.replace("task track -", "task send -")
-    }`,
+    `camera's would be; with --fps 0 every frame is tracked.\n\n${SOURCE_HELP}`,
   flags: FLAGS,
   notes: OPTIONS_HELP,
   async run({ values, positionals }, io) {
     const { signal } = io;
     const { url, sources } = splitUrl(positionals);
-    const fps = readNumber("fps", values.fps ?? "30", 0, 10_000);
-    if (values.loop && sources.includes("-")) {
-      throw new UsageError("Cannot loop standard input: allowed are files");
+    const asked = values.fps === undefined ? null : readNumber("fps", values.fps, 0, 10_000);
+    const endless = sources.find((name) => name === "-" || isLive(name));
+    if (values.loop && endless !== undefined) {
+      const what = endless === "-" ? "standard input" : endless;
+      throw new UsageError(`Cannot loop ${what}: allowed are files`);
     }
     const options = await readOptions(values);
-    const open = () => openSource(sources, io);
+    const open = () => openSource(sources, io, "jpeg");
     const source = await open();
+    const fps = asked ?? (source.isLive ? Infinity : null);
     const frames = values.loop ? looped(open, signal) : source.frames;
     const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 

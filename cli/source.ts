@@ -1,48 +1,40 @@
 import { UsageError } from "./command_line.ts";
 import type { Io } from "./io.ts";
 import { MjpegSplitter } from "./mjpeg.ts";
-import { isPictureName, type Picture } from "./pictures/picture.ts";
+import { isPictureName } from "./pictures/picture.ts";
+import type { Form } from "./sources/ffmpeg.ts";
+import { isAddress } from "./sources/ffmpeg_arguments.ts";
+import type { Source, SourceFrame } from "./sources/frames.ts";
+import { videoSource } from "./sources/video.ts";
 import { listPictures, type TimedFile } from "./sources/dataset.ts";
 
 /** What SOURCE may be, for the help. */
 export const SOURCE_HELP =
   "SOURCE is a folder of JPEGs and PNGs, taken in natural order (2.jpg before 10.jpg), or one of\n" +
-  "EuRoC, TUM RGB-D or KITTI; a list of files in the order given, pictures or else MJPEG\n" +
-  "(clip.mjpeg); or - for MJPEG on standard input:\n" +
-  "  ffmpeg -i clip.mp4 -f mjpeg -q:v 3 - | deno task track -";
-
-/** A picture on its way into tracking. */
-export interface SourceFrame {
-  /** Its file, or its number in the stream. */
-  name: string;
-  picture: Picture;
-  /** When it was taken, in milliseconds; null where nothing tells. */
-  time: number | null;
-}
-
-/** Frames in order; runs through once. */
-export interface Source {
-  /** How many there are; null where only the end will tell. */
-  count: number | null;
-  frames: AsyncIterable<SourceFrame>;
-  /** Frames of a stream that were cut short or damaged, so far. */
-  damaged(): number;
-}
+  "EuRoC, TUM RGB-D or KITTI; a list of files in the order given: pictures, MJPEG, and videos,\n" +
+  "which ffmpeg reads (clip.mp4); a camera, as rtsp://…, http://…/mjpeg or /dev/video0, by ffmpeg\n" +
+  "too; or - for MJPEG on standard input.";
 
 /**
  * Opens a SOURCE of the command line.
  *
  * @param io whose standard input is -, and whose signal ends the frames
- * @throws {UsageError} where nothing is named, or - among others.
+ * @param form what is made of a video's frames
+ * @throws {UsageError} where nothing is named, or - or a camera among others.
  */
 export async function openSource(
   names: string[],
-  io: Pick<Io, "stdin" | "signal">,
+  io: Pick<Io, "stdin" | "signal" | "stderr">,
+  form: Form,
 ): Promise<Source> {
   if (names.length === 0) throw new UsageError("Cannot go on without SOURCE: name files, or -");
-  if (!names.includes("-")) return fromFiles(await listFiles(names), io.signal);
-  if (names.length > 1) throw new UsageError("Cannot read - among files: name it alone");
-  return fromStream(io.stdin, io.signal);
+  const alone = names.find((name) => name === "-" || isAddress(name));
+  if (alone !== undefined && names.length > 1) {
+    throw new UsageError(`Cannot read ${alone} among files: name it alone`);
+  }
+  if (alone === "-") return fromStream(io.stdin, io.signal);
+  if (alone !== undefined) return videoSource(alone, io, form);
+  return fromFiles(await listFiles(names), io, form);
 }
 
 /** The files behind the names: each file, and the pictures of a folder. */
@@ -72,23 +64,47 @@ function refuse(name: string, error: unknown): never {
   throw new Error(`Cannot read ${name}: ${why instanceof Error ? why.message : why}`);
 }
 
-function fromFiles(files: TimedFile[], signal: AbortSignal): Source {
+function fromFiles(
+  files: TimedFile[],
+  io: Pick<Io, "signal" | "stderr">,
+  form: Form,
+): Source {
   let damaged = 0;
+  const areFrames = files.every(({ file }) => isPictureName(file));
+  let count = areFrames ? () => files.length : () => null as number | null;
   async function* frames(): AsyncGenerator<SourceFrame> {
-    for (const { file: name, time } of files) {
-      if (signal.aborted) return;
-      if (isPictureName(name)) {
-        yield { ...await readPicture(name), time };
+    for (const { file, time } of files) {
+      if (io.signal.aborted) return;
+      if (isPictureName(file)) {
+        yield { ...await readPicture(file), time };
         continue;
       }
-      const { readable } = await Deno.open(name).catch((error) => refuse(name, error));
-      const clip = fromStream(readable, signal, `${name}, `);
+      const clip = await openClip(file, io, form);
+      if (files.length === 1) count = clip.count;
       yield* clip.frames;
       damaged += clip.damaged();
     }
   }
-  const count = files.every(({ file }) => isPictureName(file)) ? files.length : null;
-  return { count, frames: frames(), damaged: () => damaged };
+  return { count: () => count(), frames: frames(), isLive: false, damaged: () => damaged };
+}
+
+/** A file of MJPEG is cut here; other videos are for ffmpeg. */
+async function openClip(
+  name: string,
+  io: Pick<Io, "signal" | "stderr">,
+  form: Form,
+): Promise<Source> {
+  const file = await Deno.open(name).catch((error) => refuse(name, error));
+  const start = new Uint8Array(2);
+  const length = await file.read(start).catch((error) => refuse(name, error));
+  const beginsAs = (...bytes: number[]) => bytes.every((byte, i) => start[i] === byte);
+  const isMjpeg = /\.(mjpe?g|mjpg)$/i.test(name) || beginsAs(0xff, 0xd8) || beginsAs(0x2d, 0x2d);
+  if (length && !isMjpeg) {
+    file.close();
+    return videoSource(name, io, form);
+  }
+  await file.seek(0, Deno.SeekMode.Start);
+  return fromStream(file.readable, io.signal, `${name}, `);
 }
 
 function fromStream(
@@ -117,5 +133,10 @@ function fromStream(
       reader.releaseLock();
     }
   }
-  return { count: null, frames: frames(), damaged: () => splitter.damaged };
+  return {
+    count: () => null,
+    frames: frames(),
+    isLive: false,
+    damaged: () => splitter.damaged,
+  };
 }

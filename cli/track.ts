@@ -10,7 +10,8 @@ import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { type Picture, toFrame } from "./pictures/picture.ts";
 import { Progress } from "./progress.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
-import { openSource, SOURCE_HELP, type SourceFrame } from "./source.ts";
+import { openSource, SOURCE_HELP } from "./source.ts";
+import type { SourceFrame } from "./sources/frames.ts";
 import { Summary } from "./summary.ts";
 
 const FLAGS = {
@@ -78,7 +79,7 @@ export const main = defineCommand({
     const colour = readChoice("colour", values.colour ?? "direction", COLOURINGS);
     const options = await readOptions(values, usualWith(values));
     const given = await readGiven(values, options, MAX_POINTS);
-    const source = await openSource(positionals, io);
+    const source = await openSource(positionals, io, "grey");
     const engine = await openEngine(values, io);
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
@@ -91,7 +92,7 @@ export const main = defineCommand({
     const tracker = new Tracker(sequence, options, MAX_POINTS);
     give(tracker, given);
     const summary = new Summary(engine.info, io);
-    using progress = new Progress(source.count, io);
+    using progress = new Progress(io);
     const passOver = (why: string) => {
       progress.clear();
       summary.passOver(why);
@@ -100,7 +101,7 @@ export const main = defineCommand({
       summary.count(tracks);
       await output.write(tracks);
       await folder?.add(picture, tracks);
-      progress.update(tracks.seq + 1);
+      progress.update(tracks.seq + 1, source.count());
     }
     progress.clear();
     summary.finish(source.damaged());

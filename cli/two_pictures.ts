@@ -9,7 +9,7 @@ import {
 import { type Step, Tracker } from "../tracking/tracker.ts";
 import { give, type Given } from "./given.ts";
 import { toFrame } from "./pictures/picture.ts";
-import type { SourceFrame } from "./source.ts";
+import type { SourceFrame } from "./sources/frames.ts";
 
 /** What became of a point: where it was found, or why it was lost. */
 export type PointStatus = "tracked" | LostReason;

@@ -9,7 +9,13 @@ import type * as esbuild from "esbuild";
 const HERE = new URL(".", import.meta.url);
 const DIST = new URL("../dist/", HERE);
 const OUT = new URL("client/", DIST);
-const STATIC = ["index.html", "favicon.svg"];
+const STATIC = [
+  "index.html",
+  "favicon.svg",
+  "icon-180.png",
+  "icon-512.png",
+  "manifest.webmanifest",
+];
 /** How it is built, and by which version of what. */
 const RECIPE = ["build.ts", "../deno.start.json"];
 
@@ -50,6 +56,7 @@ async function build(folder: string): Promise<string[]> {
       "lkstream": "./sdk/mod.ts",
       "capture-worker": "./sdk/capture/encoder_worker.ts",
       "stage-worker": "./page/stage/stage_worker.ts",
+      "service-worker": "./page/service_worker.ts",
       "page": "./page/main.ts", // brings page.css
     },
     format: "esm",

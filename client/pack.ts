@@ -72,6 +72,7 @@ function writeTypes(): void {
     lib: ["esnext", ...config.compilerOptions.lib.filter((name) => name.startsWith("dom"))],
     types: [],
     strict: true,
+    skipLibCheck: true, // most of the time went there
     allowImportingTsExtensions: true,
     noEmit: true,
   };

@@ -1,7 +1,19 @@
-import { type Advanced, type FlowOptions, Status } from "../tracking/engine.ts";
+import { type Advanced, EngineError, type FlowOptions, Status } from "../tracking/engine.ts";
 import { guarded, type Mat, MatScope, type OpenCv } from "./opencv.ts";
 
+/**
+ * Points of so many pixels of windows in all are followed in one call of OpenCV, which nothing can
+ * stop: a second of the dearest options. Of the default ones they are 2377.
+ */
+const PIXELS_A_CALL = 1 << 20;
 const TERM_CRITERIA_COUNT_AND_EPS = 3;
+
+/** What points are followed by. */
+export interface Follower {
+  cv: OpenCv;
+  /** Whether nobody waits for the points any more. */
+  isEnded(): boolean;
+}
 
 /** The columns of {@linkcode Advanced} that following points fills. */
 export type Followed = Pick<Advanced, "xy" | "status" | "error" | "fb">;
@@ -11,30 +23,30 @@ export type Followed = Pick<Advanced, "xy" | "status" | "error" | "fb">;
  * same size: `calcOpticalFlowPyrLK`, the pyramidal Lucas–Kanade tracker of
  * Bouguet (2000). With `options.back` it is run from `next` to `prev` too.
  *
- * @throws {EngineError} where OpenCV failed.
+ * @throws {EngineError} where OpenCV failed, or nobody waits for the points any more.
  */
 export function followPoints(
-  cv: OpenCv,
+  follower: Follower,
   prev: Mat,
   next: Mat,
   points: Float32Array,
   options: FlowOptions,
   guess?: Float32Array,
 ): Followed {
-  const { xy, found, error } = lucasKanade(cv, prev, next, points, options, guess);
+  const { xy, found, error } = lucasKanade(follower, prev, next, points, options, guess);
   const status = new Uint8Array(found.length);
   for (let i = 0; i < status.length; i++) {
     if (!found[i]) status[i] = whyLost(points, xy, i, next, options.winSize);
   }
   const fb = options.back
-    ? wayBack(cv, prev, next, points, xy, status, options, guess)
+    ? wayBack(follower, prev, next, points, xy, status, options, guess)
     : new Float32Array(status.length).fill(NaN);
   return { xy, status, error, fb };
 }
 
 /** `fb` of {@linkcode Advanced}; NaN also for a point that was not tracked. */
 function wayBack(
-  cv: OpenCv,
+  follower: Follower,
   prev: Mat,
   next: Mat,
   points: Float32Array,
@@ -44,7 +56,7 @@ function wayBack(
   guess?: Float32Array,
 ): Float32Array {
   const start = guess && xy.map((at, i) => at - (guess[i] - points[i]));
-  const back = lucasKanade(cv, next, prev, xy, options, start);
+  const back = lucasKanade(follower, next, prev, xy, options, start);
   return Float32Array.from(status, (code, i) => {
     if (code !== Status.tracked) return NaN;
     if (!back.found[i]) return Infinity;
@@ -52,21 +64,50 @@ function wayBack(
   });
 }
 
-/**
- * One call of `calcOpticalFlowPyrLK`; `found` is OpenCV's status, 1 or 0. Of
- * points that are flat OpenCV leaves the error unwritten: it is made 0.
- */
+/** OpenCV's answer for each point; `found` is its status, 1 or 0. */
+interface LucasKanade {
+  xy: Float32Array;
+  found: Uint8Array;
+  error: Float32Array;
+}
+
+/** Follows some points after the others: they do not know of each other. */
 function lucasKanade(
+  { cv, isEnded }: Follower,
+  prev: Mat,
+  next: Mat,
+  points: Float32Array,
+  options: FlowOptions,
+  guess?: Float32Array,
+): LucasKanade {
+  const n = points.length / 2;
+  const all = {
+    xy: new Float32Array(2 * n),
+    found: new Uint8Array(n),
+    error: new Float32Array(n),
+  };
+  const [w, h] = options.winSize;
+  const some = Math.ceil(PIXELS_A_CALL / (w * h));
+  for (let at = 0; at < n; at += some) {
+    if (isEnded()) throw new EngineError("Cannot follow points: the worker was ended");
+    const of = (xy: Float32Array) => xy.subarray(2 * at, 2 * (at + some));
+    const part = callOpenCv(cv, prev, next, of(points), options, guess && of(guess));
+    all.xy.set(part.xy, 2 * at);
+    all.found.set(part.found, at);
+    all.error.set(part.error, at);
+  }
+  return all;
+}
+
+/** One call of `calcOpticalFlowPyrLK`. Of points that are flat it leaves the error unwritten: it is made 0. */
+function callOpenCv(
   cv: OpenCv,
   prev: Mat,
   next: Mat,
   points: Float32Array,
   options: FlowOptions,
   guess?: Float32Array,
-): { xy: Float32Array; found: Uint8Array; error: Float32Array } {
-  if (points.length === 0) {
-    return { xy: new Float32Array(), found: new Uint8Array(), error: new Float32Array() };
-  }
+): LucasKanade {
   using scope = new MatScope(cv);
   const from = scope.points(points);
   const to = guess ? scope.points(guess) : scope.empty();

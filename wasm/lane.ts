@@ -25,8 +25,8 @@ interface Call {
  * fail, calls after that wait for the next worker, which knows no sequence: so
  * each one begins again with a first frame. Workers that die early are followed
  * with growing pauses, 50 ms to 10 s. A worker whose call takes longer than the
- * deadline, not counting those before it, is ended too: nothing else stops what
- * runs in it.
+ * deadline, not counting those before it, is ended too. Deno ends no worker that
+ * computes (denoland/deno#35657): it is told, and looks between calls of OpenCV.
  */
 export class Lane {
   /** Lets in the call at work, and one that follows without a pause; no more are lost with a worker. */
@@ -36,11 +36,13 @@ export class Lane {
   /** OpenCV's version; empty before the first worker was ready. */
   version = "";
   readonly #spawn: Spawn;
-  readonly #start: Start;
+  readonly #maxFramePixels: number;
   readonly #calls = new Map<number, Call>();
   #nextCall = 0;
   #pause = SHORTEST_PAUSE_MS;
   #worker!: Worker;
+  /** The worker's; see {@linkcode Start}. */
+  #ended!: Start["ended"];
   #ready!: PromiseWithResolvers<void>;
   #readyAt = Infinity;
   /** Ends the pause before a worker, then its start. */
@@ -53,9 +55,9 @@ export class Lane {
 
   readonly #startMs: number;
 
-  constructor(spawn: Spawn, start: Start, deadlineMs: number, startMs = START_MS) {
+  constructor(spawn: Spawn, maxFramePixels: number, deadlineMs: number, startMs = START_MS) {
     this.#spawn = spawn;
-    this.#start = start;
+    this.#maxFramePixels = maxFramePixels;
     this.#deadlineMs = deadlineMs;
     this.#startMs = startMs;
     this.#watch = setInterval(() => this.#look(), deadlineMs / LOOKS);
@@ -117,7 +119,10 @@ export class Lane {
       event.preventDefault(); // else it ends this thread too
       this.#replace(new EngineError("The wasm engine's worker died", { cause: event.message }));
     };
-    worker.postMessage(this.#start);
+    this.#ended = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    worker.postMessage(
+      { maxFramePixels: this.#maxFramePixels, ended: this.#ended } satisfies Start,
+    );
     this.#timer = setTimeout(() => this.#died("it does not start"), this.#startMs);
   }
 
@@ -166,6 +171,7 @@ export class Lane {
   #end(error: EngineError): void {
     clearTimeout(this.#timer);
     this.#worker.onerror = this.#worker.onmessage = null;
+    Atomics.store(this.#ended, 0, 1);
     this.#worker.terminate();
     this.#ready.reject(error);
     for (const { reject } of this.#calls.values()) reject(error);

@@ -14,6 +14,8 @@ import type {
 /** First message to a worker; it answers with {@linkcode Ready}. */
 export interface Start {
   maxFramePixels: number;
+  /** Its one element is not 0 once the worker is to end: what computes has to look. */
+  ended: Int32Array<SharedArrayBuffer>;
 }
 
 /** The worker has loaded everything. */

@@ -51,7 +51,7 @@ export async function createWasmEngine(options: WasmEngineOptions): Promise<Flow
   const count = options.workers ?? Math.max(1, navigator.hardwareConcurrency - 1);
   const lanes = Array.from(
     { length: count },
-    () => new Lane(spawn, { maxFramePixels }, deadlineMs),
+    () => new Lane(spawn, maxFramePixels, deadlineMs),
   );
   try {
     await Promise.all(lanes.map((lane) => lane.ready));

@@ -14,14 +14,13 @@ import {
   type Taken,
 } from "../tracking/engine.ts";
 import { findCorners } from "./corners.ts";
-import { type Followed, followPoints } from "./flow.ts";
+import { type Followed, type Follower, followPoints } from "./flow.ts";
 import { checkSize, type JpegDecoder } from "./jpeg.ts";
-import { guarded, type Mat, type OpenCv } from "./opencv.ts";
+import { guarded, type Mat } from "./opencv.ts";
 import { compareWindows, takeWindows } from "./windows.ts";
 
 /** What the sequences of a worker share. */
-export interface Tools {
-  cv: OpenCv;
+export interface Tools extends Follower {
   jpeg: JpegDecoder;
   maxFramePixels: number;
 }
@@ -137,7 +136,7 @@ export class Sequence implements Disposable {
     guess?: Float32Array,
   ): Followed {
     try {
-      return followPoints(this.#tools.cv, prev, next, points, options, guess);
+      return followPoints(this.#tools, prev, next, points, options, guess);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;

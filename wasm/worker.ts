@@ -12,9 +12,10 @@ import { Sequence, type Tools } from "./sequence.ts";
 
 self.onmessage = ({ data }: MessageEvent<Start>) => start(data);
 
-async function start({ maxFramePixels }: Start): Promise<void> {
+async function start({ maxFramePixels, ended }: Start): Promise<void> {
   const { cv } = await loadOpenCv();
-  const tools = { cv, jpeg: await JpegDecoder.load(), maxFramePixels };
+  const isEnded = () => Atomics.load(ended, 0) !== 0;
+  const tools = { cv, jpeg: await JpegDecoder.load(), maxFramePixels, isEnded };
   const sequences = new Map<number, Sequence>();
   self.onmessage = ({ data }: MessageEvent<Numbered>) => answer(data, tools, sequences);
   self.postMessage({ kind: "ready", version: openCvVersion(cv) } satisfies Ready);

@@ -7,8 +7,11 @@ import { connect, isPlayable, VideoFile } from "../sdk/mod.ts";
 import { mention } from "./ui/banner.ts";
 import { DrawingPanel } from "./panels/drawing_panel.ts";
 import { EditTools } from "./edit/edit_tools.ts";
+import { offerFullScreen } from "./stage/full_screen.ts";
 import { byId, setText } from "./ui/elements.ts";
 import { tell } from "./ui/events.ts";
+import { keepForLater } from "./run/kept.ts";
+import { LensControls } from "./run/lens_controls.ts";
 import { Live } from "./run/live.ts";
 import { Panels } from "./panels/panels.ts";
 import { takeParams, takeToken } from "./run/params.ts";
@@ -19,6 +22,8 @@ import { Replay } from "./run/replay.ts";
 import { SourceChoice } from "./run/source_choice.ts";
 import { type Mode, Stage } from "./stage/stage.ts";
 import { Status } from "./ui/status.ts";
+import { tellOfBackground } from "./run/background.ts";
+import { WakeLock } from "./run/wake_lock.ts";
 
 const params = takeParams();
 addEventListener("hashchange", useToken); // before the panel of options reads the fragment
@@ -30,6 +35,7 @@ const choice = new SourceChoice({
   source: () => player.sourceChosen(),
   files: () => player.filesChosen(),
   limits: () => player.limitsChosen(),
+  cameras: (cameras) => player.camerasChanged(cameras),
   unplayable: () => mention("What was dropped is no video, image or recording"),
 });
 const start = byId("start", HTMLButtonElement);
@@ -37,6 +43,9 @@ const stop = byId("stop", HTMLButtonElement);
 const retry = byId("retry", HTMLButtonElement);
 const mode = byId("mode", HTMLSelectElement);
 const hold = byId("hold", HTMLButtonElement);
+
+const lens = new LensControls();
+const wakeLock = new WakeLock();
 
 const player = new Player({
   choice,
@@ -55,6 +64,7 @@ const player = new Player({
   state(state) {
     const hadFocus = state.name === "failed" && document.activeElement === stop;
     stop.disabled = !player.isOn;
+    wakeLock.wanted = player.isOn;
     status.show(state, stage.shown !== undefined);
     showHold();
     if (hadFocus) retry.focus();
@@ -74,13 +84,17 @@ const player = new Player({
   ended() {
     void recorder.stop();
     panels.leave();
+    lens.show(undefined);
     tools.edits.attach(undefined);
   },
   exchanging() {
     tools.edits.forget();
     void recorder.stop("The source was changed"); // its frames are on another clock
   },
-  captures: (capture, connection) => panels.govern(capture, connection),
+  captures(capture, connection) {
+    panels.govern(capture, connection);
+    lens.show(player.source);
+  },
   releases: () => panels.release(),
   shown(tracks, frame) {
     panels.take(tracks, frame);
@@ -124,6 +138,9 @@ mode.addEventListener("change", () => {
 });
 byId("controls", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
 choice.acceptDrops(stage.box);
+offerFullScreen(stage.box);
+tellOfBackground(() => player.live !== undefined);
+void keepForLater();
 
 if (params.source === "sample") choice.chooseSample();
 if (params.autostart) player.start();

@@ -70,6 +70,9 @@ Napi::Function Engine::define(Napi::Env env) {
       InstanceMethod<&Engine::good_features_to_track>("goodFeaturesToTrack", napi_default_method),
       InstanceMethod<&Engine::calc_optical_flow_pyr_lk>("calcOpticalFlowPyrLK",
                                                         napi_default_method),
+      // as OpenCV's CornersDetector and SparsePyrLKOpticalFlow name them
+      InstanceMethod<&Engine::detect>("detect", napi_default_method),
+      InstanceMethod<&Engine::calc_optical_flow_pyr_lk>("calc", napi_default_method),
       InstanceMethod<&Engine::close>("close", napi_default_method),
       InstanceAccessor<&Engine::name>("name", napi_enumerable),
       InstanceAccessor<&Engine::device>("device", napi_enumerable),
@@ -82,7 +85,7 @@ Napi::Function Engine::define(Napi::Env env) {
 }
 
 Engine::Engine(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  const Fields fields(info[0], "options");
+  const Fields fields(info[0], {"kind", "variant"});
   const auto kind = fields.text("kind", "cpu"), variant = fields.text("variant", "");
   TextBuffer text;
   lk_engine* made = nullptr;
@@ -111,7 +114,7 @@ std::shared_ptr<SequenceState> Engine::new_sequence(const char* action, uint32_t
 }
 
 Napi::Value Engine::open(const Napi::CallbackInfo& info) {
-  const uint32_t max_pixels = Fields(info[0], "options").whole("maxPixels", LK_MAX_PIXELS);
+  const uint32_t max_pixels = Fields(info[0], {"maxPixels"}).whole("maxPixels", LK_MAX_PIXELS);
   auto state = new_sequence("open a sequence", max_pixels);
   const auto object = info.Env().GetInstanceData<Classes>()->sequence.New({});
   Sequence::Unwrap(object)->own(std::move(state));
@@ -119,11 +122,19 @@ Napi::Value Engine::open(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Engine::good_features_to_track(const Napi::CallbackInfo& info) {
-  return promised(info.Env(), [&](Abort& abort) {
-    const auto options = read_detect_options(info[1], abort);
-    const auto fields = read_image(info[0], "image");
+  return find_corners(info[0], info[1], info[2]);
+}
+
+Napi::Value Engine::detect(const Napi::CallbackInfo& info) {
+  return find_corners(info[0], info[2], info[1]);
+}
+
+Napi::Value Engine::find_corners(Napi::Value picture, Napi::Value named, Napi::Value allowed) {
+  return promised(Env(), [&](Abort& abort) {
+    const auto options = read_detect_options(named, abort);
+    const auto fields = read_image(picture, "image");
     auto image = take_image(fields);
-    auto mask = take_mask(info[2], uint64_t(image.width) * image.height);
+    auto mask = take_mask(allowed, uint64_t(image.width) * image.height);
     auto sequence = new_sequence("find corners", LK_MAX_PIXELS);
     GoodFeatures task{sequence, options, std::move(image), std::move(mask)};
     task.submit();

@@ -14,7 +14,8 @@
  * within about 10 ms, and then the promise is rejected with the signal's reason.
  * The sequence is as before the call; on a GPU it is lost.
  *
- * Whatever fails is a {@linkcode LkstreamError}.
+ * Whatever fails is a {@linkcode LkstreamError}. An option whose name is none of those below is
+ * refused, too.
  */
 
 export type ErrorCode =
@@ -187,13 +188,29 @@ export class Engine implements Disposable {
   open(options?: { maxPixels?: number }): Sequence;
 
   /** @param mask a byte a pixel, without padding: no corner where it is 0 */
-  goodFeaturesToTrack(image: Image, options?: DetectOptions, mask?: Uint8Array): Promise<Corners>;
+  goodFeaturesToTrack(
+    image: Image,
+    options?: DetectOptions,
+    mask?: Uint8Array | null,
+  ): Promise<Corners>;
 
   /**
    * Follows points of one image into another of the same size.
    * @param guess where to start each search (`OPTFLOW_USE_INITIAL_FLOW`)
    */
   calcOpticalFlowPyrLK(
+    prev: Image,
+    next: Image,
+    points: Float32Array,
+    options?: FlowOptions,
+    guess?: Float32Array,
+  ): Promise<Flow>;
+
+  /** {@linkcode goodFeaturesToTrack} by the name and the order of OpenCV's `cuda::CornersDetector`. */
+  detect(image: Image, mask?: Uint8Array | null, options?: DetectOptions): Promise<Corners>;
+
+  /** {@linkcode calcOpticalFlowPyrLK} by the name that `cuda::SparsePyrLKOpticalFlow` has for it. */
+  calc(
     prev: Image,
     next: Image,
     points: Float32Array,
@@ -232,7 +249,11 @@ export class Sequence implements Disposable {
    * @param avoid points that none is nearer to than `minDistance`
    * @param mask a byte a pixel of the frame, without padding: no corner where it is 0
    */
-  detect(options?: DetectOptions, avoid?: Float32Array, mask?: Uint8Array): Promise<Detected>;
+  detect(
+    options?: DetectOptions,
+    avoid?: Float32Array,
+    mask?: Uint8Array | null,
+  ): Promise<Detected>;
 
   /** The windows of the current frame around points, to be compared later. */
   take(points: Float32Array, options?: KeptOptions): Promise<Taken>;

@@ -52,7 +52,7 @@ Napi::Value jpeg_info(const Napi::CallbackInfo& info) {
 
 Napi::Value decode_grey(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&](Abort&) {
-    const uint32_t max_pixels = Fields(info[1], "options").whole("maxPixels", LK_MAX_PIXELS);
+    const uint32_t max_pixels = Fields(info[1], {"maxPixels"}).whole("maxPixels", LK_MAX_PIXELS);
     return DecodeGrey{max_pixels, take_bytes(info[0], "jpeg")};
   });
 }

@@ -97,7 +97,7 @@ Image take_image(const ImageFields& fields) {
 }
 
 Bytes take_mask(Napi::Value value, uint64_t pixels) {
-  if (value.IsUndefined()) return {};
+  if (value.IsUndefined() || value.IsNull()) return {};
   auto mask = take_bytes(value, "mask");
   if (mask.length != pixels)
     throw error(value.Env(), "invalid_argument",
@@ -110,6 +110,23 @@ Fields::Fields(Napi::Value object, const char* what) : env_(object.Env()) {
   if (object.IsUndefined()) return;
   if (!object.IsObject()) throw refused(object, what, "objects");
   object_ = object.As<Napi::Object>();
+}
+
+Fields::Fields(Napi::Value object, std::initializer_list<const char*> names)
+    : Fields(object, "options") {
+  if (object_.IsEmpty()) return;
+  const auto given = object_.GetPropertyNames();
+  for (uint32_t i = 0; i < given.Length(); ++i) {
+    const auto name = given.Get(i).ToString().Utf8Value();
+    std::string allowed;
+    bool is_known = false;
+    for (const char* known : names) {
+      is_known |= name == known;
+      if (!allowed.empty()) allowed += ", ";
+      allowed += known;
+    }
+    if (!is_known) throw refused(object_.Get(name), name, ("the names " + allowed).c_str());
+  }
 }
 
 Napi::Value Fields::get(const char* name) const {
@@ -159,7 +176,7 @@ KeptSize read_window(const Fields& fields) {
 }  // namespace
 
 KeptSize read_kept_size(Napi::Value value, Abort& abort) {
-  const Fields fields(value, "options");
+  const Fields fields(value, {"winSize", "signal"});
   const KeptSize size = read_window(fields);
   for (const uint32_t side : {size.width, size.height})
     if (side < LK_MIN_WINDOW || side > LK_MAX_APPEARANCE)  // room is taken for so many bytes
@@ -170,7 +187,8 @@ KeptSize read_kept_size(Napi::Value value, Abort& abort) {
 }
 
 FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
-  const Fields fields(value, "options");
+  const Fields fields(value, {"winSize", "maxLevel", "maxCount", "epsilon", "minEigThreshold",
+                              "getMinEigenvals", "back", "signal"});
   const KeptSize window = read_window(fields);
   lk_flow_options library{};
   library.win_width = window.width;
@@ -186,7 +204,8 @@ FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
 }
 
 lk_detect_options read_detect_options(Napi::Value value, Abort& abort) {
-  const Fields fields(value, "options");
+  const Fields fields(value, {"maxCorners", "qualityLevel", "minDistance", "blockSize",
+                              "gradientSize", "useHarrisDetector", "k", "signal"});
   lk_detect_options library{};
   library.max_corners = fields.whole("maxCorners", 0);
   library.quality_level = fields.number("qualityLevel", 0.01f);

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <string>
 
 #include "abort.h"
 #include "lkstream.h"
@@ -54,7 +56,7 @@ Bytes take_bytes(Napi::Value value, const char* name, uint64_t length);
 Points take_floats(Napi::Value value, const char* name, uint64_t length);
 Image take_image(const ImageFields& fields);
 
-// A mask has no stride: a byte a pixel of an image of this size. Undefined: no data.
+// A mask has no stride: a byte a pixel of an image of this size. Undefined or null: no data.
 Bytes take_mask(Napi::Value value, uint64_t pixels);
 
 // The mask of an image of this size; without data, of any.
@@ -67,6 +69,8 @@ inline lk_image mask_of(const Bytes& mask, uint32_t width, uint32_t height) {
 class Fields {
  public:
   Fields(Napi::Value object, const char* what);
+  // An object of options: a name that is none of these is refused, for it is a mistake.
+  Fields(Napi::Value object, std::initializer_list<const char*> names);
 
   uint32_t whole(const char* name, uint32_t missing) const;
   float number(const char* name, float missing) const;

@@ -51,6 +51,7 @@ function register(path: string): void {
       await body(engine);
     });
   checkValues(check, addon);
+  checkOpenCvNames(check);
   checkLife(check);
   checkErrors(check, addon);
   checkSignals(check);
@@ -130,6 +131,35 @@ function checkValues(check: Check, { jpegInfo, decodeGrey }: Addon): void {
     };
     const together = await Promise.all(frames.map(run));
     for (const [i, frame] of frames.entries()) assert.deepEqual(together[i], await run(frame));
+  });
+}
+
+function checkOpenCvNames(check: Check): void {
+  check("detect and calc are OpenCV's methods of these names", async (engine) => {
+    const mask = new Uint8Array(WIDTH * HEIGHT).fill(255, 0, WIDTH * HEIGHT / 2);
+    assert.deepEqual(
+      await engine.detect(still, mask, DETECT),
+      await engine.goodFeaturesToTrack(still, DETECT, mask),
+    );
+    assert.deepEqual(await engine.detect(still, null), await engine.goodFeaturesToTrack(still));
+    const guess = points.map((at, i) => at + (i % 2 === 0 ? 2 : 1));
+    assert.deepEqual(
+      await engine.calc(still, moved, points, { back: true }, guess),
+      await engine.calcOpticalFlowPyrLK(still, moved, points, { back: true }, guess),
+    );
+  });
+
+  check("an option that is none is refused, wherever options are taken", async (engine) => {
+    using sequence = engine.open();
+    await sequence.advance(still, NO_POINTS);
+    // deno-lint-ignore no-explicit-any -- what the types forbid
+    const wrong = { maxlevel: 2 } as any;
+    const named = /^Cannot set maxlevel to 2: allowed are the names .*(maxLevel|maxCorners)/;
+    await rejects(engine.calc(still, moved, points, wrong), "invalid_argument", named);
+    await rejects(engine.detect(still, null, wrong), "invalid_argument", named);
+    await rejects(sequence.advance(moved, points, wrong), "invalid_argument", named);
+    await rejects(sequence.detect(wrong), "invalid_argument", named);
+    assert.throws(() => engine.open(wrong), { code: "invalid_argument", message: /maxPixels/ });
   });
 }
 

@@ -12,7 +12,7 @@ const crowd = Float32Array.from(
 );
 
 /** A sequence at work for longer than it may. */
-async function begin(sequence: FlowSequence): Promise<{ call: Promise<unknown> }> {
+export async function begin(sequence: FlowSequence): Promise<{ call: Promise<unknown> }> {
   await sequence.advance(still, NO_POINTS, FLOW);
   const call = sequence.advance(still, crowd, HARD);
   call.catch(() => {}); // of which the test hears where it asks
@@ -47,7 +47,7 @@ export function checkEnding(name: string, makeEngine: MakeEngine): void {
   });
 
   Deno.test(`${name}: a running call is ended by closing its sequence, and others go on`, async () => {
-    const engine = await makeEngine(3000);
+    const engine = await makeEngine(1500);
     const [sequence, other] = [engine.open(), engine.open()];
     const { call } = await begin(sequence);
     const closing = sequence[Symbol.asyncDispose]();

@@ -5,7 +5,9 @@ import { Lane } from "../../wasm/lane.ts";
 import { createWasmEngine } from "../../wasm/mod.ts";
 import { loadOpenCv } from "../../wasm/opencv.ts";
 import { Sequence } from "../../wasm/sequence.ts";
+import { begin } from "./ending.ts";
 import { contract, DETECT, detect, FLOW, MAX_FRAME_PIXELS } from "./mod.ts";
+import { inTime } from "../lib/in_time.ts";
 import { shift, Texture } from "../lib/images.ts";
 import { decodeGreyJpeg, encodeJpeg } from "../lib/jpeg.ts";
 import { assertBelow, oracleCorners } from "../lib/oracle.ts";
@@ -139,7 +141,7 @@ Deno.test("wasm: a worker that does not start is replaced, and who waits for it 
     spawned++;
     return deaf;
   };
-  const lane = new Lane(spawn, { maxFramePixels: MAX_FRAME_PIXELS }, 1000, 50);
+  const lane = new Lane(spawn, MAX_FRAME_PIXELS, 1000, 50);
   await assert.rejects(lane.call({ kind: "close", sequence: 0 }, []), /does not start/);
   await assert.rejects(lane.ready, /does not start/);
   assert.equal(spawned, 2);
@@ -157,7 +159,7 @@ Deno.test("wasm: a machine that slept through the deadline is no reason to end a
     },
     terminate: () => void terminated++,
   };
-  const lane = new Lane(() => worker as unknown as Worker, { maxFramePixels: 1 }, deadlineMs);
+  const lane = new Lane(() => worker as unknown as Worker, 1, deadlineMs);
   const call = lane.call({ kind: "close", sequence: 0 }, []);
   const number = await begun.promise;
   const until = performance.now() + 3 * deadlineMs;
@@ -168,26 +170,64 @@ Deno.test("wasm: a machine that slept through the deadline is no reason to end a
   lane.close();
 });
 
-Deno.test("wasm: workers that die early are replaced slower and slower", async () => {
-  const spy = new Spy();
+Deno.test("wasm: workers that die early are replaced slower and slower, one that lived soon", () => {
+  const { setTimeout, clearTimeout } = globalThis, { now } = performance;
+  const timers: { callback: () => void; ms: number }[] = [];
+  let clock = 0;
+  globalThis.setTimeout =
+    ((callback: () => void, ms: number) =>
+      timers.push({ callback, ms })) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = () => {};
+  performance.now = () => clock;
+  try {
+    const worker = { postMessage() {}, terminate() {} } as unknown as Worker;
+    const lane = new Lane(() => worker, MAX_FRAME_PIXELS, 1000);
+    const pauseAfterDeath = () => {
+      worker.onerror!({ preventDefault() {}, message: "on purpose" } as ErrorEvent);
+      const { callback, ms } = timers.at(-1)!;
+      callback();
+      return ms;
+    };
+    const pauses = Array.from({ length: 9 }, pauseAfterDeath);
+    assert.deepEqual(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+    worker.onmessage!({ data: { kind: "ready", version: "" } } as MessageEvent);
+    clock += 10_001;
+    assert.equal(pauseAfterDeath(), 50);
+    lane.close();
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+    performance.now = now;
+  }
+});
+
+Deno.test("wasm: a worker that is ended computes no further", async () => {
+  const told = Promise.withResolvers<string>();
+  let end = () => {};
   const engine = await createWasmEngine({
     workers: 1,
     maxFramePixels: MAX_FRAME_PIXELS,
-    spawn: () =>
-      spy.spawn(spy.workers.length === 0 ? "../../wasm/worker.ts" : "../lib/dying_worker.ts"),
+    spawn() {
+      const worker = new Spy().spawn();
+      end = worker.terminate.bind(worker);
+      worker.terminate = () => {}; // which does not stop what computes: it goes on to its answer
+      worker.addEventListener("message", ({ data }) => {
+        if (data.kind === "failure") told.resolve(data.failure.message);
+      });
+      return worker;
+    },
   });
-  spy.kill(0);
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  assert.ok(spy.workers.length >= 2 && spy.workers.length <= 5, `${spy.workers.length} workers`);
-  await assert.rejects(engine.open().advance(still, NO_POINTS, FLOW), EngineError);
+  const { call } = await begin(engine.open());
   await engine.close();
+  await assert.rejects(call, EngineError);
+  assert.match(await inTime(told.promise, 60_000), /the worker was ended/);
+  end();
 });
 
 Deno.test("wasm: the heap stays as it is over many frames, good and bad", async () => {
   // deno-lint-ignore no-explicit-any -- the allocator is not in the wrapper
   const cv: any = (await loadOpenCv()).cv;
   const jpeg = await JpegDecoder.load();
-  const tools = { cv, jpeg, maxFramePixels: MAX_FRAME_PIXELS };
+  const tools = { cv, jpeg, maxFramePixels: MAX_FRAME_PIXELS, isEnded: () => false };
   const texture = new Texture(1);
   const files = [0, 1, 2, 3].map((dx) => encodeJpeg(texture.draw(64, 48, shift(dx, 0))));
   const large = encodeJpeg(texture.draw(80, 60));
@@ -206,9 +246,9 @@ Deno.test("wasm: the heap stays as it is over many frames, good and bad", async 
   };
   await run(200);
   const size = cv.HEAPU8.length, top = heapTop(cv);
-  await run(2000);
+  await run(1000);
   assert.equal(cv.HEAPU8.length, size);
-  assertBelow("growth of the heap's use in bytes", heapTop(cv) - top, 32 * 1024);
+  assertBelow("growth of the heap's use in bytes", heapTop(cv) - top, 16 * 1024);
 });
 
 /** Where a new block is put that no gap between others can hold: the end of what is in use. */
@@ -225,7 +265,7 @@ Deno.test("wasm: bad frames do not wear the decoder out", async () => {
   const pixels = new Uint8Array(64 * 48);
   const decode = (file: Uint8Array) => decoder.decode(file, MAX_FRAME_PIXELS, () => pixels);
   const cut = jpeg.subarray(0, jpeg.length / 2);
-  for (let i = 0; i < 10_000; i++) {
+  for (let i = 0; i < 5000; i++) {
     await Promise.resolve();
     assert.throws(() => decode(cut), FrameError);
   }

@@ -188,7 +188,8 @@ inPage("the thresholds act at once, by keyboard too", DESKTOP, async (page) => {
   assert.equal(await slider.getAttribute("aria-valuetext"), "off");
   await slider.focus();
   await page.keyboard.press("Home");
-  for (let i = 0; i < 70; i++) await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("PageUp"); // by a tenth of the range
+  for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowRight");
   const limit = parseFloat((await slider.getAttribute("aria-valuetext"))!);
   assert.ok(limit > 0 && limit < 2, `${limit} grey levels`);
   await nextTracks(page, ({ lost }) => lost.reason.includes(3));

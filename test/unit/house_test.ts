@@ -5,10 +5,10 @@ import config from "../../deno.json" with { type: "json" };
 const ROOT = new URL("../../", import.meta.url);
 const FOLDERS = [
   ...["protocol", "tracking", "engines", "wasm", "native", "server", "cli"],
-  ...["client", "test", "bench"],
+  ...["client", "test", "bench", "examples"],
 ];
 
-/** The folders that each may import from, its own aside. Tests and benches may import from all. */
+/** The folders that each may import from, its own aside. Tests, benches and examples may import from all. */
 const MAY_IMPORT: Record<string, string[]> = {
   "protocol/": [],
   "tracking/": ["protocol/"],

@@ -264,6 +264,7 @@ Deno.test("player: a source that is held is shown again where points were change
 /** A camera that comes into trouble when it is told to. */
 class TroubledCamera extends FakeSource {
   trouble: { message: string; remedy: string } | null = null;
+  readonly settings = { deviceId: "one" };
   #told = () => {};
   static make(): TroubledCamera & Camera {
     const camera = new TroubledCamera("a camera");
@@ -303,6 +304,26 @@ Deno.test("player: a camera in trouble is told until that is over, a lost link b
   assert.equal(rig.states.at(-1), "troubled: The camera is covered");
   camera.comeInto(null);
   assert.equal(rig.states.at(-1), "running: Live");
+});
+
+Deno.test("player: a camera that went away is taken up once it is back, unless Stop came first", async () => {
+  const rig = new Rig();
+  const camera = TroubledCamera.make();
+  rig.choice.open = () => Promise.resolve(camera);
+  const [one, two] = ["one", "two"].map((deviceId) => ({ deviceId, label: "a camera" }));
+  await rig.started();
+  rig.player.camerasChanged([one, two]); // nothing is lost
+  assert.equal(rig.lives.length, 1);
+  (camera as unknown as FakeSource).ended();
+  rig.player.camerasChanged([two]);
+  assert.equal(rig.states.at(-1), "failed: The camera is gone");
+  rig.player.camerasChanged([one, two]);
+  assert.equal(rig.lives.length, 2);
+  await settled();
+  (camera as unknown as FakeSource).ended();
+  rig.player.stop();
+  rig.player.camerasChanged([one, two]);
+  assert.equal(rig.lives.length, 2);
 });
 
 Deno.test("player: a capture whose source gives nothing fails at once, and says what helps", async () => {

@@ -25,7 +25,10 @@ export class RecordPanel {
   readonly #withDrawing = byId("record-drawing", HTMLInputElement);
   #tracks: TracksRecorder | undefined;
   #video: VideoRecorder | undefined;
+  readonly #share = byId("share", HTMLButtonElement);
   #urls: string[] = [];
+  /** What was offered and can be shared. */
+  #shareable: File[] = [];
 
   /** @param recorded what runs now; undefined where nothing does */
   constructor(readonly stage: Stage, readonly recorded: () => Recorded | undefined) {
@@ -35,6 +38,7 @@ export class RecordPanel {
       () => this.#withDrawing.disabled = !this.#withVideo.checked,
     );
     this.#png.addEventListener("click", () => void this.#savePng());
+    this.#share.addEventListener("click", () => void this.#shareFiles());
   }
 
   /** A result that was taken in, and its frame where there is one; the frame stays the caller's. */
@@ -70,6 +74,8 @@ export class RecordPanel {
     if (!recorded) return setText(this.#status, "Nothing to record yet: press Start");
     for (const url of this.#urls.splice(0)) URL.revokeObjectURL(url);
     this.#files.replaceChildren();
+    this.#shareable = [];
+    this.#share.hidden = true;
     this.#tracks = new TracksRecorder(recorded.label, recorded.origin);
     setPressed(this.#button, true);
     setText(this.#button, "Stop recording");
@@ -94,6 +100,19 @@ export class RecordPanel {
   #offer(blob: Blob, name: string, label: string): void {
     const link = this.#link(blob, name, `${label} (${(blob.size / 2 ** 20).toFixed(1)} MB)`);
     this.#files.append(link);
+    const file = new File([blob], name, { type: blob.type });
+    if (!navigator.canShare?.({ files: [file] })) return; // browsers share files of some kinds alone
+    this.#shareable.push(file);
+    this.#share.hidden = false;
+  }
+
+  async #shareFiles(): Promise<void> {
+    try {
+      await navigator.share({ files: this.#shareable });
+    } catch (error) {
+      const { name, message } = error as Error;
+      if (name !== "AbortError") setText(this.#status, `Cannot share the recording: ${message}`);
+    }
   }
 
   #link(blob: Blob, download: string, label: string): HTMLAnchorElement {

@@ -76,6 +76,8 @@ export class Player {
   /** Counts the runs: a replay that opens after a later run began is unwanted. */
   #runs = 0;
   #failures = 0;
+  /** The camera that went away under a run. */
+  #lost: { deviceId: string | undefined; label: string } | undefined;
 
   constructor(readonly parts: PlayerParts, readonly events: PlayerEvents) {}
 
@@ -138,6 +140,15 @@ export class Player {
     if (live.capture) this.events.captures(live.capture, live.connection);
   }
 
+  /** These cameras are there now: a run goes on that lost one of them. */
+  camerasChanged(cameras: Pick<MediaDeviceInfo, "deviceId" | "label">[]): void {
+    const lost = this.#lost;
+    const isBack = cameras.some(({ deviceId, label }) =>
+      lost?.deviceId ? deviceId === lost.deviceId : label === lost?.label
+    );
+    if (isBack) this.start();
+  }
+
   /** Plays or pauses what can be held. */
   toggleHold(): void {
     const held = this.source;
@@ -164,8 +175,13 @@ export class Player {
     try {
       const source = await live.use(() => choice.open());
       if (!source) return;
+      const camera = source instanceof Camera
+        ? { deviceId: source.settings.deviceId, label: source.label }
+        : undefined;
       source.onEnded(() => {
-        if (live.source === source) this.#fail(sourceGone(choice.kind, source.label));
+        if (live.source !== source) return;
+        this.#fail(sourceGone(choice.kind, source.label));
+        this.#lost = camera;
       });
       if (source instanceof Camera) {
         source.onTrouble(() => live.source === source && this.#lookForTrouble());
@@ -247,6 +263,7 @@ export class Player {
 
   #end(): void {
     this.#runs++;
+    this.#lost = undefined;
     const runs = [this.#live, this.#replay];
     this.#live = this.#replay = undefined;
     this.events.ended();

@@ -24,7 +24,9 @@ export function sourceGone(kind: SourceKind, label: string): Problem {
   }
   return {
     title: "The camera is gone",
-    text: `“${label}” was unplugged or taken by the system. Connect it again, or choose another.`,
+    text:
+      `“${label}” was unplugged, or taken by the system or another program. Once it is connected ` +
+      "again, or this page is back in front, tracking goes on by itself. Or choose another camera.",
   };
 }
 

@@ -38,6 +38,8 @@ export interface SourceEvents {
   limits(): void;
   /** Files were dropped that cannot be played. */
   unplayable(): void;
+  /** These cameras are there now. */
+  cameras(cameras: MediaDeviceInfo[]): void;
 }
 
 /** The choice of a source, of its files, of front or back, of a resolution and a rate. */
@@ -52,6 +54,8 @@ export class SourceChoice {
   #facing: "user" | "environment" = "user";
   /** What is in use: a file dialog that is cancelled changes nothing. */
   #value: string = "camera";
+  /** The camera that was chosen by its name. */
+  #named: { deviceId: string; label: string } | undefined;
   /** What the source in use was asked for. */
   #openedRate = 0;
 
@@ -72,7 +76,10 @@ export class SourceChoice {
       this.#use("camera");
       events.source();
     });
-    navigator.mediaDevices?.addEventListener("devicechange", () => void this.refresh());
+    navigator.mediaDevices?.addEventListener("devicechange", () => void this.#devicesChanged());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) void this.#devicesChanged(); // phones take cameras from hidden pages
+    });
     void this.refresh();
   }
 
@@ -145,20 +152,29 @@ export class SourceChoice {
     }
   }
 
-  /** Lists the cameras anew; the choice stays if it is still there. */
-  async refresh(): Promise<void> {
+  /** Lists the cameras anew; the choice stays, also of one that was unplugged. */
+  async refresh(): Promise<MediaDeviceInfo[]> {
     const all = await listCameras().catch(() => []); // a camera works without a list of them
     const cameras = all.filter((camera) => camera.deviceId && camera.label);
     this.#list(cameras);
     // Until a camera is allowed, nobody knows how many there are; phones have two.
     const mayHaveTwo = cameras.length === 0 && matchMedia("(pointer: coarse)").matches;
     this.#flip.hidden = cameras.length < 2 && !mayHaveTwo;
+    return all;
+  }
+
+  async #devicesChanged(): Promise<void> {
+    this.events.cameras(await this.refresh());
   }
 
   #list(cameras: MediaDeviceInfo[]): void {
     this.#source.replaceChildren(new Option("Camera", "camera"));
-    if (cameras.length > 1) {
-      const names = cameras.map(({ label, deviceId }) => new Option(label, deviceId));
+    const names = cameras.map(({ label, deviceId }) => new Option(label, deviceId));
+    const { deviceId, label } = this.#named ?? {};
+    if (deviceId && !cameras.some((camera) => camera.deviceId === deviceId)) {
+      names.push(new Option(`${label} (unplugged)`, deviceId));
+    }
+    if (names.length > 1 || deviceId) {
       this.#source.append(make("optgroup", { label: "Cameras" }, ...names));
     }
     this.#source.append(new Option("Screen", "screen"));
@@ -177,6 +193,9 @@ export class SourceChoice {
     const { value } = this.#source;
     if (value in FILE_KINDS) return await this.pick(value as FileKind);
     this.#use(value);
+    const { label } = this.#source.selectedOptions[0];
+    const isNamed = this.kind === "camera" && value !== "camera";
+    this.#named = isNamed ? { deviceId: value, label } : undefined;
     this.events.source();
   }
 
@@ -190,6 +209,7 @@ export class SourceChoice {
     this.#source.value = value;
     if (this.#source.selectedIndex < 0) this.#source.value = "camera";
     this.#value = this.#source.value;
+    if (this.#value !== this.#named?.deviceId) this.#named = undefined;
     this.#flip.disabled = this.kind !== "camera";
     this.#again.hidden = !(this.#value in FILE_KINDS);
   }

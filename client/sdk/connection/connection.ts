@@ -10,6 +10,7 @@ import {
   type ResumeMessage,
   resumeMessage,
   type Stats,
+  type StreamState,
   type Tracks,
 } from "../../../protocol/mod.ts";
 import { type Address, streamAddress } from "./address.ts";
@@ -300,29 +301,35 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   }
 
   /** Asks the stream that begins to go on with what the one before it had. */
-  async #resume({ features, limits, epoch }: Hello): Promise<void> {
+  async #resume(hello: Hello): Promise<void> {
     const stream = this.#stream;
     const proposals = this.#resuming.proposals();
-    if (proposals.length === 0) this.#epoch = epoch;
-    if (proposals.length === 0) return;
-    for (const state of features?.includes("resume") ? proposals : []) {
-      const message = resumeMessage({ ...state, epoch: epoch && this.#epoch });
-      if (!this.#fits(message, limits)) continue; // it would be refused, or end the stream
+    if (proposals.length === 0) {
+      this.#epoch = hello.epoch;
+      return;
+    }
+    const agreed = await this.#agree(proposals, hello);
+    if (this.#stream !== stream) return; // it ended; the next one is asked
+    if (!agreed) this.#epoch = hello.epoch; // its ids begin anew too
+    const reason = this.#resuming.isBroken ? "gap" : "server";
+    const standing = this.#resuming.agreed(agreed);
+    if (standing) this.#give(standing);
+    else this.emit("anew", { reason });
+  }
+
+  /** The first proposal that the server takes, if it takes any. */
+  async #agree(proposals: StreamState[], hello: Hello): Promise<StreamState | undefined> {
+    const stream = this.#stream;
+    for (const state of hello.features?.includes("resume") ? proposals : []) {
+      const message = resumeMessage({ ...state, epoch: hello.epoch && this.#epoch });
+      if (!this.#fits(message, hello.limits)) continue; // it would be refused, or end the stream
       try {
         await this.#ask(message);
+        return state;
       } catch {
-        if (this.#stream !== stream) return; // it ended; the next one is asked
-        continue;
+        if (this.#stream !== stream) break;
       }
-      if (this.#stream !== stream) return;
-      const reason = this.#resuming.isBroken ? "gap" : "server";
-      const standing = this.#resuming.agreed(state);
-      return standing ? this.#give(standing) : this.emit("anew", { reason });
     }
-    const reason = this.#resuming.isBroken ? "gap" : "server";
-    this.#epoch = epoch; // its ids begin anew too
-    this.#resuming.anew();
-    this.emit("anew", { reason });
   }
 
   /** Whether a server takes this, and the frame on which points then stand. */

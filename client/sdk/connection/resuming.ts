@@ -123,9 +123,9 @@ export class Resuming {
     return this.#gap.isBroken;
   }
 
-  /** The stream goes on with these points, or without any. @returns the frame that it is given first */
-  agreed(state: StreamState): SentFrame | null {
-    if (state === this.#proposals.at(-1) || this.#gap.isBroken) {
+  /** The stream goes on with this, or anew without. @returns the frame that it is given first */
+  agreed(state: StreamState | undefined): SentFrame | null {
+    if (!state || state === this.#proposals.at(-1) || this.#gap.isBroken) {
       this.anew();
       return null;
     }

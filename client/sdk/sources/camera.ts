@@ -52,6 +52,17 @@ export async function listCameras(): Promise<MediaDeviceInfo[]> {
   return devices.filter((device) => device.kind === "videoinput");
 }
 
+/** What a camera lets be set while it runs; most on phones have both, most others neither. */
+export interface Lens {
+  /** Whether it has a light. */
+  torch: boolean;
+  /** How far it zooms, 1 being not at all; null where it does not. */
+  zoom: { min: number; max: number; step: number } | null;
+}
+
+/** What browsers know of tracks and the platform's types do not, yet. */
+type TrackLens = { torch?: boolean; zoom?: { min: number; max: number; step: number } };
+
 /** An open camera. */
 export class Camera implements Source {
   readonly label: string;
@@ -85,6 +96,31 @@ export class Camera implements Source {
     return this.#track.getSettings();
   }
 
+  /** What can be set by {@linkcode light} and {@linkcode zoom}. */
+  get lens(): Lens {
+    // Firefox has no capabilities before its version 132, nor WebKit those of all cameras.
+    const { torch, zoom } = (this.#track.getCapabilities?.() ?? {}) as TrackLens;
+    return { torch: torch === true, zoom: zoom && zoom.max > zoom.min ? zoom : null };
+  }
+
+  /**
+   * Switches the camera's light.
+   *
+   * @throws {CameraError} where it has none, or the system keeps it off.
+   */
+  light(on: boolean): Promise<void> {
+    return this.#set({ torch: on });
+  }
+
+  /**
+   * Zooms, within `lens.zoom`.
+   *
+   * @throws {CameraError} where it cannot.
+   */
+  zoom(factor: number): Promise<void> {
+    return this.#set({ zoom: factor });
+  }
+
   /** Called when the camera is unplugged or taken away; not after {@linkcode close}. */
   onEnded(callback: () => void): void {
     this.#track.addEventListener("ended", callback, { once: true });
@@ -100,6 +136,14 @@ export class Camera implements Source {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  async #set(wish: { torch: boolean } | { zoom: number }): Promise<void> {
+    try {
+      await this.#track.applyConstraints({ advanced: [wish as MediaTrackConstraintSet] });
+    } catch (error) {
+      throw CameraError.from(error);
+    }
   }
 
   /** iOS pauses a video whose page goes to the background, and leaves it so. */
