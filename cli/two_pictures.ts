@@ -147,3 +147,11 @@ export function twoPicturesToJson(result: TwoPictures) {
 function short(value: number): number | null {
   return Number.isFinite(value) ? Math.round(value * 1e4) / 1e4 : null;
 }
+
+/** The points as CSV, a row each: what {@linkcode twoPicturesToJson} says of them, empty for null. */
+export function twoPicturesToCsv(result: TwoPictures): string {
+  const { points } = twoPicturesToJson(result);
+  const names = ["x", "y", "dx", "dy", "error", "fb", "status"] as const;
+  const rows = points.status.map((_, i) => names.map((name) => points[name][i] ?? "").join());
+  return [names.join(), ...rows, ""].join("\n");
+}

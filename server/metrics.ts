@@ -158,13 +158,13 @@ export class Metrics implements Disposable {
     new Gauge({
       name: "lkstream_engine_jpegs",
       help:
-        "JPEGs that the engine in use has decoded, by decoder; refused: given by nvJPEG to libjpeg",
+        "JPEGs that the engine in use has decoded, by decoder; refused: given by the GPU to libjpeg",
       labelNames: ["decoder"],
       collect: collectInto((gauge) => {
         gauge.reset();
         const counted = counters();
         if (!counted) return;
-        gauge.set({ decoder: "nvjpeg" }, counted.jpegsOnGpu);
+        gauge.set({ decoder: "gpu" }, counted.jpegsOnGpu);
         gauge.set({ decoder: "libjpeg" }, counted.jpegsOnCpu);
         gauge.set({ decoder: "refused" }, counted.jpegsRefused);
       }),

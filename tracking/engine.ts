@@ -19,7 +19,7 @@ export interface FlowEngine {
 
 /** What a native engine counts. */
 export interface EngineCounters {
-  /** Decoded by nvJPEG, and by libjpeg-turbo; of the latter, those that nvJPEG had refused. */
+  /** Decoded by the GPU, and by libjpeg-turbo; of the latter, those that the GPU had tried in vain. */
   jpegsOnGpu: number;
   jpegsOnCpu: number;
   jpegsRefused: number;

@@ -263,9 +263,9 @@ LK_API const char *lk_engine_variant(const lk_engine *engine);
 /* What an engine has done since it was created, and what is left of it. 40 bytes.
  * Later versions may add to the end. */
 typedef struct lk_counters {
-  uint64_t jpegs_on_gpu;   /* [0]  decoded by nvJPEG */
+  uint64_t jpegs_on_gpu;   /* [0]  decoded by the GPU */
   uint64_t jpegs_on_cpu;   /* [8]  decoded by libjpeg-turbo */
-  uint64_t jpegs_refused;  /* [16] of these, tried by nvJPEG before, in vain */
+  uint64_t jpegs_refused;  /* [16] of these, tried by the GPU before, in vain */
   uint32_t devices;        /* [24] GPUs; 0 for the CPU engine */
   uint32_t failed_devices; /* [28] of these, given up for the life of the
                                    process, after an error that CUDA does not
@@ -327,9 +327,9 @@ typedef enum lk_kind {
    * filler, a lost scan) makes a bad frame. Stray bytes between segments do not,
    * nor before a restart marker, nor does a missing end marker where all data has
    * come (of arithmetic coding, which does not tell, it does); what follows the
-   * last pixel is not looked at. One exception: on a GPU, nvJPEG decodes what it
-   * can, and does not tell of damage inside a scan; LKSTREAM_NVJPEG=off in the
-   * environment leaves all decoding to libjpeg.
+   * last pixel is not looked at. On a GPU, its own cores decode baseline files, to
+   * the pixels that libjpeg makes of them; all else, and all that does not come out
+   * even there, is libjpeg's.
    * Cost: one pyramid, and the windows of the points; see docs/performance.md. */
   LK_ADVANCE = 0,
   /* Finds `corners` of the current frame, as `detect` says. `image` is a mask of

@@ -2,9 +2,10 @@
 // caller lent for it.
 //
 //   waiting ──▶ entered ──────────────▶ settled     an engine that works on the
-//     │           │  ▲                      ▲       library's threads
-//     │    leave()▼  │enter()               │
-//     │          issued ────────────────────┤       an engine that issues its work
+//     │  ▲        │  ▲                      ▲       library's threads
+//     │  │ leave()▼  │enter()               │
+//     │  └────── issued ────────────────────┤       an engine that issues its work
+//     │   again()                           │
 //     └─────────────────────────────────────┘       cancel, deadline
 //
 // A cancel settles what waits or is issued at once. What is entered, it asks to end
@@ -120,7 +121,8 @@ class Job {
 
   // The scheduler's.
   State state_ = State::kWaiting;
-  std::atomic<bool> has_left_{false};  // since it came to be at work
+  std::atomic<bool> has_left_{false};  // since it came to be at work, the first time
+  bool is_again_ = false;              // it was at work before
   JobPtr next_;                  // in its lane
   double due_ = 0;               // by the scheduler's clock, ms
   std::list<Job*> timed_{this};  // itself, while it is not among those with a deadline

@@ -98,6 +98,7 @@ void Scheduler::submit_here(JobPtr job) {
 void Scheduler::append(JobPtr job) {
   Lane& lane = *job->lane;
   job->state_ = Job::State::kWaiting;
+  job->is_again_ = false;
   job->turn.stop_ = LK_OK;
   if (job->ask.deadline_ms > 0) {
     if (!keeps_time_) start_thread(&Scheduler::keep_time), keeps_time_ = true;
@@ -118,7 +119,8 @@ JobPtr Scheduler::begin(Lane& lane) {
   lane.current_ = job;
   lane.is_busy_ = true;
   job->state_ = Job::State::kEntered;
-  job->has_left_ = false;
+  // Whoever ran it before may still ask.
+  if (!job->is_again_) job->has_left_ = false;
   job->turn.wanted_ = nullptr;
   job->turn.job_ = job.get();
   return job;
@@ -134,6 +136,23 @@ void Scheduler::work(JobPtr job) {
     settle(std::move(job), status, text);
   else if (!job->has_left_)  // else somebody may have entered it since
     leave(*job);
+}
+
+void Scheduler::again(JobPtr job) {
+  const Lock lock(mutex_);
+  if (job->state_ != Job::State::kIssued) return;
+  if (threads_ == 0) start_thread(&Scheduler::serve);
+  Lane& lane = *job->lane;
+  lane.current_.reset();
+  lane.is_busy_ = false;
+  job->state_ = Job::State::kWaiting;
+  job->is_again_ = true;
+  job->caller_waits = job->started_at_once = false;
+  if (!lane.first_) lane.last_ = job.get();
+  job->next_ = std::move(lane.first_);
+  lane.first_ = std::move(job);
+  set_ready(lane);
+  dispatch();
 }
 
 bool Scheduler::enter(Job& job) {

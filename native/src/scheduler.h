@@ -55,6 +55,11 @@ class Scheduler {
   void settle(JobPtr job, int32_t status, const char* text);
   bool let_others(Turn& turn);
 
+  // For an engine that has issued a job and now wants to be given it once more, by one of
+  // the threads: it waits again, before all others of its lane. Without effect if it was
+  // cancelled. Throws where there is no thread.
+  void again(JobPtr job);
+
  private:
   using Lock = std::unique_lock<std::mutex>;
   // A job at its end, for its sink to be told; and its lane, if that waits for it to be.

@@ -155,6 +155,47 @@ void test_what_starts_at_once() {
   cudaFreeHost(pinned);
 }
 
+// A file that does not come out even on the GPU, though libjpeg takes it: it is run again,
+// before what comes after it.
+void test_what_is_uneven() {
+  Place place;
+  Camera camera(place), other(place);
+  for (Camera* each : {&camera, &other}) CHECK_EQUAL(each->run(each->frame(true)).status, LK_OK);
+  CHECK_EQUAL(place.counters().jpegs_on_gpu, 2u);
+  const std::vector<uint8_t> even = jpeg_of(waves(kWidth, kHeight), Jpeg::kColour);
+  camera.jpeg = other.jpeg = even;
+  camera.jpeg.insert(camera.jpeg.end() - 2, 3, 0x55);
+  CHECK_EQUAL(other.run(other.frame(true)).status, LK_OK);
+  camera.submit(camera.frame(true));
+  lk_job after = camera.frame(true);
+  after.tag = 7;
+  camera.submit(after);
+  const lk_completion first = place.wait(), second = place.wait();
+  CHECK_EQUAL(first.status, LK_OK);
+  CHECK_EQUAL(second.status, LK_OK);
+  CHECK_EQUAL(second.tag, 7u);
+  CHECK_EQUAL(place.counters().jpegs_refused, 1u);
+  CHECK_EQUAL(place.counters().jpegs_on_cpu, 2u);
+  CHECK_EQUAL(other.run(other.frame(true)).status, LK_OK);
+  CHECK(camera.next == other.next && camera.errors == other.errors);
+  // One that libjpeg does not take either, after the files that are its own.
+  for (int i = 0; i < 16; ++i) CHECK_EQUAL(camera.run(camera.frame(true)).status, LK_OK);
+  camera.jpeg = {even.begin(), even.begin() + long(even.size() * 2 / 3)};
+  const lk_completion bad = camera.run(camera.frame(true));
+  CHECK_EQUAL(bad.status, LK_BAD_FRAME);
+  CHECK(std::strstr(bad.error, "Cannot decode the JPEG"));
+  // And one that is cancelled on its way.
+  fake_cuda::stop_answering();
+  const int begun = fake_cuda::given();
+  other.jpeg.insert(other.jpeg.end() - 2, 3, 0x55);
+  other.submit(other.frame(true));
+  CHECK(comes([&] { return fake_cuda::given() >= begun + 3; }));
+  lk_sequence_cancel(other.sequence);
+  CHECK_EQUAL(place.wait().status, LK_CANCELLED);
+  fake_cuda::answer();
+  CHECK_EQUAL(other.run(other.frame()).status, LK_ENGINE_FAILED);
+}
+
 void test_what_is_late() {
   Place place;
   Camera camera(place), detecting(place);
@@ -254,6 +295,7 @@ int main() {
   test_what_is_taken_back(false);
   test_what_is_taken_back(true);
   test_what_starts_at_once();
+  test_what_is_uneven();
   test_what_is_late();
   test_what_is_destroyed_on_its_way();
   test_failure();

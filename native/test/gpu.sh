@@ -22,12 +22,14 @@ architectures=${ARCHITECTURES:-$capability-real}
 
 cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DLKSTREAM_CUDA=ON \
   -DLKSTREAM_CUDA_ARCHITECTURES="$architectures" >"$out/build.log" 2>&1 &&
-  cmake --build $build --parallel "$(nproc)" --target lkstream cuda_test cuda_failure_test cuda_bench >>"$out/build.log" 2>&1 ||
+  cmake --build $build --parallel "$(nproc)" --target lkstream cuda_test cuda_failure_test luma_cuda_test cuda_bench >>"$out/build.log" 2>&1 ||
   { tail -40 "$out/build.log"; exit 1; }
 
 if [ "$what" != bench ]; then
   echo "== cuda_test"
   timeout 200 $build/cuda_test 2>&1 | tee "$out/cuda_test.log" | tail -30
+  [ "${PIPESTATUS[0]}" = 0 ] || exit 1
+  timeout 200 $build/luma_cuda_test --mutations "${MUTATIONS:-100000}" 2>&1 | tee "$out/luma_cuda_test.log"
   [ "${PIPESTATUS[0]}" = 0 ] || exit 1
   timeout 60 $build/cuda_failure_test 2>&1 | tee "$out/cuda_failure_test.log"
   [ "${PIPESTATUS[0]}" = 0 ] || exit 1
@@ -38,19 +40,20 @@ if [ "$what" != check ]; then
   [ "${PIPESTATUS[0]}" = 0 ] || failed=1
   if command -v ncu >/dev/null; then
     timeout 100 ncu --clock-control none --cache-control none --section SpeedOfLight --section Occupancy --section LaunchStats --section InstructionStats \
-      --section WarpStateStats --launch-skip 12 --launch-count 14 env LKSTREAM_NVJPEG=off $build/cuda_bench --profile >"$out/ncu.log" 2>&1
+      --section WarpStateStats --launch-skip 12 --launch-count 14 $build/cuda_bench --profile >"$out/ncu.log" 2>&1
     grep -E '^  [a-z]|Duration|Registers Per|Executed Ipc Active|Achieved Occ|L1/TEX Cache Thr|Compute \(SM\) Thr|Issued Inst' "$out/ncu.log" | head -150
   fi
 fi
 if [ "$what" != bench ]; then
-  for tool in memcheck racecheck initcheck synccheck; do
-    start=$SECONDS
-    # nvJPEG itself copies memory that it never wrote.
-    LKSTREAM_NVJPEG=off timeout 100 compute-sanitizer --tool $tool --error-exitcode 9 $build/cuda_test $([ $tool = racecheck ] && echo --races || echo --quick) >"$out/$tool.log" 2>&1
-    code=$?
-    grep -q '^cuda_test: ok' "$out/$tool.log" && ! grep -q '^skipped' "$out/$tool.log" || code=1
-    [ $code = 0 ] || { failed=1; grep -A12 '=========' "$out/$tool.log" | head -40; }
-    echo "== $tool: exit $code, $((SECONDS - start)) s: $(tail -1 "$out/$tool.log")"
+  for test in cuda_test luma_cuda_test; do
+    for tool in memcheck racecheck initcheck synccheck; do
+      start=$SECONDS
+      timeout 100 compute-sanitizer --tool $tool --error-exitcode 9 $build/$test $([ $tool = racecheck ] && echo --races || echo --quick) >"$out/$test-$tool.log" 2>&1
+      code=$?
+      grep -q "^$test: ok" "$out/$test-$tool.log" && ! grep -q '^skipped' "$out/$test-$tool.log" || code=1
+      [ $code = 0 ] || { failed=1; grep -A12 '=========' "$out/$test-$tool.log" | head -40; }
+      echo "== $test, $tool: exit $code, $((SECONDS - start)) s: $(tail -1 "$out/$test-$tool.log")"
+    done
   done
 fi
 [ $failed = 0 ] && echo "all is well" || echo "FAILED"

@@ -1,20 +1,26 @@
-// Which JPEGs go to nvJPEG: none that it could read as of another size than the
-// one room was made for. Needs no GPU.
+// Which JPEGs may go to the GPU: none with a header that libjpeg might read in another
+// way. Needs no GPU.
 #include <algorithm>
 #include <vector>
 
 #include "check.h"
-#include "cuda/plain_jpeg.h"
+#include "cuda/luma_scan.h"
 #include "pictures.h"
 
 namespace {
 
 using Bytes = std::vector<uint8_t>;
+using Words = std::vector<uint32_t>;
 
 constexpr int kWidth = 48, kHeight = 32;
 
 bool is_plain(const Bytes& jpeg) {
-  return lk::cuda::is_plain_jpeg(jpeg.data(), jpeg.size(), kWidth, kHeight);
+  lk::cuda::LumaScan scan;
+  if (!scan.open(jpeg.data(), jpeg.size())) return false;
+  CHECK_EQUAL(scan.frame.layout.width, uint32_t(kWidth));
+  CHECK_EQUAL(scan.frame.layout.height, uint32_t(kHeight));
+  Words words(scan.words());
+  return scan.cut(words.data());
 }
 
 Bytes of(Jpeg kind, int width = kWidth, int height = kHeight) {
@@ -47,13 +53,11 @@ void usual_files_are() {
   const Bytes jpeg = of(Jpeg::kColour);
   CHECK(is_plain(with(jpeg, 2, {0xff, 0xfe, 0, 4, 'h', 'i'})));
   CHECK(is_plain(with(jpeg, 2, {0xff, 0xdd, 0, 4, 0, 0})));
-  for (size_t bytes = 0; bytes < jpeg.size(); ++bytes)
-    CHECK(!lk::cuda::is_plain_jpeg(jpeg.data(), bytes, kWidth, kHeight));
+  for (size_t bytes = 0; bytes <= find(jpeg, 0xda) + 14; ++bytes)
+    CHECK(!is_plain({jpeg.begin(), jpeg.begin() + ptrdiff_t(bytes)}));
 }
 
-void one_frame_of_the_size_that_was_read() {
-  CHECK(!is_plain(of(Jpeg::kColour, kWidth + 1)));
-  CHECK(!is_plain(of(Jpeg::kColour, kWidth, kHeight - 1)));
+void one_frame() {
   const Bytes jpeg = of(Jpeg::kColour), large = of(Jpeg::kColour, 640, 480);
   const size_t sof = find(jpeg, 0xc0), other = find(large, 0xc0);
   Bytes two = jpeg;
@@ -84,9 +88,13 @@ void one_scan_to_the_end() {
   const Bytes jpeg = of(Jpeg::kColour);
   const size_t scan = find(jpeg, 0xda);
   CHECK(!is_plain(with_byte(jpeg, scan + 4, 1)));  // of luma alone
-  CHECK(!is_plain(with(jpeg, 2, {0xff, 0xdd, 0, 4, 0, 8})));  // restarts
+  CHECK(!is_plain(with_byte(jpeg, scan + 11, 1)));  // not from the first coefficient
+  CHECK(!is_plain(with_byte(jpeg, scan + 12, 5)));  // not to the last one
+  CHECK(!is_plain(with_byte(jpeg, scan + 13, 1)));  // not all bits
+  CHECK(!is_plain(with(jpeg, 2, {0xff, 0xdd, 0, 4, 0, 3})));  // restarts that are not there
   CHECK(!is_plain(with(jpeg, jpeg.size() - 2, {0xff, 0xd0})));
-  CHECK(!is_plain(with(jpeg, jpeg.size(), {0})));
+  CHECK(is_plain(with(jpeg, jpeg.size(), {0})));
+  CHECK(is_plain({jpeg.begin(), jpeg.end() - 2}));
   CHECK(is_plain(with(jpeg, jpeg.size() - 2, {0xff, 0})));
   Bytes headless = jpeg;
   const size_t sof = find(jpeg, 0xc0);
@@ -113,7 +121,7 @@ void every_table_is_its_own() {
 
 int main() {
   usual_files_are();
-  one_frame_of_the_size_that_was_read();
+  one_frame();
   luma_is_first_and_whole();
   one_scan_to_the_end();
   every_table_is_its_own();

@@ -100,7 +100,7 @@ Deno.test("metrics: what the engine itself counts", async () => {
   const counted = { jpegsOnGpu: 5, jpegsOnCpu: 3, jpegsRefused: 1, devices: 2, failedDevices: 1 };
   using metrics = new Metrics(() => counted);
   const text = await Metrics.text([await metrics.values()]);
-  for (const [decoder, n] of [["nvjpeg", 5], ["libjpeg", 3], ["refused", 1]]) {
+  for (const [decoder, n] of [["gpu", 5], ["libjpeg", 3], ["refused", 1]]) {
     assert.ok(text.includes(`lkstream_engine_jpegs{decoder="${decoder}"} ${n}\n`), `${decoder}`);
   }
   assert.match(text, /lkstream_engine_devices\{state="working"\} 1\n/);

@@ -28,7 +28,8 @@ add_library(lkstream_cuda OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/cuda_engine.cpp
   ${CMAKE_CURRENT_LIST_DIR}/device.cpp
   ${CMAKE_CURRENT_LIST_DIR}/follow.cu
-  ${CMAKE_CURRENT_LIST_DIR}/nvjpeg.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/luma.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/luma.cu
   ${CMAKE_CURRENT_LIST_DIR}/pyramid.cu
   ${CMAKE_CURRENT_LIST_DIR}/stream.cpp
   ${CMAKE_CURRENT_LIST_DIR}/watcher.cpp
@@ -50,7 +51,7 @@ target_compile_definitions(lkstream_core PRIVATE LKSTREAM_CUDA)
 target_sources(lkstream_objects INTERFACE $<TARGET_OBJECTS:lkstream_cuda>)
 target_link_libraries(lkstream_objects INTERFACE CUDA::cudart_static ${CMAKE_DL_LIBS})
 
-# Both say why and end well on a machine without a GPU.
+# They say why and end well on a machine without a GPU.
 if(LKSTREAM_TESTS)
   add_executable(cuda_test ${CMAKE_CURRENT_SOURCE_DIR}/test/cuda_test.cpp)
   target_link_libraries(cuda_test PRIVATE lkstream JPEG::JPEG Threads::Threads)
@@ -60,6 +61,10 @@ if(LKSTREAM_TESTS)
                         CUDA_ARCHITECTURES "${LKSTREAM_CUDA_ARCHITECTURES}" CUDA_STANDARD 17)
   target_link_libraries(cuda_failure_test PRIVATE lkstream CUDA::cudart_static JPEG::JPEG)
   add_test(NAME cuda_failure_test COMMAND cuda_failure_test)
+  add_executable(luma_cuda_test ${CMAKE_CURRENT_SOURCE_DIR}/test/luma_cuda_test.cpp)
+  target_include_directories(luma_cuda_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/include ${CMAKE_CURRENT_SOURCE_DIR}/src)
+  target_link_libraries(luma_cuda_test PRIVATE lkstream_objects)
+  add_test(NAME luma_cuda_test COMMAND luma_cuda_test)
 endif()
 if(LKSTREAM_BENCH)
   add_executable(cuda_bench ${CMAKE_CURRENT_SOURCE_DIR}/bench/cuda_bench.cpp)

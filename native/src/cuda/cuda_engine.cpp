@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,8 +14,8 @@
 #include "../stopwatch.h"
 #include "device.h"
 #include "follow.h"
+#include "luma.h"
 #include "pending.h"
-#include "plain_jpeg.h"
 #include "pyramid.h"
 #include "stream.h"
 #include "watcher.h"
@@ -27,6 +26,9 @@ namespace {
 
 // Kernels count rows and columns of tiles in 16 bits, and bytes of a level in 32.
 constexpr int kMaxSide = 65535;
+
+// Of so many files, one that the GPU could not decode is the first, and is not tried again.
+constexpr int kForLibjpeg = 16;
 
 void check_sides(uint32_t width, uint32_t height) {
   if (width > kMaxSide || height > kMaxSide)
@@ -64,6 +66,7 @@ class CudaSequence final : public Sequence, private Flight {
       cudaSetDevice(device_->id);
       parts_.reset();
     }
+    give_back_decoder();
   }
 
   bool run(const JobPtr& job) override {
@@ -102,6 +105,7 @@ class CudaSequence final : public Sequence, private Flight {
     PinnedBuffer<uint8_t> staging;
     PinnedBuffer<PointIn> in;
     PinnedBuffer<PointOut> out;
+    DeviceTables tables;
     Windows windows;
     Stream stream;  // last: it ends before what it works on
   };
@@ -138,9 +142,11 @@ class CudaSequence final : public Sequence, private Flight {
   void issue(Job& job) {
     watch_ = {};
     uint32_t width = job.ask.image.width, height = job.ask.image.height;
-    if (job.is_jpeg()) {
-      file_.assign(job.ask.image.data, job.ask.image.data + job.ask.image.bytes);
-      const auto size = decoder_.open(file_.data(), file_.size(), max_pixels_);
+    const bool for_gpu = job.is_jpeg() && is_for_gpu(job.ask.image);
+    if (for_gpu) {
+      width = scan_.frame.layout.width, height = scan_.frame.layout.height;
+    } else if (job.is_jpeg()) {
+      const auto size = open_here(job.ask.image);
       width = size.width, height = size.height;
     }
     check_sides(width, height);
@@ -149,10 +155,14 @@ class CudaSequence final : public Sequence, private Flight {
                 int(height) != parts_->current.height();
     follows_ = !is_reset_ && job.flow.n > 0;
     const lk_flow_options& options = job.flow.options;
-    if (job.is_jpeg()) {
+    if (for_gpu && decode_there()) {
       if (follows_) stage(job.flow);
       job.leave();
-      decode(job.turn);
+    } else if (job.is_jpeg()) {
+      if (for_gpu) open_here(job.ask.image);
+      if (follows_) stage(job.flow);
+      job.leave();
+      decode_here(job.turn);
     } else {
       upload(job.grey(), job.started_at_once || is_pinned(job.ask.image.data));
     }
@@ -168,8 +178,8 @@ class CudaSequence final : public Sequence, private Flight {
       }
       if (follows_) launch_search(options, job.flow.n, job.flow.fb_distances != nullptr);
     } catch (...) {
-      cudaStreamSynchronize(parts_->stream);  // nvJPEG may still be at the leased place
-      lease_.reset();
+      cudaStreamSynchronize(parts_->stream);  // what it was given is in use until then
+      give_back_decoder();
       throw;
     }
   }
@@ -203,30 +213,38 @@ class CudaSequence final : public Sequence, private Flight {
     pending_.start(request.n);
   }
 
-  // Queues the decoding of the file, or of what it was decoded to by this thread.
-  void decode(Turn& turn) {
-    const auto width = uint32_t(landing_.width), height = uint32_t(landing_.height);
-    NvJpeg* const nvjpeg =
-        is_plain_jpeg(file_.data(), file_.size(), width, height) ? device_->nvjpeg() : nullptr;
-    lease_.emplace(nvjpeg ? &nvjpeg->places : nullptr, size_t(width) * height);
-    is_on_gpu_ = lease_->on_gpu() && nvjpeg->decode(*lease_, file_.data(), file_.size(), landing_,
-                                                   parts_->stream);
-    if (is_on_gpu_) {
-      ++counters_->jpegs_on_gpu;
-      return;
-    }
-    if (lease_->on_gpu()) {
-      ++counters_->jpegs_refused;
-      lease_->release();
-    }
+  // Whether the GPU may decode a file. After one that it could not there are others like
+  // it, mostly: a camera's noise at full quality, say, is nothing that synchronises.
+  bool is_for_gpu(const lk_image& file) {
+    if (for_libjpeg_ > 0) return --for_libjpeg_, false;
+    return scan_.open(file.data, file.bytes) &&
+           uint64_t(scan_.frame.layout.width) * scan_.frame.layout.height <= max_pixels_;
+  }
+
+  // Queues that. False where the file is for libjpeg after all.
+  bool decode_there() {
+    luma_ = device_->take_decoder();
     try {
-      decode_here(turn);
+      if (luma_->start(scan_, parts_->tables, landing_, device_->overlaps(), parts_->stream))
+        return true;
     } catch (...) {
-      lease_.reset();
+      // It may have stopped in the middle: nobody else is to have it.
+      cudaStreamSynchronize(parts_->stream);
+      luma_.reset();
       throw;
     }
-    ++counters_->jpegs_on_cpu;
-    lease_->done();
+    give_back_decoder();
+    return false;
+  }
+
+  void give_back_decoder() {
+    if (luma_) device_->give_back(std::move(luma_));
+  }
+
+  // For libjpeg.
+  JpegDecoder::Size open_here(const lk_image& file) {
+    file_.assign(file.data, file.data + file.bytes);
+    return decoder_.open(file_.data(), file_.size(), max_pixels_);
   }
 
   void decode_here(Turn& turn) {
@@ -235,6 +253,7 @@ class CudaSequence final : public Sequence, private Flight {
     decoder_.decode(staging, size_t(landing_.pitch), turn);
     check(cudaMemcpyAsync(landing_.d_pixels, staging, bytes, cudaMemcpyHostToDevice, parts_->stream),
           "copy the frame");
+    ++counters_->jpegs_on_cpu;
   }
 
   // Pinned memory goes straight to the device. All other goes through pinned
@@ -309,18 +328,19 @@ class CudaSequence final : public Sequence, private Flight {
 
   bool look() noexcept override {
     try {
-      if (follows_ && !is_dropped_) {
+      const auto verdict = luma_ ? luma_->verdict() : LumaDecoder::kEven;
+      const bool comes_back = follows_ && !is_dropped_;
+      if (comes_back && verdict == LumaDecoder::kEven) {
         hand_out();
         if (pending_.empty()) return land(), true;
-        // What the memory does not tell, such as a failure, is asked for now and then.
+      }
+      // What the memory does not tell, such as a failure, is asked for now and then.
+      if (comes_back && verdict != LumaDecoder::kUneven) {
         if (watch_.ms() < asked_ms_ + 1) return false;
         asked_ms_ = watch_.ms();
       }
       if (!parts_->stream.has_ended()) return false;
-      if (follows_ && !is_dropped_) hand_out();
-      if (follows_ && !is_dropped_ && !pending_.empty())
-        fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
-      land();
+      finish();
     } catch (const Error& error) {
       device_->judge(error);
       end(error.status, error.text.c_str());
@@ -330,12 +350,37 @@ class CudaSequence final : public Sequence, private Flight {
     return true;
   }
 
+  // All that was queued is done.
+  void finish() {
+    const auto verdict = luma_ ? luma_->verdict() : LumaDecoder::kEven;
+    if (verdict == LumaDecoder::kUnknown)
+      fail(LK_ENGINE_FAILED, "Cannot decode the JPEG: it did not come back.");
+    if (verdict == LumaDecoder::kUneven && !is_dropped_) return run_again();
+    if (follows_ && !is_dropped_) hand_out();
+    if (follows_ && !is_dropped_ && !pending_.empty())
+      fail(LK_ENGINE_FAILED, "Cannot track: points did not come back.");
+    land();
+  }
+
+  // The sequence may be gone when this returns.
+  void run_again() {
+    for_libjpeg_ = kForLibjpeg;
+    ++counters_->jpegs_refused;
+    JobPtr job = release();
+    try {
+      device_->scheduler.again(job);
+    } catch (...) {
+      job_ = std::move(job);
+      throw;
+    }
+  }
+
   void give_up() noexcept override {
     end(LK_ENGINE_FAILED, "Cannot finish the job: the GPU does not answer.");
   }
 
-  // nvJPEG's part takes half a millisecond.
-  bool is_slow() const override { return is_on_gpu_; }
+  // To decode takes as long as the rest.
+  bool is_slow() const override { return luma_ != nullptr; }
 
   // Whatever has come back since it was last called, for to read what the GPU wrote is
   // slow, and can be done while the rest is on its way.
@@ -361,7 +406,7 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   void land() {
-    if (is_on_gpu_) lease_->done();
+    if (luma_) ++counters_->jpegs_on_gpu;
     if (!is_dropped_ && job_->enter()) {
       std::swap(parts_->current, parts_->incoming);
       has_frame_ = true;
@@ -375,11 +420,14 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   // The sequence may be gone when this returns.
-  void end(int32_t status, const char* text) noexcept {
-    if (!device_->is_silent()) lease_.reset();
-    is_dropped_ = is_on_gpu_ = false;
+  void end(int32_t status, const char* text) noexcept { settle(release(), status, text); }
+
+  // Gives up what a job in flight holds.
+  JobPtr release() noexcept {
+    give_back_decoder();
+    is_dropped_ = false;
     asked_ms_ = 0;
-    settle(std::move(job_), status, text);
+    return std::move(job_);
   }
 
   const std::shared_ptr<Device> device_;
@@ -390,12 +438,14 @@ class CudaSequence final : public Sequence, private Flight {
   JpegDecoder decoder_;
   DeviceImage landing_{};  // where the frame arrives, rows one after the other
   std::vector<uint8_t> file_;
+  LumaScan scan_;
+  int for_libjpeg_ = 0;  // so many files, the one of the job that comes next first
 
   // Of the job that was issued:
   JobPtr job_;
-  bool is_reset_ = false, follows_ = false, is_on_gpu_ = false;
+  bool is_reset_ = false, follows_ = false;
   bool is_dropped_ = false;  // it was cancelled: what comes back is nobody's
-  std::optional<DecodePlaces::Lease> lease_;
+  std::unique_ptr<LumaDecoder> luma_;  // of a JPEG that the GPU decodes
   uint32_t task_ = 0;
   Pending pending_;
   Stopwatch watch_;

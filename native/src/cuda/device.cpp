@@ -5,8 +5,7 @@
 namespace lk::cuda {
 namespace {
 
-// Each sleeps, or waits for a place to decode at, more than it works; so there may be
-// more of them than cores.
+// Some sleep while the GPU looks for corners; so there may be more of them than cores.
 constexpr int kThreads = 64;
 
 std::mutex devices_mutex;
@@ -37,16 +36,29 @@ Device::Device(int id, std::string name)
 Device::~Device() {
   if (is_silent()) {
     for (auto& detector : detectors_) detector.release();
+    for (auto& decoder : decoders_) decoder.release();
     return;
   }
   if (cudaSetDevice(id) != cudaSuccess) return;
   detectors_.clear();
-  delete nvjpeg_.load();
+  decoders_.clear();
 }
 
-NvJpeg* Device::nvjpeg() {
-  std::call_once(nvjpeg_loaded_, [&] { nvjpeg_ = NvJpeg::load().release(); });
-  return nvjpeg_;
+std::unique_ptr<LumaDecoder> Device::take_decoder() {
+  const std::lock_guard lock(mutex_);
+  if (decoders_.empty()) return std::make_unique<LumaDecoder>();
+  auto decoder = std::move(decoders_.back());
+  decoders_.pop_back();
+  return decoder;
+}
+
+void Device::give_back(std::unique_ptr<LumaDecoder> decoder) {
+  if (is_silent()) {
+    decoder.release();  // the GPU may still use it
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  decoders_.push_back(std::move(decoder));
 }
 
 void Device::check_works() const {
@@ -68,7 +80,6 @@ void Device::judge(const Error& error) {
 void Device::become_silent() {
   is_silent_ = true;
   failure_ = "does not answer";
-  if (NvJpeg* nvjpeg = nvjpeg_) nvjpeg->places.close();
 }
 
 }  // namespace lk::cuda

@@ -14,7 +14,7 @@
 #include "cuda_check.h"
 #include "follow.h"
 #include "lkstream.h"
-#include "nvjpeg.h"
+#include "luma.h"
 #include "watcher.h"
 
 namespace lk::cuda {
@@ -64,8 +64,10 @@ class Device {
     return overlaps_;
   }
 
-  // Null where it cannot be used. Loaded when it is first asked for.
-  NvJpeg* nvjpeg();
+  // Memory to decode a frame with, for as long as that takes. There is as much of it as
+  // is in use at once.
+  std::unique_ptr<LumaDecoder> take_decoder();
+  void give_back(std::unique_ptr<LumaDecoder>);
 
   // Lends a detector to a body. There are as many as are in use at once: they are
   // large, and a sequence seldom needs one.
@@ -98,10 +100,9 @@ class Device {
   std::atomic<bool> is_silent_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<CornerDetector>> detectors_;
+  std::vector<std::unique_ptr<LumaDecoder>> decoders_;
   std::once_flag overlap_known_;
   bool overlaps_ = false;
-  std::once_flag nvjpeg_loaded_;
-  std::atomic<NvJpeg*> nvjpeg_{nullptr};
 };
 
 }  // namespace lk::cuda

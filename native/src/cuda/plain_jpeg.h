@@ -1,6 +1,6 @@
-// Which JPEGs nvJPEG is asked to decode. It writes where it is told, for the size
-// that it reads itself: so nothing may be in a file that readers understand
-// differently. Needs no CUDA.
+// Which JPEGs are decoded on the GPU, and what their headers say. Nothing may be in
+// such a header that libjpeg could understand differently, for pixels have to be its
+// own. Needs no CUDA.
 #pragma once
 
 #include <cstddef>
@@ -36,14 +36,13 @@ inline bool read_segment(const uint8_t* p, const uint8_t* end, JpegSegment& s) {
   return true;
 }
 
-// A frame header of 8 bits, of this size, grey or with luma, not smaller than chroma, first (B.2.2).
-inline bool is_plain_frame(const JpegSegment& s, uint32_t width, uint32_t height) {
+// A frame header of 8 bits, grey or with luma, not smaller than chroma, first (B.2.2).
+inline bool is_plain_frame(const JpegSegment& s) {
   const uint8_t* const d = s.data;
   if (s.bytes < 6) return false;
   const int components = d[5];
   if (d[0] != 8 || (components != 1 && components != 3)) return false;
   if (s.bytes != size_t(6 + 3 * components)) return false;
-  if ((uint32_t(d[1]) << 8 | d[2]) != height || (uint32_t(d[3]) << 8 | d[4]) != width) return false;
   if (components == 1) return true;
   if (d[6] == 'R' && d[9] == 'G' && d[12] == 'B') return false;
   const int across = d[7] >> 4, down = d[7] & 15;
@@ -57,21 +56,23 @@ inline bool is_adobe_rgb(const JpegSegment& s) {
   return s.marker == kApp14 && s.bytes >= 12 && !std::memcmp(s.data, "Adobe", 5) && s.data[11] == 0;
 }
 
-// Which tables a file has brought: a bit for each of the four places.
+// The tables that a file has brought, for each of the four places; null: none yet.
 struct Tables {
-  unsigned quantization = 0, dc = 0, ac = 0;
+  const uint8_t* quantization[4] = {};  // the byte of precision and place, and what follows
+  const uint8_t* dc[4] = {};            // 16 counts, and the symbols
+  const uint8_t* ac[4] = {};
 };
 
-inline bool has(unsigned places, int place) { return place < 4 && (places >> place & 1); }
+inline bool has(const uint8_t* const (&tables)[4], int place) { return place < 4 && tables[place]; }
 
 // Notes the tables of a DQT segment (B.2.4.1). False where it does not hold whole ones.
 inline bool read_quantization(const JpegSegment& s, Tables& tables) {
   for (size_t i = 0; i < s.bytes;) {
     const int place = s.data[i] & 15, wide = s.data[i] >> 4;
     if (place > 3 || wide > 1) return false;
+    tables.quantization[place] = s.data + i;
     i += size_t(1 + 64 * (1 + wide));
     if (i > s.bytes) return false;
-    tables.quantization |= 1u << place;
   }
   return true;
 }
@@ -83,9 +84,9 @@ inline bool read_huffman(const JpegSegment& s, Tables& tables) {
     if (place > 3 || kind > 1 || s.bytes - i < 17) return false;
     size_t symbols = 0;
     for (int length = 1; length <= 16; ++length) symbols += s.data[i + size_t(length)];
+    (kind ? tables.ac : tables.dc)[place] = s.data + i + 1;
     i += 17 + symbols;
     if (i > s.bytes) return false;
-    (kind ? tables.ac : tables.dc) |= 1u << place;
   }
   return true;
 }
@@ -103,39 +104,42 @@ inline bool is_plain_scan(const JpegSegment& scan, const JpegSegment& frame, con
   return true;
 }
 
-// Coded data with no marker in it before the end of the file.
-inline bool ends_well(const uint8_t* p, const uint8_t* end) {
-  while ((p = static_cast<const uint8_t*>(std::memchr(p, 0xff, size_t(end - p))))) {
-    if (end - p < 2) return false;
-    if (p[1] != 0) return p[1] == 0xd9 && p + 2 == end;
-    p += 2;
-  }
-  return false;
-}
-
 }  // namespace plain_jpeg
 
-// Whether it is a baseline file of this size, grey or of luma and chroma, with
-// all its tables, whose one scan, of all its components and without restarts,
-// ends where it should. All else is left to libjpeg, which tells what is
-// damaged, as nvJPEG does not, has the standard tables where a file has none,
-// and makes the luma of a file that is RGB.
-inline bool is_plain_jpeg(const uint8_t* jpeg, size_t bytes, uint32_t width, uint32_t height) {
+// What comes before the coded data of a file whose one scan has all of its components.
+struct PlainJpeg {
+  JpegSegment frame{0, nullptr, 0}, scan{0, nullptr, 0};
+  plain_jpeg::Tables tables;
+  unsigned restart_interval = 0;  // in MCUs; 0: none
+  const uint8_t* coded = nullptr;
+
+  uint32_t height() const { return uint32_t(frame.data[1]) << 8 | frame.data[2]; }
+  uint32_t width() const { return uint32_t(frame.data[3]) << 8 | frame.data[4]; }
+};
+
+// False unless it is a baseline file, grey or of luma and chroma, with all its tables. All else is left to libjpeg, which tells what is damaged, has the
+// standard tables where a file has none, and makes the luma of a file that is RGB.
+inline bool read_plain_header(const uint8_t* jpeg, size_t bytes, PlainJpeg& plain) {
   using namespace plain_jpeg;
   const uint8_t* const end = jpeg + bytes;
   if (bytes < 4 || jpeg[0] != 0xff || jpeg[1] != 0xd8) return false;
-  JpegSegment frame{0, nullptr, 0}, s;
-  Tables tables;
+  JpegSegment s;
   for (const uint8_t* p = jpeg + 2; read_segment(p, end, s); p = s.data + s.bytes) {
-    if (s.marker == kSos)
-      return frame.data && is_plain_scan(s, frame, tables) && ends_well(s.data + s.bytes, end);
+    if (s.marker == kSos) {
+      plain.scan = s;
+      plain.coded = s.data + s.bytes;
+      return plain.frame.data && is_plain_scan(s, plain.frame, plain.tables);
+    }
     if (is_adobe_rgb(s)) return false;
-    if (s.marker == kDqt && !read_quantization(s, tables)) return false;
-    if (s.marker == kDht && !read_huffman(s, tables)) return false;
-    if (s.marker == kDri && (s.bytes != 2 || s.data[0] || s.data[1])) return false;
+    if (s.marker == kDqt && !read_quantization(s, plain.tables)) return false;
+    if (s.marker == kDht && !read_huffman(s, plain.tables)) return false;
+    if (s.marker == kDri) {
+      if (s.bytes != 2) return false;
+      plain.restart_interval = unsigned(s.data[0]) << 8 | s.data[1];
+    }
     if (s.marker != kSof0 && s.marker != kSof1) continue;
-    if (frame.data || !is_plain_frame(s, width, height)) return false;
-    frame = s;
+    if (plain.frame.data || !is_plain_frame(s)) return false;
+    plain.frame = s;
   }
   return false;
 }

@@ -1,4 +1,4 @@
-// What the CUDA kernels do, by the CPU engine: in the place of corners.cu, follow.cu,
+// What the CUDA kernels do, by the CPU: in the place of corners.cu, follow.cu, luma.cu,
 // pyramid.cu and windows.cu. A pyramid has its level 0 only; the rest is made where it is needed.
 #include <cmath>
 #include <cstring>
@@ -10,8 +10,10 @@
 #include "../../src/cpu/pyramid.h"
 #include "../../src/cuda/corners.h"
 #include "../../src/cuda/follow.h"
+#include "../../src/cuda/luma.h"
 #include "../../src/cuda/pyramid.h"
 #include "../../src/cuda/windows.h"
+#include "../luma_on_cpu.h"
 #include "fake_cuda.h"
 
 namespace lk::cuda {
@@ -114,6 +116,15 @@ thread_local ScoreTask last_scores;  // what launch_pick() is called right after
 }  // namespace
 
 bool search_waits() { return true; }
+
+void launch_luma(const LumaTask& task, bool, cudaStream_t stream) {
+  fake_cuda::enqueue(stream, [task] {
+    LumaOnCpu decoder(task.frame, task.d_tables, task.d_words);
+    const bool even = decoder.decode(task.to.d_pixels, size_t(task.to.pitch));
+    __atomic_store_n(task.verdict, even ? LumaDecoder::kEven : LumaDecoder::kUneven,
+                     __ATOMIC_RELEASE);
+  });
+}
 
 void launch_follow(const FollowTask& task, bool, cudaStream_t stream) {
   fake_cuda::enqueue(stream, [task] { follow(task); });
