@@ -18,7 +18,12 @@ import { printLine, writeAll } from "./io.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import type { Picture } from "./pictures/picture.ts";
 import { readPicture } from "./source.ts";
-import { followTwo, type TwoPictures, twoPicturesToJson } from "./two_pictures.ts";
+import {
+  followTwo,
+  type TwoPictures,
+  twoPicturesToCsv,
+  twoPicturesToJson,
+} from "./two_pictures.ts";
 
 const UNDER = ["b", "a", "both", "none"] as const;
 type Under = typeof UNDER[number];
@@ -29,6 +34,7 @@ const MAX_POINTS = 10_000;
 const FLAGS = {
   output: { type: "string", short: "o", value: "FILE", text: "the drawing: .svg, .png or .jpg" },
   json: { type: "boolean", text: "the points on standard output; so too without -o" },
+  csv: { type: "boolean", text: "the points as CSV, a row each" },
   colour: {
     type: "string",
     also: COLOUR_SPELLINGS,
@@ -121,7 +127,8 @@ export const main = defineCommand({
       await save(values.output!, form, flowScene(result, layers, { colour, scale }));
     }
     printLine(io, summary(result));
-    if (values.json || !form) {
+    if (values.csv) await writeAll(io.stdout, twoPicturesToCsv(result));
+    else if (values.json || !form) {
       await writeAll(io.stdout, `${JSON.stringify(twoPicturesToJson(result))}\n`);
     }
   },

@@ -38,7 +38,11 @@ export function processIo(signal: AbortSignal): Io {
 
 /** Writes all of `text`. */
 export async function writeAll(to: Output, text: string): Promise<void> {
-  let bytes = new TextEncoder().encode(text);
+  await writeBytes(to, new TextEncoder().encode(text));
+}
+
+/** Writes all of `bytes`. */
+export async function writeBytes(to: Output, bytes: Uint8Array): Promise<void> {
   while (bytes.length > 0) bytes = bytes.subarray(await to.write(bytes));
 }
 

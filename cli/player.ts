@@ -28,6 +28,7 @@ const LAST_TRIES = 3;
  * @param fps frames a second; 0 sends each when the one before is answered, so the server has none
  * to drop; Infinity sends each when it comes; null keeps the distances of the frames' times
  * @param signal ends the play
+ * @param sent told of each frame that was sent, with its number
  * @throws {LkstreamError} where the server does not let us in, or closes for good.
  */
 export async function play(
@@ -35,6 +36,7 @@ export async function play(
   connection: Connection,
   fps: number | null,
   signal: AbortSignal,
+  sent: (seq: number, jpeg: Uint8Array) => void = () => {},
 ): Promise<Played> {
   using changes = new Changes(connection, signal);
   await changes.until(() => connection.state.name === "open");
@@ -49,8 +51,13 @@ export async function play(
     else if (fps !== Infinity) await changes.pauseUntil(startedAt + due);
     if (signal.aborted) break;
     const timestamp = time ?? undefined;
-    if (connection.send(jpeg, { timestamp }) === null) played.skipped++;
-    else played.sent++;
+    const seq = connection.send(jpeg, { timestamp });
+    if (seq === null) {
+      played.skipped++;
+      continue;
+    }
+    played.sent++;
+    sent(seq, jpeg);
   }
   await changes.until(() => connection.free === MAX_UNANSWERED || isGivenUp(connection));
   return played;

@@ -6,6 +6,7 @@ import { type Io, printLine } from "./io.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { toJpeg } from "./pictures/to_jpeg.ts";
 import { play, type PlayedFrame } from "./player.ts";
+import { SentJpegs } from "./sent_jpegs.ts";
 import { OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import { isAddress, isLive } from "./sources/ffmpeg_arguments.ts";
 import { openSource, SOURCE_HELP } from "./source.ts";
@@ -107,11 +108,16 @@ export const main = defineCommand({
     const frames = values.loop ? looped(open, signal) : source.frames;
     const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 
-    using output = await TracksOutput.open(values, io);
+    await using output = await TracksOutput.open(values, io, {
+      epochMs: performance.timeOrigin,
+      withAppearance: options.filter.appearance !== null,
+    });
+    const jpegs = new SentJpegs();
     using connection = connect(url, { token, stream: values.stream, options });
     let written = Promise.resolve();
     connection.on("tracks", (tracks) => {
-      written = written.then(() => output.write(tracks));
+      const jpeg = jpegs.take(tracks.seq);
+      written = written.then(() => output.write(tracks, () => Promise.resolve(jpeg)));
       written.catch(() => {}); // told where it is awaited
     });
     connection.on("error", ({ seq, message }) => {
@@ -125,6 +131,7 @@ export const main = defineCommand({
       connection,
       fps,
       signal,
+      (seq, jpeg) => jpegs.put(seq, jpeg),
     );
     await written;
     const { answered, dropped, roundTrip } = connection.measured();

@@ -8,6 +8,7 @@ import { FrameFolder } from "./drawing/frame_folder.ts";
 import { give, GIVEN_FLAGS, readGiven, usualWith } from "./given.ts";
 import { OUTPUT_FLAGS, TracksOutput } from "./output.ts";
 import { type Picture, toFrame } from "./pictures/picture.ts";
+import { toJpeg } from "./pictures/to_jpeg.ts";
 import { Progress } from "./progress.ts";
 import { ENGINE_FLAGS, openEngine, OPTION_FLAGS, OPTIONS_HELP, readOptions } from "./settings.ts";
 import { openSource, SOURCE_HELP } from "./source.ts";
@@ -84,7 +85,9 @@ export const main = defineCommand({
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
-    using output = await TracksOutput.open(values, io);
+    await using output = await TracksOutput.open(values, io, {
+      withAppearance: options.filter.appearance !== null,
+    });
     const folder = values.draw === undefined
       ? null
       : await FrameFolder.open(values.draw, { colour, length: trail });
@@ -99,7 +102,7 @@ export const main = defineCommand({
     };
     for await (const { picture, tracks } of trackAll(source.frames, tracker, fps, passOver)) {
       summary.count(tracks);
-      await output.write(tracks);
+      await output.write(tracks, () => toJpeg(picture));
       await folder?.add(picture, tracks);
       progress.update(tracks.seq + 1, source.count());
     }

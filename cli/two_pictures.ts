@@ -100,10 +100,14 @@ class Recorder implements FlowSequence {
   last: Advanced | undefined;
   readonly #sequence: FlowSequence;
   readonly detect: FlowSequence["detect"];
+  readonly take: FlowSequence["take"];
+  readonly compare: FlowSequence["compare"];
 
   constructor(sequence: FlowSequence) {
     this.#sequence = sequence;
     this.detect = sequence.detect.bind(sequence);
+    this.take = sequence.take.bind(sequence);
+    this.compare = sequence.compare.bind(sequence);
   }
 
   async advance(...args: Parameters<FlowSequence["advance"]>): Promise<Advanced> {
@@ -142,4 +146,12 @@ export function twoPicturesToJson(result: TwoPictures) {
 /** Four decimals; null for what JSON cannot say. */
 function short(value: number): number | null {
   return Number.isFinite(value) ? Math.round(value * 1e4) / 1e4 : null;
+}
+
+/** The points as CSV, a row each: what {@linkcode twoPicturesToJson} says of them, empty for null. */
+export function twoPicturesToCsv(result: TwoPictures): string {
+  const { points } = twoPicturesToJson(result);
+  const names = ["x", "y", "dx", "dy", "error", "fb", "status"] as const;
+  const rows = points.status.map((_, i) => names.map((name) => points[name][i] ?? "").join());
+  return [names.join(), ...rows, ""].join("\n");
 }

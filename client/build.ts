@@ -28,14 +28,23 @@ interface Stamp {
 }
 const STAMP = new URL("client.json", DIST);
 
-/** The page loads the SDK as everybody does, from /lkstream.js, instead of a copy of its own. */
-const sharedSdk: esbuild.Plugin = {
-  name: "shared-sdk",
+/**
+ * What the page loads as a file of its own: the SDK as everybody does, instead of a copy, and what
+ * few need once they do.
+ */
+const APART: [source: RegExp, file: string][] = [
+  [/\/sdk\/mod\.ts$/, "./lkstream.js"],
+  [/\/formats\/mcap\.ts$/, "./mcap.js"],
+];
+const apart: esbuild.Plugin = {
+  name: "apart",
   setup(build) {
-    build.onResolve(
-      { filter: /\/sdk\/mod\.ts$/ },
-      ({ kind }) => kind === "entry-point" ? null : { path: "./lkstream.js", external: true },
-    );
+    for (const [filter, path] of APART) {
+      build.onResolve(
+        { filter },
+        ({ kind }) => kind === "entry-point" ? null : { path, external: true },
+      );
+    }
   },
 };
 
@@ -58,11 +67,12 @@ async function build(folder: string): Promise<string[]> {
       "stage-worker": "./page/stage/stage_worker.ts",
       "service-worker": "./page/service_worker.ts",
       "page": "./page/main.ts", // brings page.css
+      "mcap": "../formats/mcap.ts",
     },
     format: "esm",
     target: ["chrome110", "firefox121", "safari16.4"], // what client/page/floor.ts asks for
     sourcemap: "linked",
-    plugins: [sharedSdk],
+    plugins: [apart],
   });
   // No module: browsers too old for modules are told so.
   const old = await esbuild.build({

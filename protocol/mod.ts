@@ -1,5 +1,6 @@
 /** lkstream.v1: the wire's codec and types. Pure; runs in server, page, SDK and tools. */
 export * from "./engines.ts";
+export * from "./endings.ts";
 export * from "./errors.ts";
 export * from "./frame.ts";
 export * from "./jpeg.ts";

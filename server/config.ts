@@ -28,6 +28,8 @@ export interface Config {
   streamTokens: StreamToken[];
   /** Where tracks of streams with a name are published; null: nowhere. */
   publish: NatsConfig | null;
+  /** Where viewers connect by Foxglove's protocol; null: nowhere. */
+  foxglovePort: number | null;
   /** Exact, such as https://example.org or null, or with a wildcard, such as https://*.example.org. */
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
@@ -155,6 +157,10 @@ const FLAGS = {
     value: "FILE",
     text: "certificates (PEM) that those of the NATS servers are signed by",
   },
+  foxglove: {
+    value: "PORT",
+    text: "show streams with a name to Foxglove and Lichtblick at this port, by the same token",
+  },
   log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
 type Read = Flags<keyof typeof FLAGS>;
@@ -231,6 +237,7 @@ export function readConfig(
     token,
     streamTokens: readStreamTokens(flags, token, readFile),
     publish: readPublish(flags),
+    foxglovePort: flags.given("foxglove") === undefined ? null : flags.whole("foxglove", 0, 65535),
     allowOrigins: readOrigins(flags),
     trustProxy: flags.isOn("trust-proxy"),
     drainMs: 1000 * flags.whole("drain", 0, 3600),

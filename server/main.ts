@@ -52,8 +52,13 @@ function readAgain(made: KeyPair | undefined): Credentials {
   return { token, streamTokens, tls: typeof tls === "object" ? readKeyPair(tls) : made };
 }
 
-function sinksOf({ publish }: Config): SinkConfig[] {
-  return publish ? [{ sink: "nats", ...publish }] : [];
+function sinksOf(config: Config, tls: KeyPair | undefined): SinkConfig[] {
+  const { publish, foxglovePort } = config;
+  const sinks: SinkConfig[] = publish ? [{ sink: "nats", ...publish }] : [];
+  if (foxglovePort === null) return sinks;
+  const { host, token, streamTokens, allowOrigins, limits } = config;
+  const access = { host, token, streamTokens, allowOrigins };
+  return [...sinks, { sink: "foxglove", port: foxglovePort, tls, limits, ...access }];
 }
 
 /** By what others reach a server that listens on `host`. */
@@ -91,7 +96,7 @@ async function main(): Promise<void> {
   const wanted = await config();
   const tls = await certificate(wanted);
   const { log } = openLog(wanted.log);
-  const sinks = await Sinks.open(sinksOf(wanted), log);
+  const sinks = await Sinks.open(sinksOf(wanted, tls), log);
   const server =
     await (wanted.threads > 1
       ? runThreads(wanted, tls, () => sinks.connect())
@@ -100,7 +105,10 @@ async function main(): Promise<void> {
   const { token, streamTokens } = wanted;
   const renewal = new Renewal({ token, streamTokens, tls }, {
     read: () => readAgain(tls),
-    apply: (credentials) => server.renew(credentials),
+    apply(credentials) {
+      server.renew(credentials);
+      sinks.renew(credentials);
+    },
     log,
   });
   const hadTerminal = hasTerminal();

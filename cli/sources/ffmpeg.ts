@@ -1,7 +1,7 @@
 import type { Grey } from "../../tracking/engine.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { FrameReader } from "./frame_reader.ts";
-import { howToInstall, inputArguments } from "./ffmpeg_arguments.ts";
+import { howToInstall, inputArguments, withoutPasswords } from "./ffmpeg_arguments.ts";
 
 /** What ffmpeg is to make of each frame: its grey levels, or a JPEG. */
 export type Form = "grey" | "jpeg";
@@ -90,7 +90,9 @@ export class Ffmpeg {
         error instanceof Deno.errors.NotCapable; // the permission names a program that is not there
       if (!isMissing) throw error;
       throw new Error(
-        `Cannot read ${this.#input}: ffmpeg does that, and it is not installed. ${howToInstall()}`,
+        withoutPasswords(
+          `Cannot read ${this.#input}: ffmpeg does that, and it is not installed. ${howToInstall()}`,
+        ),
       );
     }
   }
@@ -101,13 +103,18 @@ export class Ffmpeg {
   }
 
   #refusal({ complaints }: Report, frames: number): Error {
-    const own = complaints.at(-1) ?? "it does not say why";
-    const why = [`file:${this.#input}: `, `${this.#input}: `].reduce(
-      (text, prefix) => text.startsWith(prefix) ? text.slice(prefix.length) : text,
-      own,
-    );
     const place = frames > 0 ? ` after ${frames} frames` : "";
-    return new Error(`Cannot read ${this.#input}${place}: ffmpeg says: ${why}`);
+    const why = complaints.some((line) => line.startsWith("Unrecognized option"))
+      ? "this ffmpeg is too old, allowed are 5.1 and later"
+      : `ffmpeg says: ${this.#reason(complaints)}`;
+    return new Error(withoutPasswords(`Cannot read ${this.#input}${place}: ${why}`));
+  }
+
+  /** The last complaint, which names the input once more. */
+  #reason(complaints: string[]): string {
+    const last = complaints.at(-1) ?? "nothing";
+    const prefix = [`file:${this.#input}: `, `${this.#input}: `].find((p) => last.startsWith(p));
+    return last.slice(prefix?.length ?? 0);
   }
 }
 

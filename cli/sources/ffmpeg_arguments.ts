@@ -18,6 +18,11 @@ export function isLive(name: string): boolean {
   return /^(rtsps?|rtmps?|srt|udp|rtp|tcp):/i.test(name);
 }
 
+/** A text without the passwords of the addresses in it: it may go to a log. */
+export function withoutPasswords(text: string): string {
+  return text.replaceAll(/(?<=\/\/)[^/@\s]*:[^/@\s]*(?=@)/g, "…");
+}
+
 /** What ffmpeg is to be told of an input, up to `-i`. */
 export function inputArguments(name: string): string[] {
   // frames at once, without a heap of them before

@@ -1,7 +1,7 @@
 import { type Io, printLine } from "../io.ts";
 import type { Source, SourceFrame } from "./frames.ts";
 import { Ffmpeg, type Form } from "./ffmpeg.ts";
-import { isLive } from "./ffmpeg_arguments.ts";
+import { isLive, withoutPasswords } from "./ffmpeg_arguments.ts";
 
 /** A camera that was there before is tried again so soon, and then ever later, in milliseconds. */
 const FIRST_PAUSE = 500, LONGEST_PAUSE = 10_000;
@@ -27,7 +27,7 @@ export function videoSource(
     const [first, ...more] = ffmpeg.complaints;
     if (first === undefined) return;
     const others = more.length > 0 ? `, and ${more.length} times more` : "";
-    printLine(io, `ffmpeg complained about ${name}: ${first}${others}`);
+    printLine(io, withoutPasswords(`ffmpeg complained about ${name}: ${first}${others}`));
   }
   const frames = isLive(name) ? reopened(once, name, io) : once(0);
   return { count: () => count, frames, isLive: isLive(name), damaged: () => 0 };
@@ -42,7 +42,7 @@ async function* reopened(
   const began = performance.now();
   let pause = FIRST_PAUSE, hadFrames = false;
   while (!signal.aborted) {
-    let why = `Cannot go on with ${name}: it ended`;
+    let why = withoutPasswords(`Cannot go on with ${name}: it ended`);
     try {
       for await (const frame of open(hadFrames ? performance.now() - began : 0)) {
         yield frame;
@@ -53,7 +53,7 @@ async function* reopened(
       why = (error as Error).message;
     }
     if (signal.aborted) return;
-    if (!hadFrames) throw new Error(`Cannot read ${name}: it has no frame`);
+    if (!hadFrames) throw new Error(withoutPasswords(`Cannot read ${name}: it has no frame`));
     printLine({ stderr }, `${why}; trying again in ${pause / 1000} s`);
     await wait(pause, signal);
     pause = Math.min(2 * pause, LONGEST_PAUSE);

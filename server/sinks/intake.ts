@@ -1,6 +1,11 @@
 import type { About, FromSink, News } from "./feed.ts";
 import type { Delivery, Sink } from "./sink.ts";
 
+/**
+ * News are taken no more often: what comes meanwhile, of all streams, comes together. A message to
+ * another thread, and a question to a broker, cost the same for many tracks as for one.
+ */
+const PAUSE_MS = 5;
 /** While more than this is on its way, no further news are taken. */
 export const MAX_UNSETTLED_BYTES = 8 << 20;
 
@@ -10,7 +15,8 @@ export class Intake {
   readonly #tell: (message: FromSink) => void;
   readonly #streams = new Map<number, About>();
   #unsettled = 0;
-  #isFull = false;
+  /** Runs until the next news may be taken, but for what is unsettled. */
+  #pause: ReturnType<typeof setTimeout> | undefined;
 
   constructor(sink: Sink, tell: (message: FromSink) => void) {
     this.#sink = sink;
@@ -24,8 +30,10 @@ export class Intake {
       0,
     );
     this.#unsettled += bytes;
-    this.#isFull = this.#unsettled > MAX_UNSETTLED_BYTES;
-    if (!this.#isFull) this.#tell({ type: "room" });
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#tellRoom();
+    }, PAUSE_MS);
     if (deliveries.length > 0) void this.#settle(deliveries, bytes);
   }
 
@@ -44,10 +52,17 @@ export class Intake {
 
   async #settle(deliveries: Delivery[], bytes: number): Promise<void> {
     const delivered = await this.#sink.deliver(deliveries);
+    const wasFull = this.#isFull;
     this.#unsettled -= bytes;
     this.#tell({ type: "counted", delivered, lost: deliveries.length - delivered });
-    if (!this.#isFull || this.#unsettled > MAX_UNSETTLED_BYTES) return;
-    this.#isFull = false;
-    this.#tell({ type: "room" });
+    if (wasFull && this.#pause === undefined) this.#tellRoom();
+  }
+
+  get #isFull(): boolean {
+    return this.#unsettled > MAX_UNSETTLED_BYTES;
+  }
+
+  #tellRoom(): void {
+    if (!this.#isFull) this.#tell({ type: "room" });
   }
 }

@@ -1,3 +1,4 @@
+import type { Credentials } from "../credentials.ts";
 import type { About, Want } from "./feed.ts";
 
 /** Tracks of a stream on their way to a sink's other end. */
@@ -32,6 +33,8 @@ export interface Sink {
   over(about: About): void;
   /** Resolves with how many reached the other end, once that is known; never rejects. */
   deliver(deliveries: readonly Delivery[]): Promise<number>;
+  /** Takes another token and certificate for whom connects from now on; where anybody connects. */
+  renew?(credentials: Credentials): void;
   /** Idempotent. */
   close(): Promise<void>;
 }

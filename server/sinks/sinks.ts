@@ -1,15 +1,18 @@
 import type { Log } from "../log.ts";
 import type { FeedPort } from "./feed.ts";
+import type { Credentials } from "../credentials.ts";
+import type { FoxgloveConfig } from "./foxglove.ts";
 import type { NatsConfig } from "./nats.ts";
 
 /** What a sink is opened with; `sink` is its name. */
-export type SinkConfig = { sink: "nats" } & NatsConfig;
+export type SinkConfig = { sink: "nats" } & NatsConfig | { sink: "foxglove" } & FoxgloveConfig;
 
 /** To a sink's worker. */
 export type ToSinkWorker =
   | { type: "open"; config: SinkConfig }
   /** A further event loop. */
   | { type: "feed"; port: MessagePort }
+  | { type: "renew"; credentials: Credentials }
   | { type: "close" };
 
 /** From a sink's worker. */
@@ -45,6 +48,10 @@ export class Sinks {
   /** The ends for one event loop, of a channel to each sink. */
   connect(): FeedPort[] {
     return this.#open.map((worker) => ({ sink: worker.name, port: worker.connect() }));
+  }
+
+  renew(credentials: Credentials): void {
+    for (const worker of this.#open) worker.renew(credentials);
   }
 
   /** Idempotent. */
@@ -94,6 +101,10 @@ class SinkWorker {
     const { port1, port2 } = new MessageChannel();
     this.#tell({ type: "feed", port: port2 }, [port2]);
     return port1;
+  }
+
+  renew(credentials: Credentials): void {
+    this.#tell({ type: "renew", credentials });
   }
 
   async close(): Promise<void> {

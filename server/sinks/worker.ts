@@ -25,6 +25,8 @@ self.onmessage = async ({ data }: MessageEvent<ToSinkWorker>) => {
       );
     case "feed":
       return feed(data.port, await sink);
+    case "renew":
+      return (await sink).renew?.(data.credentials);
     case "close":
       await (await sink).close();
       return tell({ type: "closed" });
@@ -37,6 +39,10 @@ async function openSink(config: SinkConfig): Promise<Sink> {
     case "nats": {
       const { NatsSink } = await import("./nats.ts");
       return new NatsSink(config, events);
+    }
+    case "foxglove": {
+      const { FoxgloveSink } = await import("./foxglove.ts");
+      return await FoxgloveSink.open(config, events);
     }
   }
 }

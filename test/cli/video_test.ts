@@ -80,6 +80,15 @@ Deno.test("video: what ffmpeg says of its failure comes in a sentence", async ()
   });
 });
 
+Deno.test("video: an ffmpeg that is too old is told so, and no password is told", async () => {
+  const report = "[fatal] Unrecognized option 'fps_mode'.\n" +
+    "[fatal] Error splitting the argument list: Option not found\n";
+  await using script = await fake("exit 1", report);
+  await assert.rejects(all(new Ffmpeg("rtsp://me:s3cret@host", "grey", script.program)), {
+    message: "Cannot read rtsp://…@host: this ffmpeg is too old, allowed are 5.1 and later",
+  });
+});
+
 Deno.test("video: where ffmpeg is missing, the command that installs it is told", async () => {
   await assert.rejects(
     all(new Ffmpeg("clip.mp4", "grey", "/nowhere/ffmpeg")),

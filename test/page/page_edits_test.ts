@@ -42,6 +42,13 @@ function allIn(page: Page, box: [x0: number, y0: number, x1: number, y1: number]
   }, box);
 }
 
+/** The one of these points, as x, y pairs, that is nearest to a place. */
+function nearest(xy: number[], x: number, y: number): number[] {
+  const off = (i: number) => Math.hypot(xy[2 * i] - x, xy[2 * i + 1] - y);
+  const best = [...xy.keys()].slice(0, xy.length / 2).reduce((a, b) => off(b) < off(a) ? b : a);
+  return xy.slice(2 * best, 2 * best + 2);
+}
+
 for (const mirrored of [false, true]) {
   inPage(
     `a click adds a point where it is, and Alt-click removes it${mirrored ? ", mirrored too" : ""}`,
@@ -157,7 +164,7 @@ inPage(
 );
 
 inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
-  const [x, y] = await followStill(page);
+  const [x, y] = nearest(await followStill(page), 320, 240); // each key takes its time
   await emptyStage(page);
   await page.focus("#touch");
   // The crosshair begins in the middle, and moves by 8 pixels, with Shift by one.
@@ -181,18 +188,18 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   await page.focus("#touch");
   await page.keyboard.press("m");
   await announced(page, /Region begins at 320, 240/);
-  for (let i = 0; i < 20; i++) await page.keyboard.press("ArrowRight");
-  for (let i = 0; i < 20; i++) await page.keyboard.press("ArrowDown");
+  for (let i = 0; i < 12; i++) await page.keyboard.press("ArrowRight");
+  for (let i = 0; i < 12; i++) await page.keyboard.press("ArrowDown");
   await page.keyboard.press("m");
   await announced(page, /Region of 4 corners/);
-  await allIn(page, [320, 240, 480, 400]);
+  await allIn(page, [320, 240, 416, 336]);
   await page.keyboard.press("r");
   await announced(page, /Regions removed/);
   const presses = () => page.getAttribute("#polygon", "aria-pressed");
   await page.keyboard.press("p");
   await page.keyboard.press("Enter");
   for (const [key, corner] of [["ArrowLeft", /^Corner 2 at /], ["ArrowUp", /^Corner 3 at /]]) {
-    for (let i = 0; i < 10; i++) await page.keyboard.press(`${key}`);
+    for (let i = 0; i < 3; i++) await page.keyboard.press(`${key}`);
     await page.keyboard.press("Enter");
     await announced(page, corner as RegExp);
     await page.waitForTimeout(600); // where the crosshair rests is not said over it

@@ -29,7 +29,8 @@ for (const [name, phone] of Object.entries({ upright: UPRIGHT, "on its side": ON
     assert.deepEqual(await outside(page, ["stage", "start"]), []);
     await followSample(page);
     await page.screenshot({ path: await screenshotPath(`live-${phone.viewport.width}`) });
-    const ids = ["stage", "stop", "points", "rtt", "fps-captured", "fps-in", "fps-out"];
+    await page.evaluate(() => document.querySelector<HTMLElement>("#flip")!.hidden = false);
+    const ids = ["stage", "flip", "stop", "points", "rtt", "fps-captured", "fps-in", "fps-out"];
     assert.deepEqual(await outside(page, ids), []);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} px too wide`);

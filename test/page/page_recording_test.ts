@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { buffer, text } from "node:stream/consumers";
 import type { Page } from "playwright-core";
-import type { Tracks } from "../../protocol/mod.ts";
+import { jpegSize, type Tracks } from "../../protocol/mod.ts";
+import { readMcap } from "../lib/mcap_file.ts";
 import {
   DESKTOP,
   GOVERNOR_OFF,
@@ -13,6 +14,7 @@ import {
   server,
   watchTracks,
 } from "../lib/page.ts";
+import { decodeBy } from "../lib/protobuf.ts";
 import {
   announced,
   choose,
@@ -236,3 +238,51 @@ inPage("what is chosen while a recording is read comes instead of it", DESKTOP, 
   assert.equal(await page.textContent("#state"), "Live");
   assert.equal(await page.locator("#stage > canvas:not(#overlay)").count(), 1); // the sample's
 });
+
+inPage(
+  "frames are recorded as MCAP, for other viewers, where that is asked for",
+  DESKTOP,
+  async (page) => {
+    await followStill(page);
+    await page.getByRole("heading", { name: "Record" }).click();
+    const record = async () => {
+      await page.click("#record");
+      await seenTracks(page, 10, await seenSoFar(page));
+      await page.click("#record");
+      await page.waitForSelector('#record-files a[download$=".csv"]');
+    };
+    await record();
+    assert.equal(await page.locator('#record-files a[download$=".mcap"]').count(), 0);
+    assert.ok(!await isLoaded(page, "mcap.js"), "who does not record it does not load it");
+    await page.check("#record-frames");
+    await record();
+    const link = page.locator('#record-files a[download$=".mcap"]');
+    const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+    const bytes = new Uint8Array(await buffer(await download.createReadStream()));
+    const messages = readMcap(bytes);
+    const of = (topic: string) => messages.filter((one) => one.topic === `/lkstream/${topic}`);
+    const frames = Number(/: (\d+) frames/.exec((await page.textContent("#record-status"))!)![1]);
+    for (const topic of ["image", "points", "tracks"]) {
+      assert.equal(
+        of(topic).length,
+        frames,
+        topic,
+      );
+    }
+    const { schema, data, logTime } = of("image")[0];
+    const jpeg = new Uint8Array(decodeBy(schema.data, schema.name, data).data);
+    const { width, height } = JSON.parse(new TextDecoder().decode(of("tracks")[0].data));
+    assert.deepEqual(jpegSize(jpeg), { width, height });
+    const minutes = (Date.now() - Number(logTime / 1_000_000n)) / 60_000;
+    assert.ok(minutes >= 0 && minutes < 60, "it has the time of day");
+    await download.delete();
+  },
+);
+
+function isLoaded(page: Page, name: string): Promise<boolean> {
+  return page.evaluate(
+    (name) =>
+      performance.getEntriesByType("resource").some((entry) => entry.name.endsWith(`/${name}`)),
+    name,
+  );
+}

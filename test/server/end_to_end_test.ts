@@ -102,7 +102,7 @@ endToEnd(
 endToEnd(
   "250 damaged JPEGs each get tracks or bad_frame, and a good one lives on",
   async (client) => {
-    const good = encodeJpeg(new Texture(13).draw(WIDTH, HEIGHT));
+    const good = encodeJpeg(new Texture(13).draw(WIDTH / 2, HEIGHT / 2));
     const next = random(14);
     let bad = 0;
     client.send(encodeFrame({ seq: 0, timestamp: 0, jpeg: good }));

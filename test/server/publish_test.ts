@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { nkeys } from "@nats-io/transport-node";
 import { decodeTracks } from "../../protocol/mod.ts";
 import { readConfig } from "../../server/config.ts";
+import type { NatsConfig } from "../../server/sinks/nats.ts";
 import { type SinkConfig, Sinks } from "../../server/sinks/sinks.ts";
 import { Client } from "../lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
@@ -27,7 +28,7 @@ interface Publishing {
 async function publishing(
   servers: string[],
   use: (given: Publishing) => Promise<void>,
-  change: Partial<SinkConfig> = {},
+  change: Partial<NatsConfig> = {},
 ): Promise<void> {
   const log: string[] = [];
   let came = () => {};

@@ -18,6 +18,7 @@ Deno.test("config: defaults", () => {
     token: null,
     streamTokens: [],
     publish: null,
+    foxglovePort: null,
     allowOrigins: [],
     trustProxy: false,
     drainMs: 10_000,

@@ -165,30 +165,67 @@ class ScriptedSink implements Sink {
   }
 }
 
+/** What an intake tells, one message after the other. */
+class Told {
+  readonly #messages: FromSink[] = [];
+  #came = () => {};
+
+  readonly tell = (message: FromSink): void => {
+    this.#messages.push(message);
+    this.#came();
+  };
+
+  get count(): number {
+    return this.#messages.length;
+  }
+
+  async next(): Promise<FromSink> {
+    while (this.#messages.length === 0) await new Promise<void>((come) => this.#came = come);
+    return this.#messages.shift()!;
+  }
+}
+
 Deno.test("intake: takes no more than it can settle, and goes on when it has", async () => {
   const sink = new ScriptedSink();
-  const told: FromSink[] = [];
-  const intake = new Intake(sink, (message) => told.push(message));
+  const told = new Told();
+  const intake = new Intake(sink, told.tell);
   const tracks = () => new Uint8Array(MAX_UNSETTLED_BYTES / 2);
+  const room = { type: "room" },
+    counted = (delivered: number) => ({
+      type: "counted",
+      delivered,
+      lost: 1 - delivered,
+    });
   intake.take([{ key: 0, about: about("a"), tracks: tracks(), time: 1 }]);
+  assert.deepEqual(await told.next(), room);
   intake.take([{ key: 0, tracks: tracks(), time: 2 }]);
-  assert.deepEqual(told, [{ type: "room" }, { type: "room" }]);
+  assert.deepEqual(await told.next(), room);
   intake.take([{ key: 0, tracks: tracks(), time: 3 }]);
-  assert.equal(told.length, 2, "there is no room");
+  const later = new Told();
+  new Intake(new ScriptedSink(), later.tell).take([{ key: 0, about: about("b") }]);
+  await later.next(); // the pause of the first is over too
+  assert.equal(told.count, 0, "there is no room");
   sink.waiting[0].settle(1);
-  await new Promise((done) => setTimeout(done));
-  assert.deepEqual(told.slice(2), [{ type: "counted", delivered: 1, lost: 0 }, { type: "room" }]);
+  assert.deepEqual(await told.next(), counted(1));
+  assert.deepEqual(await told.next(), room, "now, and not before");
   sink.waiting[1].settle(0);
-  await new Promise((done) => setTimeout(done));
-  assert.deepEqual(told.slice(4), [{ type: "counted", delivered: 0, lost: 1 }]);
+  assert.deepEqual(await told.next(), counted(0));
+  intake.take([{ key: 0, tracks: tracks() }, { key: 0, tracks: tracks() }]);
+  sink.waiting[2].settle(1);
+  assert.deepEqual(await told.next(), counted(1));
+  assert.deepEqual(await told.next(), room, "once its pause is over");
+  assert.equal(told.count, 0);
 });
 
-Deno.test("intake: a delivery carries what was known of its stream when it was made", () => {
+Deno.test("intake: a delivery carries what was known of its stream when it was made", async () => {
   const sink = new ScriptedSink();
-  const intake = new Intake(sink, () => {});
+  const told = new Told();
+  const intake = new Intake(sink, told.tell);
   const tracks = new Uint8Array(4);
   intake.take([{ key: 0, about: about("a"), tracks }, { key: 1, about: about("b") }]);
+  await told.next();
   intake.take([{ key: 0, about: about("a", { epoch: 9 }), tracks, isOver: true }]);
+  await told.next();
   const epochs = sink.waiting.map(({ deliveries }) => deliveries.map(({ about }) => about.epoch));
   assert.deepEqual(epochs, [[1], [9]]);
   assert.deepEqual(sink.calls, ["about a", "about b", "about a", "over a"]);

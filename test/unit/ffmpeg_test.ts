@@ -5,6 +5,7 @@ import {
   inputArguments,
   isAddress,
   isLive,
+  withoutPasswords,
 } from "../../cli/sources/ffmpeg_arguments.ts";
 
 Deno.test("ffmpeg: each kind of input has its own arguments", () => {
@@ -35,6 +36,13 @@ Deno.test("ffmpeg: what is an address, and what is a camera", () => {
   ];
   assert.deepEqual(kinds.map(isAddress), [false, false, false, true, true, true, true]);
   assert.deepEqual(kinds.map(isLive), [false, false, false, false, true, true, true]);
+});
+
+Deno.test("ffmpeg: no password of an address is told", () => {
+  assert.equal(
+    withoutPasswords("Cannot read rtsp://me:s3cret@host/1: tcp://me:@host:554 and http://h/a@b"),
+    "Cannot read rtsp://…@host/1: tcp://…@host:554 and http://h/a@b",
+  );
 });
 
 Deno.test("ffmpeg: the command that installs it is that of the system", () => {

@@ -4,20 +4,21 @@ import config from "../../deno.json" with { type: "json" };
 
 const ROOT = new URL("../../", import.meta.url);
 const FOLDERS = [
-  ...["protocol", "tracking", "engines", "wasm", "native", "server", "cli"],
+  ...["protocol", "formats", "tracking", "engines", "wasm", "native", "server", "cli"],
   ...["client", "test", "bench", "examples"],
 ];
 
 /** The folders that each may import from, its own aside. Tests, benches and examples may import from all. */
 const MAY_IMPORT: Record<string, string[]> = {
   "protocol/": [],
+  "formats/": ["protocol/"],
   "tracking/": ["protocol/"],
   "wasm/": ["tracking/", "protocol/"],
   "engines/": ["wasm/", "tracking/", "protocol/"],
   "client/sdk/": ["protocol/"],
-  "client/page/": ["client/sdk/", "protocol/"],
-  "server/": ["engines/", "tracking/", "protocol/"],
-  "cli/": ["engines/", "tracking/", "protocol/", "client/sdk/"],
+  "client/page/": ["client/sdk/", "formats/", "protocol/"],
+  "server/": ["formats/", "engines/", "tracking/", "protocol/"],
+  "cli/": ["formats/", "engines/", "tracking/", "protocol/", "client/sdk/"],
   "native/": ["engines/", "tracking/", "protocol/"],
   "client/": [], // its builds
 };
@@ -25,6 +26,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** Modules from outside that a folder may import, where not all are allowed. */
 const MAY_USE: Record<string, RegExp> = {
   "protocol/": /^valibot$/,
+  "formats/": /^@mcap\/core$/,
   "tracking/": /^$/,
   "engines/": /^$/,
   "client/": /^(valibot|esbuild|dts-bundle-generator)$/,

@@ -2,7 +2,8 @@ import type { Tracks } from "../../sdk/mod.ts";
 import { announce } from "../ui/announce.ts";
 import { byId, make, setPressed, setText } from "../ui/elements.ts";
 import type { Stage } from "../stage/stage.ts";
-import { TracksRecorder } from "./tracks_recorder.ts";
+import { FrameRecorder } from "./frame_recorder.ts";
+import { MAX_BYTES, TracksRecorder } from "./tracks_recorder.ts";
 import { VideoRecorder } from "./video_recorder.ts";
 import { ViewPicture } from "../stage/view_picture.ts";
 
@@ -23,8 +24,10 @@ export class RecordPanel {
   readonly #files = byId("record-files", HTMLElement);
   readonly #withVideo = byId("record-video", HTMLInputElement);
   readonly #withDrawing = byId("record-drawing", HTMLInputElement);
+  readonly #withFrames = byId("record-frames", HTMLInputElement);
   #tracks: TracksRecorder | undefined;
   #video: VideoRecorder | undefined;
+  #frames: FrameRecorder | undefined;
   readonly #share = byId("share", HTMLButtonElement);
   #urls: string[] = [];
   /** What was offered and can be shared. */
@@ -48,23 +51,28 @@ export class RecordPanel {
     if (this.#tracks.frames === 0 && this.#withVideo.checked) {
       this.#video = VideoRecorder.start(this.stage, frame, this.#withDrawing.checked);
     } else this.#video?.result(frame);
-    const isFull = !this.#tracks.add(tracks, this.#video?.now) || this.#video?.isFull;
-    const megabytes = (this.#tracks.bytes + (this.#video?.bytes ?? 0)) / 2 ** 20;
+    const jpeg = frame ? this.#frames?.jpegOf(frame, tracks.width, tracks.height) : undefined;
+    jpeg?.catch(() => {}); // a frame that cannot be encoded is left out
+    const isFull = !this.#tracks.add(tracks, this.#video?.now, jpeg) || this.#video?.isFull ||
+      (this.#frames?.bytes ?? 0) > MAX_BYTES;
+    const bytes = this.#tracks.bytes + (this.#video?.bytes ?? 0) + (this.#frames?.bytes ?? 0);
+    const megabytes = bytes / 2 ** 20;
     setText(this.#status, `${this.#tracks.frames} frames, ${megabytes.toFixed(1)} MB`);
     if (isFull) void this.stop("The recording is full: it was stopped");
   }
 
   /** Ends a recording and offers its files; nothing happens where none runs. */
   async stop(why = "Recording stopped"): Promise<void> {
-    const tracks = this.#tracks, video = this.#video;
+    const tracks = this.#tracks, video = this.#video, frames = this.#frames;
     if (!tracks) return;
-    this.#tracks = this.#video = undefined;
+    this.#tracks = this.#video = this.#frames = undefined;
     setPressed(this.#button, false);
     setText(this.#button, "Record");
     setText(this.#status, `${why}: ${tracks.frames} frames`);
     announce(`${why}: ${tracks.frames} frames. The files are beside the button.`);
     const name = fileName();
     if (video) this.#offerVideo(await video.stop(), `${name}.${video.extension}`);
+    if (frames) this.#offer(await tracks.mcap(), `${name}.mcap`, "MCAP");
     this.#offer(await tracks.ndjson(), `${name}.ndjson`, "NDJSON");
     this.#offer(await tracks.csv(), `${name}.csv`, "CSV");
   }
@@ -77,6 +85,7 @@ export class RecordPanel {
     this.#shareable = [];
     this.#share.hidden = true;
     this.#tracks = new TracksRecorder(recorded.label, recorded.origin);
+    this.#frames = this.#withFrames.checked ? new FrameRecorder() : undefined;
     setPressed(this.#button, true);
     setText(this.#button, "Stop recording");
     announce("Recording");

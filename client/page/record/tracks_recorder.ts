@@ -12,6 +12,8 @@ const CHUNK = 100;
 interface Recorded {
   tracks: Tracks;
   at: number | undefined;
+  /** Its frame as a JPEG, where frames are recorded. */
+  jpeg?: Promise<Uint8Array>;
 }
 
 /** Keeps results as they came, up to {@linkcode MAX_BYTES}; text is made of them only at the end. */
@@ -42,14 +44,15 @@ export class TracksRecorder {
    * False where there is no more room, and the result was not taken.
    *
    * @param at ms from the beginning of the video that is recorded with it
+   * @param jpeg its frame, where frames are recorded
    */
-  add(tracks: Tracks, at?: number): boolean {
+  add(tracks: Tracks, at?: number, jpeg?: Promise<Uint8Array>): boolean {
     const { points, lost } = tracks;
     const bytes = HEADER_BYTES + POINT_BYTES * points.id.length + LOST_BYTES * lost.id.length;
     if (this.#bytes + bytes > MAX_BYTES) return false;
     this.#bytes += bytes;
     if (Number.isNaN(this.#header.origin)) this.#header.origin = tracks.timestamp;
-    this.#results.push({ tracks, at });
+    this.#results.push({ tracks, at, jpeg });
     return true;
   }
 
@@ -61,8 +64,26 @@ export class TracksRecorder {
   }
 
   csv(): Promise<Blob> {
-    const csv = new TracksCsv(["seq", "timestamp"]);
+    const withAppearance = this.#results.some(({ tracks }) => tracks.points.appearance);
+    const csv = new TracksCsv(["seq", "timestamp"], withAppearance);
     return this.#write(csv.head, ({ tracks }) => csv.rows(tracksToJson(tracks)), "text/csv");
+  }
+
+  /** Frames, points and tracks for Foxglove and Lichtblick, by the time of day. */
+  async mcap(): Promise<Blob> {
+    const { TracksMcap } = await import("../../../formats/mcap.ts"); // only who records it loads it
+    const parts: BlobPart[] = [];
+    const keep = (bytes: Uint8Array) => {
+      parts.push(new Blob([bytes.slice()])); // which may live on the disk
+      return Promise.resolve();
+    };
+    const options = { name: "lkstream", epochMs: performance.timeOrigin, withIds: false };
+    const file = await TracksMcap.open(keep, options);
+    for (const { tracks, jpeg } of this.#results) {
+      await file.add(tracks, jpeg ? await jpeg.catch(() => null) : null);
+    }
+    await file.end();
+    return new Blob(parts, { type: "application/octet-stream" });
   }
 
   async #write(head: string, lines: (result: Recorded) => string, type: string): Promise<Blob> {
