@@ -160,7 +160,7 @@ class LumaOnCpu {
           block[x][y] = coefficients_[n * 64 + size_t(x * 8 + y)] * frame_.quantization[x * 8 + y];
         even &= idct::column(block[x]);
       }
-      const Corner at = corner_of(l, n);
+      const BlockCorner at = corner_of(l, n);
       for (int y = 0; y < 8; ++y) {
         int row[8];
         for (int x = 0; x < 8; ++x) row[x] = block[x][y];

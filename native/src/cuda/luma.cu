@@ -349,7 +349,7 @@ __global__ void __launch_bounds__(kTransformers)
       pixels.x |= unsigned(v[i]) << 8 * i;
       pixels.y |= unsigned(v[4 + i]) << 8 * i;
     }
-    const Corner at = corner_of(task.frame.layout, block);
+    const BlockCorner at = corner_of(task.frame.layout, block);
     if (at.x < task.frame.layout.width && at.y + line < task.frame.layout.height)
       *reinterpret_cast<uint2*>(task.to.d_pixels + size_t(at.y + line) * unsigned(task.to.pitch) +
                                 at.x) = pixels;

@@ -505,11 +505,11 @@ struct LumaFrame {
   LK_ANYWHERE uint32_t luma_blocks() const { return layout.mcus * blocks.luma; }
 };
 
-struct Corner {
+struct BlockCorner {
   uint32_t x, y;
 };
 
-LK_ANYWHERE inline Corner corner_of(const LumaLayout& l, uint32_t block) {
+LK_ANYWHERE inline BlockCorner corner_of(const LumaLayout& l, uint32_t block) {
   const uint32_t mcu = block / (l.across * l.down), i = block % (l.across * l.down);
   return {(mcu % l.mcus_across * l.across + i % l.across) * 8,
           (mcu / l.mcus_across * l.down + i / l.across) * 8};
