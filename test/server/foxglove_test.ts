@@ -198,7 +198,7 @@ Deno.test("foxglove: viewers need what clients need: token, origin, and see what
       const all = await Viewer.open(`${viewers}?token=any`, { Origin: "https://app.example" });
       await all.until(() => all.channels.size === 8);
       const some = await Viewer.open(viewers, { Authorization: "Bearer left" });
-      await some.until(() => some.channels.size === 4);
+      await some.until(() => some.channels.size >= 4);
       assert.ok([...some.channels.keys()].every((topic) => topic.startsWith("/left/")));
       sinks.renew({ token: "new", streamTokens: [] });
       const renewed = async (): Promise<Viewer> => {

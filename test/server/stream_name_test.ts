@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { Client, refused } from "../lib/client.ts";
+import { inTime } from "../lib/in_time.ts";
 import { start } from "../lib/running.ts";
 import { withServer } from "../lib/serving.ts";
+
+/** The server asks nobody by itself. */
+const HOUR_MS = 3_600_000;
 
 const named = (url: string, name: string, query = "") =>
   Client.connect(url, { query: `?stream=${name}${query}` });
@@ -65,11 +69,14 @@ Deno.test("stream name: what may be no name is refused, and leaves no session co
   }));
 
 Deno.test("stream name: whoever answers no more loses it to who asks for it", () =>
-  withServer({}, async (url) => {
+  withServer({ pingMs: HOUR_MS }, async (url) => {
     const dead = await Client.connect(url, { query: "?stream=cam", autoPong: false });
-    const next = await nextNamed(url, "cam");
+    const next = await inTime(nextNamed(url, "cam"), 60_000);
     assert.equal((await dead.closed).code, 1006);
-    await assert.rejects(named(url, "cam"), /stream_in_use/); // who answers keeps it
+    const asked = new Promise((asked) => next.socket.once("ping", asked));
+    await assert.rejects(named(url, "cam"), /stream_in_use/);
+    await inTime(asked, 60_000); // and who answers keeps it
+    await assert.rejects(named(url, "cam"), /stream_in_use/);
     assert.ok(next.isOpen);
     await next.close();
   }));

@@ -201,6 +201,10 @@ Deno.test("intake: takes no more than it can settle, and goes on when it has", a
   intake.take([{ key: 0, tracks: tracks(), time: 2 }]);
   assert.deepEqual(await told.next(), room);
   intake.take([{ key: 0, tracks: tracks(), time: 3 }]);
+  const later = new Told();
+  new Intake(new ScriptedSink(), later.tell).take([{ key: 0, about: about("b") }]);
+  await later.next(); // the pause of the first is over too
+  assert.equal(told.count, 0, "there is no room");
   sink.waiting[0].settle(1);
   assert.deepEqual(await told.next(), counted(1));
   assert.deepEqual(await told.next(), room, "now, and not before");

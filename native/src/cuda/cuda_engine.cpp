@@ -155,12 +155,14 @@ class CudaSequence final : public Sequence, private Flight {
                 int(height) != parts_->current.height();
     follows_ = !is_reset_ && job.flow.n > 0;
     const lk_flow_options& options = job.flow.options;
-    if (for_gpu && decode_there()) {
-      if (follows_) stage(job.flow);
+    if (job.is_jpeg() && follows_) stage(job.flow);
+    if (for_gpu) {
+      if (!decode_there()) {
+        for_libjpeg_ = 1;
+        return issue(job);
+      }
       job.leave();
     } else if (job.is_jpeg()) {
-      if (for_gpu) open_here(job.ask.image);
-      if (follows_) stage(job.flow);
       job.leave();
       decode_here(job.turn);
     } else {
