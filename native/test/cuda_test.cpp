@@ -528,6 +528,12 @@ int main(int argc, char** argv) {
               g_distances.empty() ? 0 : g_distances.back());
   CHECK(g_unequal_status * 1000 <= g_points);
   CHECK(p99 <= 0.01);
+  // Sequences end on the library's threads, for which nobody waits at the end of a process.
+  wait_until([] {
+    lk_counters c{};
+    lk_engine_counters(g_cuda, &c, sizeof c);
+    return c.sequences == 0;
+  });
   lk_engine_destroy(g_cpu);
   lk_engine_destroy(g_cuda);
   return finish("cuda_test");
