@@ -84,22 +84,27 @@ export function drawWindows(trials: Record<string, Trial[]>): string {
   return svg(left + 8 * (cell + gap), 330, parts);
 }
 
-function picture(grey: Float32Array): string {
+export function picture(grey: Float32Array): string {
   const side = Math.sqrt(grey.length);
   const data = Uint8Array.from(grey, (v) => Math.min(255, Math.max(0, Math.round(v))));
   return encodeJpeg({ width: side, height: side, data }, { quality: 100 }).toBase64();
 }
 
-function svg(width: number, height: number, parts: string[]): string {
+export function svg(width: number, height: number, parts: string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ` +
     `width="${width}" height="${height}" font-family="sans-serif" font-size="13" fill="${INK}">\n` +
     `${parts.join("\n")}\n</svg>\n`;
 }
 
-function label(x: number, y: number, text: string, anchor: "start" | "middle" | "end"): string {
+export function label(
+  x: number,
+  y: number,
+  text: string,
+  anchor: "start" | "middle" | "end",
+): string {
   return `<text x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`;
 }
 
-function line(x1: number, y1: number, x2: number, y2: number): string {
+export function line(x1: number, y1: number, x2: number, y2: number): string {
   return `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${INK}" stroke-opacity="0.25"/>`;
 }

@@ -60,6 +60,8 @@ const sequence: FlowSequence = {
   advance: (_, xy) => timed(() => drift(xy)),
   detect: ({ maxCorners, minDistance }) =>
     timed(() => ({ xy: corners(maxCorners, minDistance), detectMs: 0 })),
+  take: () => Promise.reject(new Error("not asked for")),
+  compare: () => Promise.reject(new Error("not asked for")),
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };
 const tracker = new Tracker(sequence, options, options.detect.maxCorners);

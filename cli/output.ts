@@ -47,20 +47,23 @@ export class TracksOutput implements AsyncDisposable {
   /**
    * Opens FILE, emptying it, or standard output.
    *
-   * @param epochMs what is added to timestamps to have milliseconds since 1970
+   * @param told what only the command knows, of {@linkcode FormOptions}
    * @throws {UsageError} where its name ends as no form does.
    */
   static async open(
     { output = "-", csv = false, ids = false }: OutputFlags,
     { stdout }: Pick<Io, "stdout">,
-    epochMs = 0,
+    told: Partial<FormOptions> = {},
   ): Promise<TracksOutput> {
     const form = FORMS[csv ? ".csv" : endingOf(output)];
     const file = output === "-" ? null : await Deno.create(output).catch(cannot(`write ${output}`));
     const to: Output = file ?? stdout;
     try {
       const write: Write = (bytes) => writeBytes(to, bytes);
-      return new TracksOutput(file, await form(write, { epochMs, withIds: ids }));
+      return new TracksOutput(
+        file,
+        await form(write, { epochMs: 0, withAppearance: false, ...told, withIds: ids }),
+      );
     } catch (error) {
       file?.close();
       throw error;

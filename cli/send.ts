@@ -108,7 +108,10 @@ export const main = defineCommand({
     const frames = values.loop ? looped(open, signal) : source.frames;
     const token = values.token ?? (io.env("LKSTREAM_TOKEN") || undefined);
 
-    await using output = await TracksOutput.open(values, io, performance.timeOrigin);
+    await using output = await TracksOutput.open(values, io, {
+      epochMs: performance.timeOrigin,
+      withAppearance: options.filter.appearance !== null,
+    });
     const jpegs = new SentJpegs();
     using connection = connect(url, { token, stream: values.stream, options });
     let written = Promise.resolve();

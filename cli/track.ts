@@ -85,7 +85,9 @@ export const main = defineCommand({
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => engine.close());
 
-    await using output = await TracksOutput.open(values, io);
+    await using output = await TracksOutput.open(values, io, {
+      withAppearance: options.filter.appearance !== null,
+    });
     const folder = values.draw === undefined
       ? null
       : await FrameFolder.open(values.draw, { colour, length: trail });

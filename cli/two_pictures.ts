@@ -100,10 +100,14 @@ class Recorder implements FlowSequence {
   last: Advanced | undefined;
   readonly #sequence: FlowSequence;
   readonly detect: FlowSequence["detect"];
+  readonly take: FlowSequence["take"];
+  readonly compare: FlowSequence["compare"];
 
   constructor(sequence: FlowSequence) {
     this.#sequence = sequence;
     this.detect = sequence.detect.bind(sequence);
+    this.take = sequence.take.bind(sequence);
+    this.compare = sequence.compare.bind(sequence);
   }
 
   async advance(...args: Parameters<FlowSequence["advance"]>): Promise<Advanced> {

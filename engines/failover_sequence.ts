@@ -1,5 +1,6 @@
 import {
   type Advanced,
+  type Compared,
   type Detected,
   type DetectOptions,
   EngineError,
@@ -8,7 +9,10 @@ import {
   type FlowSequence,
   type Frame,
   FrameError,
+  type KeptSize,
+  type KeptWindows,
   type Mask,
+  type Taken,
 } from "../tracking/engine.ts";
 
 /** An engine in use. */
@@ -66,10 +70,26 @@ export class FailoverSequence<S extends Serving> implements FlowSequence {
   }
 
   async detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected> {
-    if (!this.#current) throw new EngineError("Cannot detect: there is no frame yet");
+    return await this.#callOnFrame("detect", (on) => on.detect(options, avoid, mask));
+  }
+
+  async take(points: Float32Array, size: KeptSize): Promise<Taken> {
+    return await this.#callOnFrame("take windows", (on) => on.take(points, size));
+  }
+
+  async compare(points: Float32Array, kept: KeptWindows): Promise<Compared> {
+    return await this.#callOnFrame("compare windows", (on) => on.compare(points, kept));
+  }
+
+  /** What a sequence does on the last good frame. */
+  async #callOnFrame<T>(
+    action: string,
+    call: (sequence: FlowSequence) => Promise<T>,
+  ): Promise<T> {
+    if (!this.#current) throw new EngineError(`Cannot ${action}: there is no frame yet`);
     return await this.#call(async (sequence) => {
       await this.#give(sequence);
-      return await sequence.detect(options, avoid, mask);
+      return await call(sequence);
     });
   }
 

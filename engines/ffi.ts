@@ -13,7 +13,7 @@ import {
 import { countersOf, STRUCTS } from "./layout.ts";
 
 /** The header's LK_ABI_VERSION that the symbols below were written for. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** What may have to wait is nonblocking; all others return at once. */
 export const SYMBOLS = {

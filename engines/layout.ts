@@ -31,13 +31,20 @@ export const STRUCTS = {
     bytes: 32,
     at: { avoid: 0, corners: 8, scores: 16, avoid_count: 24, capacity: 28 },
   },
+  windows: {
+    bytes: 56,
+    at: {
+      ...{ points: 0, found: 8, pixels: 16, warps: 24, residuals: 32 },
+      ...{ n: 40, win_width: 44, win_height: 48 },
+    },
+  },
   frame: { bytes: 20, at: { width: 0, height: 4, reset: 8, decode_ms: 12, track_ms: 16 } },
   detected: { bytes: 8, at: { count: 0, detect_ms: 4 } },
   job: {
-    bytes: 192,
+    bytes: 248,
     at: {
       ...{ kind: 0, tag: 4, deadline_ms: 8 },
-      ...{ image: 16, points: 48, corners: 104, flow: 136, detect: 164 },
+      ...{ image: 16, points: 48, corners: 104, flow: 136, detect: 164, windows: 192 },
     },
   },
   completion: { bytes: 256, at: { tag: 0, status: 4, frame: 8, detected: 28, error: 36 } },
@@ -50,11 +57,11 @@ export const STRUCTS = {
   },
 } as const;
 
-const { job, image, points, corners, flow_options, detect_options } = STRUCTS;
+const { job, image, points, corners, windows, flow_options, detect_options } = STRUCTS;
 const { completion, frame, detected, counters } = STRUCTS;
 
 /** lk_kind and lk_format */
-const ADVANCE = 0, DETECT = 1;
+const ADVANCE = 0, DETECT = 1, TAKE = 3, COMPARE = 4;
 const GREY = 0, JPEG = 1;
 
 /** The library takes no less: smaller ones, which clients may ask for, are 0 in single precision. */
@@ -83,6 +90,20 @@ export interface CornerLists {
   avoidCount: number;
   corners: number;
   capacity: number;
+}
+
+/** Addresses of the lists of windows, each of `n` points. */
+export interface WindowLists {
+  n: number;
+  points: number;
+  pixels: number;
+}
+
+/** The same for a comparison. */
+export interface ComparedLists extends WindowLists {
+  found: number;
+  warps: number;
+  residuals: number;
 }
 
 /** An lk_job, written anew for each submission, which copies it. */
@@ -132,6 +153,28 @@ export class Job {
     this.#u32(detect + detect_options.at.gradient_size, options.gradientSize);
     this.#u32(detect + detect_options.at.use_harris, options.useHarrisDetector ? 1 : 0);
     this.#f32(detect + detect_options.at.k, options.k);
+  }
+
+  take(winSize: readonly [number, number], lists: WindowLists): void {
+    this.#u32(job.at.kind, TAKE);
+    this.#windows(winSize, { ...lists, found: 0, warps: 0, residuals: 0 });
+  }
+
+  compare(winSize: readonly [number, number], lists: ComparedLists): void {
+    this.#u32(job.at.kind, COMPARE);
+    this.#windows(winSize, lists);
+  }
+
+  #windows([width, height]: readonly [number, number], lists: ComparedLists): void {
+    const list = job.at.windows;
+    this.#address(list + windows.at.points, lists.points);
+    this.#address(list + windows.at.found, lists.found);
+    this.#address(list + windows.at.pixels, lists.pixels);
+    this.#address(list + windows.at.warps, lists.warps);
+    this.#address(list + windows.at.residuals, lists.residuals);
+    this.#u32(list + windows.at.n, lists.n);
+    this.#u32(list + windows.at.win_width, width);
+    this.#u32(list + windows.at.win_height, height);
   }
 
   /** Its data is an argument of the submission. */
@@ -190,7 +233,7 @@ export class Completion {
     return this.#view.getInt32(this.#at + completion.at.status, true);
   }
 
-  /** Of an advance. */
+  /** Of an advance; `trackMs` also of windows. */
   get size(): Size {
     const at = completion.at.frame;
     return { width: this.#u32(at + frame.at.width), height: this.#u32(at + frame.at.height) };

@@ -2,6 +2,8 @@ import type { EngineInfo, EngineName } from "../protocol/mod.ts";
 import {
   type Advanced,
   checkGrey,
+  checkKept,
+  type Compared,
   DeadlineError,
   type Detected,
   type DetectOptions,
@@ -12,7 +14,11 @@ import {
   type FlowOptions,
   type FlowSequence,
   type Frame,
+  keptBytes,
+  type KeptSize,
+  type KeptWindows,
   type Mask,
+  type Taken,
 } from "../tracking/engine.ts";
 import {
   addressOf,
@@ -154,6 +160,10 @@ class Lists {
     new Float32Array(this.#buffer, at, values.length).set(values);
   }
 
+  writeBytes(at: number, values: Uint8Array): void {
+    new Uint8Array(this.#buffer, at, values.length).set(values);
+  }
+
   /** A copy. */
   read(at: number, bytes: number): ArrayBuffer {
     return this.#buffer.slice(at, at + bytes);
@@ -252,6 +262,46 @@ class NativeSequence implements FlowSequence {
       xy: new Float32Array(lists.read(corners, 8 * count)),
       detectMs,
     }));
+  }
+
+  // deno-lint-ignore require-await -- what it throws is the promise's
+  async take(points: Float32Array, size: KeptSize): Promise<Taken> {
+    const lists = this.#lists, n = points.length / 2, pixels = 8 * n, bytes = n * keptBytes(size);
+    const address = lists.reserve(pixels + bytes);
+    lists.write(0, points);
+    this.#job.take(size, { n, points: address, pixels: address + pixels });
+    return this.#submit(null, ({ trackMs }) => ({
+      pixels: new Uint8Array(lists.read(pixels, bytes)),
+      takeMs: trackMs,
+    }));
+  }
+
+  // deno-lint-ignore require-await -- what it throws is the promise's
+  async compare(points: Float32Array, kept: KeptWindows): Promise<Compared> {
+    checkKept(points, kept);
+    const lists = this.#lists, n = points.length / 2;
+    // points, found, and what is read: warps, residuals; then the windows
+    const address = lists.reserve(44 * n + kept.pixels.length);
+    lists.write(0, points);
+    lists.write(8 * n, kept.found);
+    lists.write(16 * n, kept.warps);
+    lists.writeBytes(44 * n, kept.pixels);
+    this.#job.compare(kept.size, {
+      n,
+      points: address,
+      found: address + 8 * n,
+      warps: address + 16 * n,
+      residuals: address + 40 * n,
+      pixels: address + 44 * n,
+    });
+    return this.#submit(null, ({ trackMs }) => {
+      const read = lists.read(16 * n, 28 * n);
+      return {
+        warps: new Float32Array(read, 0, 6 * n),
+        residuals: new Float32Array(read, 24 * n, n),
+        compareMs: trackMs,
+      };
+    });
   }
 
   #submit<T>(data: Uint8Array | null, read: (completion: Completion) => T): Promise<T> {

@@ -184,6 +184,12 @@ const FILTER = {
     1,
     "Lose a point nearer to an older one than this share of minDistance.",
   ),
+  appearance: numberOrNull(
+    null,
+    0,
+    1,
+    "Every 10 frames, lose a point that differs by more from the window in which it was found.",
+  ),
 };
 
 const GROUPS = { detect: DETECT, flow: FLOW, filter: FILTER };

@@ -10,10 +10,11 @@ export const LOST_REASONS = [
   "masked",
   "removed",
   "reset",
+  "appearance",
 ] as const;
 export type LostReason = typeof LOST_REASONS[number];
 
-/** The code of a reason on the wire, 1 to 8. */
+/** The code of a reason on the wire, 1 to 9. */
 export function lostCode(reason: LostReason): number {
   return LOST_REASONS.indexOf(reason) + 1;
 }
@@ -35,6 +36,11 @@ export interface PointColumns {
   fb: Float32Array;
   /** Processed frames since the point was found; 0 is new. */
   age: Uint32Array;
+  /**
+   * How the point looks beside the window in which it was found, when it was compared last: 0 the
+   * same, 1 nothing in common, NaN not compared yet. There where `filter.appearance` is set.
+   */
+  appearance?: Float32Array;
 }
 
 /** Times in milliseconds. `server` runs from receipt of the frame to this message. */
@@ -70,22 +76,31 @@ export interface Tracks {
 const KIND_TRACKS = 2;
 const FLAG_DETECTED = 1;
 const FLAG_RESET = 2;
+/** Between the header's fields and the first column lies one more: `appearance`. */
+const FLAG_APPEARANCE = 4;
 const HEADER_BYTES = 64;
 const POINT_BYTES = 32;
 const LOST_BYTES = 5;
+/** Of a header, which counts itself in 16 bits. */
+const MOST_HEADER_BYTES = 65_532;
 
 /**
- * Writes a binary tracks message of 64 + 32 n + 5 m bytes, little-endian.
+ * Writes a binary tracks message of 64 + 32 n + 5 m bytes, little-endian; with `appearance` of
+ * 4 n bytes more, which its header counts as its own: readers that know nothing of it pass over it.
  * Columns are copied as the machine holds them: every machine that runs
  * JavaScript today is little-endian.
  */
 export function encodeTracks(tracks: Tracks): Uint8Array<ArrayBuffer> {
   const { points, lost } = tracks;
   const n = points.id.length, m = lost.id.length;
-  const bytes = new Uint8Array(HEADER_BYTES + POINT_BYTES * n + LOST_BYTES * m);
-  writeHeader(new DataView(bytes.buffer), tracks, n, m);
-  const floats = new Float32Array(bytes.buffer, HEADER_BYTES, 8 * n);
-  const wholes = new Uint32Array(bytes.buffer, HEADER_BYTES, 8 * n + m);
+  const headerBytes = headerBytesOf(points);
+  const bytes = new Uint8Array(headerBytes + POINT_BYTES * n + LOST_BYTES * m);
+  writeHeader(new DataView(bytes.buffer), tracks, n, m, headerBytes);
+  if (headerBytes > HEADER_BYTES) {
+    new Float32Array(bytes.buffer, HEADER_BYTES, n).set(points.appearance!);
+  }
+  const floats = new Float32Array(bytes.buffer, headerBytes, 8 * n);
+  const wholes = new Uint32Array(bytes.buffer, headerBytes, 8 * n + m);
   wholes.set(points.id);
   floats.set(points.xy, n);
   floats.set(points.dxy, 3 * n);
@@ -93,15 +108,31 @@ export function encodeTracks(tracks: Tracks): Uint8Array<ArrayBuffer> {
   floats.set(points.fb, 6 * n);
   wholes.set(points.age, 7 * n);
   wholes.set(lost.id, 8 * n);
-  bytes.set(lost.reason, HEADER_BYTES + POINT_BYTES * n + 4 * m);
+  bytes.set(lost.reason, headerBytes + POINT_BYTES * n + 4 * m);
   return bytes;
 }
 
-function writeHeader(view: DataView, tracks: Tracks, n: number, m: number): void {
+/** With the column of appearance, where there is one that fits: 16,367 points are the most. */
+function headerBytesOf({ id, appearance }: PointColumns): number {
+  const bytes = HEADER_BYTES + 4 * id.length;
+  return appearance && bytes <= MOST_HEADER_BYTES ? bytes : HEADER_BYTES;
+}
+
+function writeHeader(
+  view: DataView,
+  tracks: Tracks,
+  n: number,
+  m: number,
+  headerBytes: number,
+): void {
   const { timing, flow } = tracks;
   view.setUint8(0, KIND_TRACKS);
-  view.setUint8(1, (tracks.detected ? FLAG_DETECTED : 0) | (tracks.reset ? FLAG_RESET : 0));
-  view.setUint16(2, HEADER_BYTES, true);
+  view.setUint8(
+    1,
+    (tracks.detected ? FLAG_DETECTED : 0) | (tracks.reset ? FLAG_RESET : 0) |
+      (headerBytes > HEADER_BYTES ? FLAG_APPEARANCE : 0),
+  );
+  view.setUint16(2, headerBytes, true);
   view.setUint32(4, tracks.seq, true);
   view.setFloat64(8, tracks.timestamp, true);
   view.setUint16(16, tracks.width, true);
@@ -144,7 +175,11 @@ export function decodeTracks(message: ArrayBuffer | Uint8Array): Tracks {
   if (bytes.length !== total) {
     throw badTracks(`it has ${bytes.length} bytes, its ${n} points and ${m} lost need ${total}`);
   }
-  return { ...readHeader(view), ...readColumns(bytes, headerBytes, n, m) };
+  const tracks = { ...readHeader(view), ...readColumns(bytes, headerBytes, n, m) };
+  if (view.getUint8(1) & FLAG_APPEARANCE) {
+    tracks.points.appearance = readAppearance(bytes, headerBytes, n);
+  }
+  return tracks;
 }
 
 function aligned(message: ArrayBuffer | Uint8Array): Uint8Array<ArrayBuffer> {
@@ -207,6 +242,17 @@ function readColumns(
     throw badTracks(`a reason is ${bad}, allowed are 1 to ${LOST_REASONS.length}`);
   }
   return { points, lost };
+}
+
+function readAppearance(
+  { buffer, byteOffset }: Uint8Array<ArrayBuffer>,
+  headerBytes: number,
+  n: number,
+): Float32Array {
+  if (headerBytes < HEADER_BYTES + 4 * n) {
+    throw badTracks(`its header counts ${headerBytes} bytes, too few for ${n} appearances`);
+  }
+  return new Float32Array(buffer, byteOffset + HEADER_BYTES, n);
 }
 
 function badTracks(why: string): ProtocolError {

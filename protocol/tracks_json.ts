@@ -29,19 +29,25 @@ const TRACKS = v.object({
     error: numbers,
     fb: v.array(v.nullable(v.number())),
     age: numbers,
+    appearance: v.optional(v.array(v.nullable(v.number()))),
   }),
   lost: v.object({ id: numbers, reason: v.array(v.picklist(LOST_REASONS)) }),
 });
 
 /**
- * A tracks message in its JSON form; `fb` is null where it was not checked, and `timestamp` where
- * it is no finite number, which JSON has no word for.
+ * A tracks message in its JSON form; `fb` is null where it was not checked, `appearance` where it was
+ * not compared, and `timestamp` where it is no finite number, which JSON has no word for.
  */
 export type TracksJson = v.InferOutput<typeof TRACKS>;
 
 /** Four decimals: a tenth of what tracking resolves, a third of the digits of a float. */
 function short(value: number): number {
   return Math.round(value * 1e4) / 1e4;
+}
+
+/** Null for what is not a number. */
+function shortOrNull(value: number): number | null {
+  return Number.isNaN(value) ? null : short(value);
 }
 
 function every(pairs: Float32Array, from: 0 | 1): number[] {
@@ -70,8 +76,9 @@ export function tracksToJson(tracks: Tracks): TracksJson {
       dx: every(points.dxy, 0),
       dy: every(points.dxy, 1),
       error: Array.from(points.error, short),
-      fb: Array.from(points.fb, (distance) => Number.isNaN(distance) ? null : short(distance)),
+      fb: Array.from(points.fb, shortOrNull),
       age: Array.from(points.age),
+      ...points.appearance && { appearance: Array.from(points.appearance, shortOrNull) },
     },
     lost: {
       id: Array.from(lost.id),
@@ -110,6 +117,8 @@ export function tracksFromJson(message: unknown): Tracks {
       error: Float32Array.from(points.error),
       fb: Float32Array.from(points.fb, (distance) => distance ?? NaN),
       age: Uint32Array.from(points.age),
+      ...points.appearance &&
+        { appearance: Float32Array.from(points.appearance, (residual) => residual ?? NaN) },
     },
     lost: {
       id: Uint32Array.from(lost.id),

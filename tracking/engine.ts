@@ -63,6 +63,50 @@ export interface DetectOptions {
 /** A byte a pixel, row by row: where it is 0, no corner is found. The size of the current frame. */
 export type Mask = Uint8Array;
 
+/** Sides of a window that is kept, in pixels: 3 to {@linkcode MOST_KEPT}. */
+export type KeptSize = readonly [width: number, height: number];
+export const MOST_KEPT = 31;
+/** Pixels that a window has more of when it is kept, across and down. */
+export const KEPT_MARGIN = 3;
+
+/** Bytes of a window that is kept. */
+export function keptBytes([width, height]: KeptSize): number {
+  return (width + KEPT_MARGIN) * (height + KEPT_MARGIN);
+}
+
+/** Windows of frames before: columns of equal length, one entry a point. */
+export interface KeptWindows {
+  size: KeptSize;
+  /** Where each point was when its window was taken, on the frame of then; x, y pairs. */
+  found: Float32Array;
+  /** As {@linkcode FlowSequence.take} gave them, one after the other. */
+  pixels: Uint8Array;
+  /**
+   * Where each comparison starts, 6 numbers a b c d x y: what was at u of the window is at
+   * point + (a b; c d) u + (x y). At first 1 0 0 1 0 0.
+   */
+  warps: Float32Array;
+}
+
+/** Windows of the current frame. */
+export interface Taken {
+  pixels: Uint8Array;
+  takeMs: number;
+}
+
+/** How kept windows fit the current frame. */
+export interface Compared {
+  /**
+   * The root of the share of each window's variance that the best fit leaves over, 0 to 1. NaN
+   * where it cannot be compared: the window has less contrast than a grey level, or the fit would
+   * begin outside of the frame.
+   */
+  residuals: Float32Array;
+  /** Where each fits best. */
+  warps: Float32Array;
+  compareMs: number;
+}
+
 /** `Advanced.status` of a point: tracked, or why not. The codes are those of the wire's reasons. */
 export const Status = { tracked: 0, flat: 1, outOfFrame: 2 } as const;
 
@@ -126,6 +170,24 @@ export interface FlowSequence extends AsyncDisposable {
    * @throws {EngineError} where there is no current frame or the engine failed.
    */
   detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Promise<Detected>;
+
+  /**
+   * The windows of the current frame around `points`, to be compared later, here or by another
+   * sequence or engine. One that does not lie inside of the frame is all 0.
+   *
+   * @throws {EngineError} where there is no current frame or the engine failed.
+   */
+  take(points: Float32Array, size: KeptSize): Promise<Taken>;
+
+  /**
+   * Compares windows that were taken before with the current frame around `points`: under an
+   * affine motion (Shi and Tomasi 1994) and a gain and offset of grey (Jin, Favaro and Soatto
+   * 2001), fitted by the inverse compositional method (Baker and Matthews 2004). All engines give
+   * the same numbers, bit for bit, for the same pixels and points.
+   *
+   * @throws {EngineError} where there is no current frame or the engine failed.
+   */
+  compare(points: Float32Array, kept: KeptWindows): Promise<Compared>;
 }
 
 /** A frame that cannot be used. `code` is what the client is told. */
@@ -144,6 +206,17 @@ export function checkGrey({ width, height, data }: Grey): void {
     "bad_frame",
     `Cannot take ${data.length} grey levels as a frame of ${width}×${height} pixels: ` +
       "there must be one a pixel",
+  );
+}
+
+/** @throws {EngineError} where the columns differ in length. */
+export function checkKept(points: Float32Array, { size, found, pixels, warps }: KeptWindows): void {
+  const n = points.length / 2;
+  const fit = found.length === 2 * n && warps.length === 6 * n &&
+    pixels.length === n * keptBytes(size);
+  if (fit) return;
+  throw new EngineError(
+    `Cannot compare ${n} points: allowed are a window, a place and a warp for each`,
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type Timing,
   type Tracks,
 } from "../protocol/mod.ts";
+import { Appearance } from "./appearance.ts";
 import { crowd } from "./crowding.ts";
 import { type Advanced, type FlowSequence, type Frame, FrameError, Status } from "./engine.ts";
 import { maskCost, maskOf, maskShare, type Region } from "./mask.ts";
@@ -48,6 +49,8 @@ export class Tracker {
   #untold = false;
   /** The points are those of {@linkcode resume}, and stand on the next frame. */
   #resumed = false;
+  /** Of the points, while `filter.appearance` is set. */
+  readonly #appearance = new Appearance();
 
   /** @param maxPoints live points at most, found or added */
   constructor(
@@ -125,6 +128,8 @@ export class Tracker {
     this.#resumed = false;
     this.#resize(advanced);
     const restarted = !stands && (anew || !advanced.continues);
+    const isComparing = this.options.filter.appearance !== null && !restarted;
+    const compareMs = isComparing ? await this.#compare(before, advanced) : 0;
     const survivors = stands
       ? this.#keep(this.#points, (i) => this.#cannotStand(advanced, i))
       : this.#carryOver(before, advanced, restarted);
@@ -133,6 +138,7 @@ export class Tracker {
 
     const due = stands ? this.live === 0 : this.#isDetectionDue(restarted);
     const detection = due ? await this.#refill() : null;
+    const keepMs = this.options.filter.appearance === null ? 0 : await this.#keepWindows();
     const lost = this.#takeEnded();
     this.#cleared = this.#untold = false;
     return {
@@ -141,11 +147,11 @@ export class Tracker {
       detected: detection !== null,
       reset,
       flow: stands ? null : medianFlow(survivors),
-      points: this.#points,
+      points: this.#told(),
       lost,
       timing: {
         decode: advanced.decodeMs,
-        track: advanced.trackMs,
+        track: advanced.trackMs + compareMs + keepMs,
         detect: detection?.detectMs ?? 0,
       },
     };
@@ -261,13 +267,44 @@ export class Tracker {
     this.#maskCost += maskCost(this.#region, width, height);
   }
 
+  /** Compares those points whose turn it is with their windows. @returns milliseconds */
+  async #compare(before: PointColumns, advanced: Advanced): Promise<number> {
+    const { xy, status, width, height } = advanced;
+    const due: number[] = [];
+    for (let i = 0; i < status.length; i++) {
+      const isDue = Appearance.isDue(before.id[i], before.age[i] + 1);
+      const isThere = status[i] === Status.tracked &&
+        isInside(xy[2 * i], xy[2 * i + 1], width, height);
+      if (isDue && isThere) due.push(i);
+    }
+    return await this.#appearance.compare(this.sequence, { id: before.id, xy }, due);
+  }
+
+  /** Takes the windows of points that have none yet. @returns milliseconds */
+  #keepWindows(): Promise<number> {
+    const { winSize } = this.options.flow;
+    return this.#appearance.keep(this.sequence, this.#points, winSize, this.#size!);
+  }
+
+  /** The points, with how they look beside their windows while that is asked for. */
+  #told(): PointColumns {
+    if (this.options.filter.appearance === null) {
+      this.#appearance.clear();
+      return this.#points;
+    }
+    return { ...this.#points, appearance: this.#appearance.residuals(this.#points.id) };
+  }
+
   /** The points that live on from the frame before, moved and aged. */
   #carryOver(before: PointColumns, advanced: Advanced, restarted: boolean): PointColumns {
     if (restarted) return this.#keep(this.#points, () => "reset");
     const n = before.id.length;
     if (n > reasons.length) reasons = new Uint8Array(2 * n);
     const { filter, detect } = this.options;
-    for (let i = 0; i < n; i++) reasons[i] = lostReason(advanced, filter, this.#mask, i);
+    for (let i = 0; i < n; i++) {
+      reasons[i] = lostReason(advanced, filter, this.#mask, i) ||
+        this.#appearanceReason(before.id[i]);
+    }
     crowd(advanced.xy, filter.crowding * detect.minDistance, reasons, CODES.crowded);
     let live = 0;
     for (let i = 0; i < n; i++) {
@@ -277,7 +314,14 @@ export class Tracker {
     return this.#points = carryOver(before, advanced, reasons, live);
   }
 
+  /** Of a point that has no other reason to end. */
+  #appearanceReason(id: number): number {
+    const { appearance } = this.options.filter;
+    return appearance !== null && this.#appearance.residual(id) > appearance ? CODES.appearance : 0;
+  }
+
   #end(id: number, reason: number): void {
+    this.#appearance.forget(id);
     this.#ended.id.push(id);
     this.#ended.reason.push(reason);
   }

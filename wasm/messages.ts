@@ -1,10 +1,14 @@
 import type {
   Advanced,
+  Compared,
   Detected,
   DetectOptions,
   FlowOptions,
   Frame,
+  KeptSize,
+  KeptWindows,
   Mask,
+  Taken,
 } from "../tracking/engine.ts";
 
 /** First message to a worker; it answers with {@linkcode Ready}. */
@@ -38,12 +42,16 @@ export type Request =
     avoid: Float32Array;
     mask?: Mask;
   }
+  | { kind: "take"; sequence: number; points: Float32Array; size: KeptSize }
+  | { kind: "compare"; sequence: number; points: Float32Array; kept: KeptWindows }
   | { kind: "close"; sequence: number };
 
 /** What each request is answered with. */
 export interface Results {
   advance: Advanced;
   detect: Detected;
+  take: Taken;
+  compare: Compared;
   close: null;
 }
 

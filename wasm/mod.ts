@@ -6,6 +6,8 @@
 import type { EngineInfo } from "../protocol/mod.ts";
 import {
   type Advanced,
+  checkKept,
+  type Compared,
   type Detected,
   type DetectOptions,
   EngineError,
@@ -14,7 +16,10 @@ import {
   type FlowOptions,
   type FlowSequence,
   type Frame,
+  type KeptSize,
+  type KeptWindows,
   type Mask,
+  type Taken,
 } from "../tracking/engine.ts";
 import { Lane, type Spawn } from "./lane.ts";
 import type { Request, Results } from "./messages.ts";
@@ -139,6 +144,38 @@ class WasmSequence implements FlowSequence {
       mask: mask && new Uint8Array(mask),
     };
     return await this.#call(request, buffersOf(request.avoid, request.mask));
+  }
+
+  async take(points: Float32Array, size: KeptSize): Promise<Taken> {
+    this.#checkOpen("take windows");
+    const request = {
+      kind: "take" as const,
+      sequence: this.#sequence,
+      points: new Float32Array(points),
+      size,
+    };
+    return await this.#call(request, buffersOf(request.points));
+  }
+
+  async compare(points: Float32Array, kept: KeptWindows): Promise<Compared> {
+    this.#checkOpen("compare windows");
+    checkKept(points, kept);
+    const own = {
+      size: kept.size,
+      found: new Float32Array(kept.found),
+      pixels: new Uint8Array(kept.pixels),
+      warps: new Float32Array(kept.warps),
+    };
+    const request = {
+      kind: "compare" as const,
+      sequence: this.#sequence,
+      points: new Float32Array(points),
+      kept: own,
+    };
+    return await this.#call(
+      request,
+      buffersOf(request.points, own.found, own.pixels, own.warps),
+    );
   }
 
   /** What the worker does for a sequence that is closed meanwhile, nobody waits for. */

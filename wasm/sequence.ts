@@ -1,17 +1,23 @@
 import {
   type Advanced,
   checkGrey,
+  type Compared,
   type Detected,
   type DetectOptions,
   EngineError,
   type FlowOptions,
   type Frame,
+  type Grey,
+  type KeptSize,
+  type KeptWindows,
   type Mask,
+  type Taken,
 } from "../tracking/engine.ts";
 import { findCorners } from "./corners.ts";
 import { type Followed, type Follower, followPoints } from "./flow.ts";
 import { checkSize, type JpegDecoder } from "./jpeg.ts";
 import { guarded, type Mat } from "./opencv.ts";
+import { compareWindows, takeWindows } from "./windows.ts";
 
 /** What the sequences of a worker share. */
 export interface Tools extends Follower {
@@ -61,8 +67,7 @@ export class Sequence implements Disposable {
 
   /** See `FlowSequence.detect`. */
   detect(options: DetectOptions, avoid: Float32Array, mask?: Mask): Detected {
-    const image = this.#current;
-    if (image === null) throw new EngineError("Cannot find corners: there is no current frame");
+    const image = this.#currentFor("find corners");
     const pixels = image.rows * image.cols;
     if (mask && mask.length !== pixels) {
       throw new EngineError(
@@ -72,6 +77,27 @@ export class Sequence implements Disposable {
     const start = performance.now();
     const xy = findCorners(this.#tools.cv, image, options, avoid, mask);
     return { xy, detectMs: performance.now() - start };
+  }
+
+  /** See `FlowSequence.take`. */
+  take(points: Float32Array, size: KeptSize): Taken {
+    const image = this.#currentFor("take windows");
+    const start = performance.now();
+    const pixels = takeWindows(greyOf(image), points, size);
+    return { pixels, takeMs: performance.now() - start };
+  }
+
+  /** See `FlowSequence.compare`. */
+  compare(points: Float32Array, kept: KeptWindows): Compared {
+    const image = this.#currentFor("compare windows");
+    const start = performance.now();
+    const compared = compareWindows(greyOf(image), points, kept);
+    return { ...compared, compareMs: performance.now() - start };
+  }
+
+  #currentFor(action: string): Mat {
+    if (this.#current) return this.#current;
+    throw new EngineError(`Cannot ${action}: there is no current frame`);
   }
 
   /** Decodes into the spare image, or where it has another size, into a new one in its place. */
@@ -123,6 +149,11 @@ export class Sequence implements Disposable {
     this.#spare?.delete();
     this.#current = this.#spare = null;
   }
+}
+
+/** A view, good until OpenCV takes memory. */
+function greyOf({ cols, rows, data }: Mat): Grey {
+  return { width: cols, height: rows, data };
 }
 
 function nothing(): Followed {

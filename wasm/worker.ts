@@ -44,9 +44,16 @@ function work(
     return null;
   }
   if (!sequence) sequences.set(request.sequence, sequence = new Sequence(tools));
-  return request.kind === "advance"
-    ? sequence.advance(request.frame, request.points, request.options, request.guess)
-    : sequence.detect(request.options, request.avoid, request.mask);
+  switch (request.kind) {
+    case "advance":
+      return sequence.advance(request.frame, request.points, request.options, request.guess);
+    case "detect":
+      return sequence.detect(request.options, request.avoid, request.mask);
+    case "take":
+      return sequence.take(request.points, request.size);
+    case "compare":
+      return sequence.compare(request.points, request.kept);
+  }
 }
 
 function buffersOf(result: Results[Numbered["kind"]]): ArrayBuffer[] {

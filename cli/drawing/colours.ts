@@ -20,6 +20,7 @@ export const LOST_COLOURS: Record<LostReason, Colour> = {
   masked: "#00c2a8",
   removed: "#8d99a6",
   reset: "#ffffff",
+  appearance: "#ff6fd8",
 };
 
 /**

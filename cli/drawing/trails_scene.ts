@@ -11,6 +11,7 @@ const REASONS: LostReason[] = [
   "out_of_frame",
   "high_error",
   "forward_backward",
+  "appearance",
   "crowded",
   "masked",
   "reset",

@@ -17,6 +17,8 @@ export type Write = (bytes: Uint8Array) => Promise<void>;
 export interface FormOptions {
   /** What is added to timestamps to have milliseconds since 1970. */
   epochMs: number;
+  /** Tracks tell how points look beside their first windows: `filter.appearance` is set. */
+  withAppearance: boolean;
   /** Ids as texts, in forms that are looked at. */
   withIds: boolean;
 }

@@ -1,5 +1,5 @@
 import { TracksCsv, tracksToJson } from "../../protocol/mod.ts";
-import type { Form, Write } from "./form.ts";
+import type { Form, FormOptions, Write } from "./form.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -12,8 +12,8 @@ export function ndjson(write: Write): Form {
 }
 
 /** CSV, whole rows only. */
-export async function csv(write: Write): Promise<Form> {
-  const csv = new TracksCsv(["seq"]);
+export async function csv(write: Write, { withAppearance }: FormOptions): Promise<Form> {
+  const csv = new TracksCsv(["seq"], withAppearance);
   await write(bytes(csv.head));
   return {
     add: (tracks) => write(bytes(csv.rows(tracksToJson(tracks)))),

@@ -12,6 +12,6 @@ for line in lines:
     if line.startswith(b"HMSG"):
         _, subject, _, head, total = line.decode().split()
         data = lines.read(int(total) + 2)[int(head) : int(total)]
-        (seq,), (n,) = struct.unpack_from("<I", data, 4), struct.unpack_from("<I", data, 20)
-        first = struct.unpack_from("<2f", data, 64 + 4 * n) if n else ()
+        (start, seq), (n,) = struct.unpack_from("<HI", data, 2), struct.unpack_from("<I", data, 20)
+        first = struct.unpack_from("<2f", data, start + 4 * n) if n else ()
         print(subject.split(".")[2], seq, n, "points, the first at", *first, flush=True)

@@ -7,6 +7,7 @@ import type { EngineInfo } from "../../protocol/mod.ts";
 import {
   type Advanced,
   checkGrey,
+  type Compared,
   DeadlineError,
   type Detected,
   type DetectOptions,
@@ -16,7 +17,10 @@ import {
   type FlowSequence,
   type Frame,
   FrameError,
+  type KeptSize,
+  type KeptWindows,
   type Mask,
+  type Taken,
 } from "../../tracking/engine.ts";
 import { LEAST_QUALITY } from "../../engines/layout.ts";
 import type { Engine, LkstreamError, Sequence } from "./index.d.ts";
@@ -123,6 +127,19 @@ class AddonSequence implements FlowSequence {
       this.#native.detect({ ...options, qualityLevel, signal }, avoid, mask)
     );
     return { xy: corners, detectMs };
+  }
+
+  async take(points: Float32Array, [width, height]: KeptSize): Promise<Taken> {
+    return await this.#run((signal) =>
+      this.#native.take(points, { winSize: [width, height], signal })
+    );
+  }
+
+  async compare(points: Float32Array, kept: KeptWindows): Promise<Compared> {
+    const [width, height] = kept.size;
+    return await this.#run((signal) =>
+      this.#native.compare(points, kept, { winSize: [width, height], signal })
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {

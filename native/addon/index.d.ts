@@ -132,6 +132,43 @@ export interface Detected extends Corners {
   detectMs: number;
 }
 
+/** Windows of frames before: columns with an entry a point. */
+export interface KeptWindows {
+  /** Where each point was when its window was taken, on the frame of then: n pairs. */
+  found: Float32Array;
+  /** As {@linkcode Sequence.take} gave them. */
+  pixels: Uint8Array;
+  /**
+   * Where each comparison starts, 6 numbers a b c d x y: what was at u of the window is at
+   * point + (a b; c d) u + (x y). At first 1 0 0 1 0 0.
+   */
+  warps: Float32Array;
+}
+
+export interface KeptOptions {
+  /** Width and height of the windows, px, 3–31; by default 21 × 21. */
+  winSize?: [number, number];
+  /** Takes the work back. */
+  signal?: AbortSignal;
+}
+
+export interface Taken {
+  /** (width + 3) × (height + 3) bytes a window; all 0 where it does not lie inside of the frame. */
+  pixels: Uint8Array;
+  takeMs: number;
+}
+
+export interface Compared {
+  /**
+   * The root of the share of each window's variance that the best fit leaves over, 0 to 1; NaN
+   * where it cannot be compared.
+   */
+  residuals: Float32Array;
+  /** Where each fits best, for the next comparison. */
+  warps: Float32Array;
+  compareMs: number;
+}
+
 /** A way to compute. Any number of its calls may run at once. */
 export class Engine implements Disposable {
   /**
@@ -217,6 +254,15 @@ export class Sequence implements Disposable {
     avoid?: Float32Array,
     mask?: Uint8Array | null,
   ): Promise<Detected>;
+
+  /** The windows of the current frame around points, to be compared later. */
+  take(points: Float32Array, options?: KeptOptions): Promise<Taken>;
+
+  /**
+   * Compares windows that were taken before with the current frame around `points`, under an
+   * affine motion and a gain and offset of grey (`LK_COMPARE`).
+   */
+  compare(points: Float32Array, kept: KeptWindows, options?: KeptOptions): Promise<Compared>;
 
   /** Forgets the current frame: the next one is a first frame. */
   reset(): void;

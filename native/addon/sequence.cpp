@@ -87,12 +87,73 @@ struct Detect {
   }
 };
 
+struct Take {
+  Lease sequence;
+  KeptSize size;
+  Points points;
+  std::unique_ptr<uint8_t[]> pixels{};
+  lk_completion done{};
+  Submitted jobs{};
+
+  void submit() {
+    pixels = make_room<uint8_t>(count(points) * size.bytes());
+    lk_job job{};
+    job.kind = LK_TAKE;
+    job.windows = {points.data, nullptr,       pixels.get(), nullptr,    nullptr,
+                   count(points), size.width, size.height,  0};
+    jobs.submit(sequence->handle, job);
+  }
+
+  Outcome run() { return jobs.wait(done); }
+
+  Napi::Value result(Napi::Env env) {
+    auto made = Napi::Object::New(env);
+    made.Set("pixels", copy_out(env, pixels, count(points) * size.bytes()));
+    made.Set("takeMs", done.frame.track_ms);
+    return made;
+  }
+};
+
+struct Compare {
+  Lease sequence;
+  KeptSize size;
+  Points points, found;
+  Bytes pixels;
+  std::unique_ptr<float[]> warps;
+  std::unique_ptr<float[]> residuals{};
+  lk_completion done{};
+  Submitted jobs{};
+
+  void submit() {
+    residuals = make_room<float>(count(points));
+    lk_job job{};
+    job.kind = LK_COMPARE;
+    // The library only reads the pixels here.
+    job.windows = {points.data,     found.data,    const_cast<uint8_t*>(pixels.data),
+                   warps.get(),     residuals.get(), count(points),
+                   size.width,      size.height,   0};
+    jobs.submit(sequence->handle, job);
+  }
+
+  Outcome run() { return jobs.wait(done); }
+
+  Napi::Value result(Napi::Env env) {
+    auto made = Napi::Object::New(env);
+    made.Set("residuals", copy_out(env, residuals, count(points)));
+    made.Set("warps", copy_out(env, warps, 6 * size_t(count(points))));
+    made.Set("compareMs", done.frame.track_ms);
+    return made;
+  }
+};
+
 }  // namespace
 
 Napi::Function Sequence::define(Napi::Env env) {
   std::vector<PropertyDescriptor> members = {
       InstanceMethod<&Sequence::advance>("advance", napi_default_method),
       InstanceMethod<&Sequence::detect>("detect", napi_default_method),
+      InstanceMethod<&Sequence::take>("take", napi_default_method),
+      InstanceMethod<&Sequence::compare>("compare", napi_default_method),
       InstanceMethod<&Sequence::reset>("reset", napi_default_method),
       InstanceMethod<&Sequence::close>("close", napi_default_method),
   };
@@ -136,6 +197,40 @@ Napi::Value Sequence::detect(const Napi::CallbackInfo& info) {
     detect.submit();
     abort.on_abort([state = state_] { lk_sequence_cancel(state->handle); });
     return detect;
+  });
+}
+
+Napi::Value Sequence::take(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&](Abort& abort) {
+    const auto size = read_kept_size(info[1], abort);
+    auto points = take_points(info[0], "points");
+    check_idle("take windows");
+    Take take{Lease(state_), size, std::move(points)};
+    take.submit();
+    abort.on_abort([state = state_] { lk_sequence_cancel(state->handle); });
+    return take;
+  });
+}
+
+Napi::Value Sequence::compare(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&](Abort& abort) {
+    const auto size = read_kept_size(info[2], abort);
+    const Fields kept(info[1], "kept");
+    const auto found = kept.get("found"), pixels = kept.get("pixels"), warps = kept.get("warps");
+    auto points = take_points(info[0], "points");
+    const size_t n = count(points);
+    const auto from = take_floats(warps, "warps", 6 * uint64_t(n));
+    auto places = take_floats(found, "found", 2 * uint64_t(n));
+    auto windows = take_bytes(pixels, "pixels", n * size.bytes());
+    check_idle("compare windows");
+    auto own_warps = make_room<float>(6 * n);
+    std::copy_n(from.data, 6 * n, own_warps.get());
+    Compare compare{Lease(state_),     size,
+                    std::move(points), std::move(places),
+                    std::move(windows), std::move(own_warps)};
+    compare.submit();
+    abort.on_abort([state = state_] { lk_sequence_cancel(state->handle); });
+    return compare;
   });
 }
 

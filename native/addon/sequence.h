@@ -33,6 +33,8 @@ class Sequence : public Napi::ObjectWrap<Sequence> {
  private:
   Napi::Value advance(const Napi::CallbackInfo& info);
   Napi::Value detect(const Napi::CallbackInfo& info);
+  Napi::Value take(const Napi::CallbackInfo& info);
+  Napi::Value compare(const Napi::CallbackInfo& info);
   void reset(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo&) { state_.reset(); }
 

@@ -57,6 +57,26 @@ Points take_points(Napi::Value value, const char* name) {
   return points;
 }
 
+namespace {
+
+template <class T>
+View<T> of_length(View<T> view, Napi::Value value, const char* name, uint64_t length) {
+  if (view.length == length) return view;
+  throw error(value.Env(), "invalid_argument",
+              "Cannot take " + std::to_string(view.length) + " values as " + name +
+                  ": the points need " + std::to_string(length));
+}
+
+}  // namespace
+
+Bytes take_bytes(Napi::Value value, const char* name, uint64_t length) {
+  return of_length(take_bytes(value, name), value, name, length);
+}
+
+Points take_floats(Napi::Value value, const char* name, uint64_t length) {
+  return of_length(take_points(value, name), value, name, length);
+}
+
 ImageFields read_image(Napi::Value value, const char* name) {
   if (!value.IsObject()) throw refused(value, name, "objects of width, height and data");
   const Fields fields(value, name);
@@ -139,9 +159,9 @@ std::string Fields::text(const char* name, const char* missing) const {
   return value.As<Napi::String>().Utf8Value();
 }
 
-FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
-  const Fields fields(value, {"winSize", "maxLevel", "maxCount", "epsilon", "minEigThreshold",
-                              "getMinEigenvals", "back", "signal"});
+namespace {
+
+KeptSize read_window(const Fields& fields) {
   uint32_t window[] = {21, 21};
   const auto win_size = fields.get("winSize");
   if (!win_size.IsUndefined()) {
@@ -150,9 +170,29 @@ FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
     for (uint32_t i = 0; i < 2; ++i)
       window[i] = to_whole(win_size.As<Napi::Array>().Get(i), "winSize");
   }
+  return {window[0], window[1]};
+}
+
+}  // namespace
+
+KeptSize read_kept_size(Napi::Value value, Abort& abort) {
+  const Fields fields(value, {"winSize", "signal"});
+  const KeptSize size = read_window(fields);
+  for (const uint32_t side : {size.width, size.height})
+    if (side < LK_MIN_WINDOW || side > LK_MAX_APPEARANCE)  // room is taken for so many bytes
+      throw error(value.Env(), "invalid_argument",
+                  "Cannot set winSize to " + std::to_string(side) + ": allowed are 3 to 31");
+  abort = Abort(fields.get("signal"));
+  return size;
+}
+
+FlowOptions read_flow_options(Napi::Value value, Abort& abort) {
+  const Fields fields(value, {"winSize", "maxLevel", "maxCount", "epsilon", "minEigThreshold",
+                              "getMinEigenvals", "back", "signal"});
+  const KeptSize window = read_window(fields);
   lk_flow_options library{};
-  library.win_width = window[0];
-  library.win_height = window[1];
+  library.win_width = window.width;
+  library.win_height = window.height;
   library.max_level = fields.whole("maxLevel", 3);
   library.max_count = fields.whole("maxCount", 30);
   library.epsilon = fields.number("epsilon", 0.01f);

@@ -51,6 +51,9 @@ ImageFields read_image(Napi::Value value, const char* name);
 
 Bytes take_bytes(Napi::Value value, const char* name);
 Points take_points(Napi::Value value, const char* name);
+// So many bytes, or floats, as a number of points needs.
+Bytes take_bytes(Napi::Value value, const char* name, uint64_t length);
+Points take_floats(Napi::Value value, const char* name, uint64_t length);
 Image take_image(const ImageFields& fields);
 
 // A mask has no stride: a byte a pixel of an image of this size. Undefined or null: no data.
@@ -85,7 +88,17 @@ struct FlowOptions {
   bool back;
 };
 
-// Both listen to a signal among the options.
+// Sides of windows that are kept.
+struct KeptSize {
+  uint32_t width, height;
+
+  size_t bytes() const {
+    return size_t(width + LK_WINDOW_MARGIN) * size_t(height + LK_WINDOW_MARGIN);
+  }
+};
+
+// All listen to a signal among the options.
+KeptSize read_kept_size(Napi::Value value, Abort& abort);
 FlowOptions read_flow_options(Napi::Value value, Abort& abort);
 lk_detect_options read_detect_options(Napi::Value value, Abort& abort);
 

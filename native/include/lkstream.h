@@ -57,7 +57,7 @@ extern "C" {
 
 /* ---- Version: check these first ------------------------------------------ */
 
-#define LK_ABI_VERSION 2u
+#define LK_ABI_VERSION 3u
 
 /* LK_ABI_VERSION of the library; any other value than the header's means that
  * the two do not belong together. */
@@ -78,7 +78,7 @@ typedef enum lk_status {
                              8 bits a sample; the text names it */
   LK_FRAME_TOO_LARGE = 4, /* more pixels than the limit; found in the header,
                              before any memory is taken for it */
-  LK_NO_FRAME = 5,        /* detection before the first frame */
+  LK_NO_FRAME = 5,        /* corners or windows before the first frame */
   LK_UNAVAILABLE = 6,     /* this engine cannot run here; the text says why */
   LK_ENGINE_FAILED = 7,   /* the device failed, or the sequence is lost */
   LK_CANCELLED = 8,       /* taken back: lk_sequence_cancel, or a destroy */
@@ -99,6 +99,8 @@ enum {
   LK_MAX_LEVEL = 8,
   LK_MAX_COUNT = 100,
   LK_MAX_BLOCK_SIZE = 31,
+  LK_MAX_APPEARANCE = 31, /* side of a window that is kept, px */
+  LK_WINDOW_MARGIN = 3,   /* pixels that it has more of, across and down */
   LK_MAX_PIXELS = 268435456 /* 2^28 */
 };
 
@@ -186,6 +188,32 @@ typedef struct lk_corners {
   uint32_t capacity;    /* [28] */
 } lk_corners;
 
+/* Windows of n points, to be kept and compared later. A window of win_width ×
+ * win_height pixels around a point is kept as the whole pixels that it is mixed of,
+ * and one more around it for gradients: (win_width + 3) × (win_height + 3) bytes, row
+ * by row. 56 bytes. */
+typedef struct lk_windows {
+  const float *points; /* [0]  n points of the current frame */
+  const float *found;  /* [8]  LK_COMPARE: where each was when its window was taken,
+                               on the frame of then */
+  uint8_t *pixels;     /* [16] n windows, one after the other. LK_TAKE receives them;
+                               of one that does not lie inside of the frame, all is
+                               0. LK_COMPARE reads them. */
+  float *warps;        /* [24] LK_COMPARE: 6 floats a point, a b c d x y: what was at
+                               u of the window is at point + (a b; c d) u + (x y) of
+                               the current frame. In: where to start, 1 0 0 1 0 0 at
+                               first. Out: the best fit. */
+  float *residuals;    /* [32] LK_COMPARE receives n floats, 0–1: the root of the
+                               share of the window's variance that the best fit leaves
+                               over. NaN, and the warp as it was, where they cannot be
+                               compared: the window has less contrast than one grey
+                               level, or the fit would begin outside of the frame. */
+  uint32_t n;          /* [40] */
+  uint32_t win_width;  /* [44] px, 3–31 */
+  uint32_t win_height; /* [48] px, 3–31 */
+  uint32_t unused;     /* [52] */
+} lk_windows;
+
 /* What is told of a frame that was taken. 20 bytes. */
 typedef struct lk_frame {
   uint32_t width;  /* [0]  px */
@@ -193,7 +221,8 @@ typedef struct lk_frame {
   uint32_t reset;  /* [8]  1: no point was followed and no list was written, for
                            this is the first frame or its size is new */
   float decode_ms; /* [12] JPEG, or copy, to the grey image of level 0 */
-  float track_ms;  /* [16] pyramid, forward and backward search */
+  float track_ms;  /* [16] pyramid, forward and backward search; of LK_TAKE and
+                           LK_COMPARE, which tell nothing else, all of it */
 } lk_frame;
 
 /* What is told of a detection. 8 bytes. */
@@ -309,10 +338,18 @@ typedef enum lk_kind {
    * `detected`. */
   LK_DETECT = 1,
   /* Forgets the current frame: the next one is a first frame. */
-  LK_RESET = 2
+  LK_RESET = 2,
+  /* Hands out `windows` of the current frame. */
+  LK_TAKE = 3,
+  /* Compares `windows` that were taken earlier, of whichever sequence, with the current
+   * frame around the points as they are now: under an affine motion (Shi and Tomasi
+   * 1994) and a gain and offset of grey (Jin, Favaro and Soatto 2001), fitted together
+   * by the inverse compositional method (Baker and Matthews 2004), in double precision.
+   * At most 10 places are looked at a point. */
+  LK_COMPARE = 4
 } lk_kind;
 
-/* What a sequence is to do. 192 bytes. Only what its kind names is looked at. */
+/* What a sequence is to do. 248 bytes. Only what its kind names is looked at. */
 typedef struct lk_job {
   uint32_t kind;            /* [0]   lk_kind */
   uint32_t tag;             /* [4]   comes back with the completion */
@@ -323,13 +360,14 @@ typedef struct lk_job {
   lk_corners corners;       /* [104] */
   lk_flow_options flow;     /* [136] */
   lk_detect_options detect; /* [164] */
+  lk_windows windows;       /* [192] */
 } lk_job;
 
 /* What became of a job. 256 bytes. */
 typedef struct lk_completion {
   uint32_t tag;         /* [0]  the job's */
   int32_t status;       /* [4]  lk_status */
-  lk_frame frame;       /* [8]  of LK_ADVANCE, with LK_OK */
+  lk_frame frame;       /* [8]  of LK_ADVANCE, LK_TAKE and LK_COMPARE, with LK_OK */
   lk_detected detected; /* [28] of LK_DETECT, with LK_OK */
   char error[220];      /* [36] the sentence; only written where status is not LK_OK */
 } lk_completion;

@@ -64,6 +64,23 @@ void check_lists(const DetectRequest& r) {
   check_not_null(r.count, "count");
 }
 
+void check_lists(const WindowsRequest& r, bool are_compared) {
+  const lk_windows& w = r.lists;
+  check_unused(w.unused);
+  check_range("win_width", w.win_width, LK_MIN_WINDOW, LK_MAX_APPEARANCE);
+  check_range("win_height", w.win_height, LK_MIN_WINDOW, LK_MAX_APPEARANCE);
+  if (w.n == 0) return;
+  if (w.n > LK_MAX_PIXELS)
+    fail(LK_INVALID_ARGUMENT, "Cannot use %u windows: at most %d are allowed.", w.n,
+         LK_MAX_PIXELS);
+  check_not_null(w.points, "points");
+  check_not_null(w.pixels, "pixels");
+  if (!are_compared) return;
+  check_not_null(w.found, "found");
+  check_not_null(w.warps, "warps");
+  check_not_null(w.residuals, "residuals");
+}
+
 namespace {
 
 Image view_of(const lk_image& image) {

@@ -17,6 +17,7 @@ void check_options(const lk_detect_options&);
 // The lists of a flow request: none of n > 0 points may be null.
 void check_lists(const FlowRequest&);
 void check_lists(const DetectRequest&);
+void check_lists(const WindowsRequest&, bool are_compared);
 
 Image checked_grey(const lk_image&, uint32_t max_pixels);
 // A frame may be a JPEG, too.

@@ -25,7 +25,7 @@ class Sequence {
  public:
   virtual ~Sequence() = default;
 
-  // Works on a job, of which flow or detect is filled in for its kind; LK_RESET is
+  // Works on a job, of which flow, detect or windows is filled in for its kind; LK_RESET is
   // never given, see reset(). Returns true when the job is done: its lists and
   // job->done are written. Returns false when it was issued: then the engine keeps
   // the job, works on, and calls job->settle() in the end (job.h). Throws Error

@@ -50,6 +50,18 @@ struct DetectRequest {
   uint32_t* count;  // in Job::done
 };
 
+// Of LK_TAKE and LK_COMPARE.
+struct WindowsRequest {
+  lk_windows lists;
+
+  // Of one window.
+  size_t bytes() const {
+    return size_t(lists.win_width + LK_WINDOW_MARGIN) *
+           size_t(lists.win_height + LK_WINDOW_MARGIN);
+  }
+  uint8_t* window(uint32_t i) const { return lists.pixels + i * bytes(); }
+};
+
 // Who hears of a job's end, once: a queue, or a blocking call. It is handed the
 // reference of who settled it.
 class Sink {
@@ -73,6 +85,8 @@ class Job {
   FlowRequest flow;
   // Of LK_DETECT, checked.
   DetectRequest detect;
+  // Of LK_TAKE and LK_COMPARE, checked.
+  WindowsRequest windows;
 
   // The engine writes frame or detected.
   lk_completion done;

@@ -71,9 +71,16 @@ bool Lane::run(const JobPtr& job) {
     case LK_RESET:
       sequence_->reset();
       return true;
+    case LK_TAKE:
+    case LK_COMPARE:
+      job->windows = {ask.windows};
+      check_lists(job->windows, ask.kind == LK_COMPARE);
+      if (sequence_->width() == 0)
+        fail(LK_NO_FRAME, "Cannot use windows: the sequence has no frame yet.");
+      return sequence_->run(job);
     default:
       fail(LK_INVALID_ARGUMENT, "Cannot do a job of kind %u: it must be %d to %d.", ask.kind,
-           LK_ADVANCE, LK_RESET);
+           LK_ADVANCE, LK_COMPARE);
   }
 }
 

@@ -43,6 +43,18 @@ inline lk_job detect_job(const lk_detect_options& options, const lk_corners& cor
   return job;
 }
 
+// Bytes of a window that is kept.
+inline size_t window_bytes(uint32_t win_width, uint32_t win_height) {
+  return size_t(win_width + LK_WINDOW_MARGIN) * (win_height + LK_WINDOW_MARGIN);
+}
+
+inline lk_job windows_job(lk_kind kind, const lk_windows& windows) {
+  lk_job job{};
+  job.kind = uint32_t(kind);
+  job.windows = windows;
+  return job;
+}
+
 inline int32_t run(lk_sequence* sequence, const lk_job& job, lk_completion& done) {
   const int32_t status = lk_sequence_run(sequence, &job, nullptr, &done);
   last_error() = status == LK_OK ? "" : done.error;

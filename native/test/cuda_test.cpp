@@ -291,6 +291,62 @@ void test_detections(const Scene& scene) {
   }
 }
 
+// Windows of all sizes, taken on one frame and compared on the next ones: both engines
+// give the same bytes and the same bits.
+void test_windows(const Scene& scene, int width, int height, uint32_t n) {
+  size_t compared = 0, unequal = 0;
+  for (const auto &[w, h] : {std::pair{21u, 21u}, {3u, 3u}, {31u, 31u}, {15u, 15u}, {20u, 7u},
+                            {4u, 31u}, {9u, 22u}}) {
+    Sequence sequences[2] = {Sequence(g_cpu), Sequence(g_cuda)};
+    const auto found = points_on(width, height, int(n), w);
+    std::vector<uint8_t> pixels[2];
+    std::vector<float> warps[2], residuals[2];
+    for (int e = 0; e < 2; ++e) {
+      pixels[e].assign(n * window_bytes(w, h), 7);
+      warps[e].resize(6 * n);
+      residuals[e].assign(n, -77.f);
+      for (uint32_t i = 0; i < n; ++i) warps[e][6 * i] = warps[e][6 * i + 3] = 1;
+      sequences[e].advance(scene.frame(width, height, 0), kB, {});
+    }
+    auto points = found;
+    Random random(w + h);
+    for (int frame = 0; frame < 5; ++frame) {
+      const bool is_noise = frame == 4;
+      const Picture p = is_noise ? noise(width, height, 3) : scene.frame(width, height, 2.f * frame);
+      for (int e = 0; e < 2; ++e) {
+        lk_completion done;
+        lk_windows lists{found.data(), nullptr, pixels[e].data(), nullptr, nullptr, n, w, h, 0};
+        if (frame == 0) {
+          CHECK_EQUAL(run(sequences[e].handle, windows_job(LK_TAKE, lists), done), LK_OK);
+          continue;
+        }
+        if (e == 0)
+          points = sequences[0].advance(p, kB, points).next;
+        else
+          sequences[1].advance(p, kB, {});
+        if (e == 0)
+          for (float& v : points) v += random.uniform(-.5f, .5f);
+        lists = {points.data(), found.data(), pixels[e].data(), warps[e].data(),
+                 residuals[e].data(), n, w, h, 0};
+        CHECK_EQUAL(run(sequences[e].handle, windows_job(LK_COMPARE, lists), done), LK_OK);
+      }
+      CHECK(same_bits(pixels[0], pixels[1]));
+      for (uint32_t i = 0; i < n; ++i) {
+        bool is_equal = same(residuals[0][i], residuals[1][i]);
+        for (uint32_t k = 6 * i; k < 6 * i + 6; ++k) is_equal &= same(warps[0][k], warps[1][k]);
+        compared += frame > 0 && !std::isnan(residuals[0][i]);
+        unequal += !is_equal;
+        if (!is_equal && unequal < 6)
+          std::printf("  window %u x %u, frame %d, point %u: cpu %.9g, cuda %.9g\n", w, h, frame, i,
+                      residuals[0][i], residuals[1][i]);
+      }
+    }
+  }
+  std::printf("%zu windows compared, %zu not bit-equal\n", compared, unequal);
+  CHECK(compared > 7 * n);
+  CHECK_EQUAL(unequal, size_t(0));
+}
+
 void test_without_sequence(const Scene& scene) {
   const Picture a = scene.frame(320, 241, 0), b = scene.frame(320, 241, 1);
   const auto points = points_on(320, 241, 200, 3);
@@ -453,10 +509,13 @@ int main(int argc, char** argv) {
     test_detection("usual", scene.frame(97, 81, 0), o);
     o.block_size = 5, o.gradient_size = 5;
     test_detection("block", scene.frame(97, 81, 0), o);
+    test_windows(scene, 97, 81, 64);
     return finish("cuda_test");
   }
   test_limits();
   test_flows(scene);
+  test_windows(scene, 160, 121, 64);
+  if (!g_quick) test_windows(scene, 640, 480, 1000);
   test_without_sequence(scene);
   test_detections(scene);
   test_parallel(scene);

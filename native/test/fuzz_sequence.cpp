@@ -128,6 +128,17 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       is_done(queue, sequence, advance_job(image, o, lists(false, what & 16)), in.byte(), done);
     } else if (what & 128) {
       reset(sequence);
+    } else if (what & 64) {
+      const uint32_t width = in.byte() % 34, height = in.byte() % 34;
+      std::vector<uint8_t> windows(kMaxPoints * window_bytes(width, height), what);
+      std::vector<float> warps(6 * kMaxPoints);
+      for (uint32_t i = 0; i < n; ++i) warps[6 * i] = warps[6 * i + 3] = 1;
+      for (int i = what >> 4 & 3; i > 0; --i) warps[in.byte() % warps.size()] = in.number();
+      const lk_windows kept{points.data(), next.data(),   windows.data(), warps.data(),
+                            errors.data(), n,             width,          height,
+                            what & 8u};
+      is_done(queue, sequence, windows_job(LK_TAKE, kept), in.byte(), done);
+      is_done(queue, sequence, windows_job(LK_COMPARE, kept), in.byte(), done);
     } else {
       n = in.byte() % (kMaxPoints + 1);
       for (uint32_t i = 0; i < 2 * n; ++i) points[i] = in.number();
@@ -158,6 +169,7 @@ std::vector<std::vector<uint8_t>> fuzz_seeds() {
     s.insert(s.end(), {uint8_t(i % 2 ? 68 : 0), 30, 5, 3, 0, 0, 0, 0, 0, 90, 70, uint8_t(i % 4)});
     s.push_back(1);
     flow();
+    s.insert(s.end(), {uint8_t(67 + 16 * (i % 4)), uint8_t(3 + i), 21, 0, 1, 2, 3, 4, 5, 6});
     seeds.push_back(s);
   }
   return seeds;

@@ -316,7 +316,42 @@ void test_refusals() {
                               &count, nullptr);
   };
   CHECK_EQUAL(detect(kDetect, nullptr, 0, 0, 0), LK_NO_FRAME);
+  const float point[2] = {40, 40}, warp[6] = {1, 0, 0, 1, 0, 0};
+  float warps[6], residual = -1;
+  std::vector<uint8_t> window(window_bytes(21, 21));
+  const lk_windows windows{point, point, window.data(), warps, &residual, 1, 21, 21, 0};
+  const auto use_windows = [&](lk_kind kind, auto change) {
+    std::copy_n(warp, 6, warps);
+    lk_windows w = windows;
+    change(w);
+    lk_completion done;
+    return run(s.handle, windows_job(kind, w), done);
+  };
+  for (const lk_kind kind : {LK_TAKE, LK_COMPARE})
+    CHECK_EQUAL(use_windows(kind, [](lk_windows&) {}), LK_NO_FRAME);
   CHECK_EQUAL(s.advance(p, t), LK_OK);
+  for (const lk_kind kind : {LK_TAKE, LK_COMPARE}) {
+    CHECK_EQUAL(use_windows(kind, [](lk_windows&) {}), LK_OK);
+    CHECK_EQUAL(use_windows(kind, [](lk_windows& w) { w = {}, w.win_width = w.win_height = 3; }),
+                LK_OK);
+    const auto refuses = [&](auto change) {
+      CHECK_EQUAL(use_windows(kind, change), LK_INVALID_ARGUMENT);
+      CHECK(!last_error().empty());
+    };
+    refuses([](lk_windows& w) { w.win_width = 2; });
+    refuses([](lk_windows& w) { w.win_height = 32; });
+    refuses([](lk_windows& w) { w.unused = 1; });
+    refuses([](lk_windows& w) { w.n = LK_MAX_PIXELS + 1; });
+    refuses([](lk_windows& w) { w.points = nullptr; });
+    refuses([](lk_windows& w) { w.pixels = nullptr; });
+  }
+  for (const auto list : {&lk_windows::warps, &lk_windows::residuals})
+    CHECK_EQUAL(use_windows(LK_COMPARE, [&](lk_windows& w) { w.*list = nullptr; }),
+                LK_INVALID_ARGUMENT);
+  CHECK_EQUAL(use_windows(LK_COMPARE, [](lk_windows& w) { w.found = nullptr; }),
+              LK_INVALID_ARGUMENT);
+  CHECK_EQUAL(use_windows(LK_COMPARE, [](lk_windows&) {}), LK_OK);
+  CHECK(residual >= 0 && residual < 1e-3f);  // with itself
   CHECK_EQUAL(detect(kDetect, nullptr, 0, 0, 0), LK_OK);
   CHECK(count > 0 && count <= 10);
   CHECK_EQUAL(detect(kDetect, nullptr, 100, 80, 100), LK_INVALID_ARGUMENT);

@@ -393,7 +393,7 @@ function checkNode(path: string): void {
   check("a library of another version is refused", async () => {
     for (
       const [name, message] of [
-        ["lk_abi_version", "ABI version is 99, this addon was built for 2"],
+        ["lk_abi_version", "ABI version is 99, this addon was built for 3"],
         ["lk_sizeof_completion", "size of lk_completion is 99, this addon was built for 256"],
       ]
     ) {

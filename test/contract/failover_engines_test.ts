@@ -42,6 +42,8 @@ function lostOn(frame: number, engine: FlowEngine): FlowEngine {
         return sequence.advance(...args);
       },
       detect: (...args) => sequence.detect(...args),
+      take: (...args) => sequence.take(...args),
+      compare: (...args) => sequence.compare(...args),
       [Symbol.asyncDispose]: () => sequence[Symbol.asyncDispose](),
     };
   };

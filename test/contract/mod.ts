@@ -3,6 +3,7 @@
  * whose motion is known exactly, and against OpenCV by direct calls.
  */
 import type { FlowEngine } from "../../tracking/engine.ts";
+import { checkAppearance } from "./appearance.ts";
 import { checkCorners } from "./corners.ts";
 import { checkEnding } from "./ending.ts";
 import { checkOptions } from "./flow_options.ts";
@@ -42,5 +43,6 @@ export function contract(name: string, makeEngine: MakeEngine): void {
   checkLife(check);
   checkEnding(name, makeEngine);
   checkResume(check);
+  checkAppearance(check);
   checkEnd(checkAlone);
 }

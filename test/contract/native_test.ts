@@ -57,13 +57,27 @@ nativeTest("every instruction set that runs here gives the same bits", async () 
     }
     assert.ok(engine.info.device.endsWith(variant), engine.info.device);
     const { xy, status, error, fb } = await follow(engine, still, moved, points);
-    results[variant] = { xy, status, error, fb };
+    results[variant] = { xy, status, error, fb, ...await compareSelf(engine) };
     await engine.close();
   }
   const [first, ...others] = Object.values(results);
   assert.ok(others.length >= 1, "more than one must run");
   for (const other of others) assert.deepEqual(other, first);
 });
+
+/** Windows of one frame in the other. */
+async function compareSelf(engine: FlowEngine) {
+  await using sequence = engine.open();
+  await sequence.advance(still, NO_POINTS, FLOW);
+  const { pixels } = await sequence.take(points, [21, 20]);
+  await sequence.advance(moved, NO_POINTS, FLOW);
+  const warps = Float32Array.from({ length: 3 * points.length }, (_, i) => i % 3 === 0 ? 1 : 0)
+    .map((value, i) => i % 6 < 4 ? value : 0);
+  const kept = { size: [21, 20], found: points, pixels, warps } as const;
+  const { residuals, warps: after } = await sequence.compare(points, kept);
+  assert.ok(residuals.some((residual) => residual < 0.1));
+  return { residuals, after };
+}
 
 nativeTest("what it decodes is counted", async () => {
   const engine = await cpu();

@@ -1,5 +1,6 @@
 import {
   type Advanced,
+  type Compared,
   DeadlineError,
   type Detected,
   type DetectOptions,
@@ -9,7 +10,11 @@ import {
   type FlowSequence,
   type Frame,
   FrameError,
+  keptBytes,
+  type KeptSize,
+  type KeptWindows,
   type Mask,
+  type Taken,
 } from "../../tracking/engine.ts";
 
 /** What a scripted frame does to each point, and which corners it holds. */
@@ -23,6 +28,8 @@ export interface Script {
   fb?: number[];
   /** Corners that a detection finds, strongest first. */
   corners?: [number, number][];
+  /** How the windows that are compared fit, one after the other; 0 by default. */
+  residuals?: number[];
   /** What `advance` throws instead. */
   fails?: "bad_frame" | "engine" | "deadline";
   /** Resolves before `advance` answers. */
@@ -41,6 +48,15 @@ export interface DetectCall {
   mask: Mask | undefined;
 }
 
+export interface TakeCall {
+  points: number[];
+  size: KeptSize;
+}
+export interface CompareCall {
+  points: number[];
+  kept: KeptWindows;
+}
+
 /**
  * A sequence that plays a script, one entry a frame, and notes its calls. Like
  * an engine it knows no ids and keeps nothing but the size of the frame before.
@@ -48,6 +64,8 @@ export interface DetectCall {
 export class ScriptedSequence implements FlowSequence {
   readonly advances: AdvanceCall[] = [];
   readonly detections: DetectCall[] = [];
+  readonly takes: TakeCall[] = [];
+  readonly comparisons: CompareCall[] = [];
   closed = 0;
   busy = false;
   #previous: { width: number; height: number } | null = null;
@@ -84,6 +102,24 @@ export class ScriptedSequence implements FlowSequence {
     this.detections.push({ options, avoid: [...avoid], mask: mask?.slice() });
     const corners = (this.#current.corners ?? []).slice(0, options.maxCorners);
     return Promise.resolve({ xy: Float32Array.from(corners.flat()), detectMs: 3 });
+  }
+
+  /** Windows of one byte again and again: the number of the call. */
+  take(points: Float32Array, size: KeptSize): Promise<Taken> {
+    this.takes.push({ points: [...points], size });
+    const pixels = new Uint8Array(points.length / 2 * keptBytes(size)).fill(this.takes.length);
+    return Promise.resolve({ pixels, takeMs: 0.25 });
+  }
+
+  /** Each warp comes back with a step to the right more. */
+  compare(points: Float32Array, kept: KeptWindows): Promise<Compared> {
+    this.comparisons.push({ points: [...points], kept });
+    const { residuals = [] } = this.#current;
+    return Promise.resolve({
+      residuals: Float32Array.from({ length: points.length / 2 }, (_, i) => residuals[i] ?? 0),
+      warps: kept.warps.map((value, i) => i % 6 === 4 ? value + 1 : value),
+      compareMs: 0.5,
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -75,6 +75,8 @@ export class Trial implements Candidate {
     return {
       advance: (...args) => minded(() => wrapped.advance(...args)),
       detect: (...args) => minded(() => wrapped.detect(...args)),
+      take: (...args) => minded(() => wrapped.take(...args)),
+      compare: (...args) => minded(() => wrapped.compare(...args)),
       [Symbol.asyncDispose]: () => wrapped[Symbol.asyncDispose](),
     };
   }

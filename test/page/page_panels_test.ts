@@ -236,7 +236,7 @@ inPage(
       assert.equal(grey.length, 21 * 21);
       assert.ok(Math.max(...grey) - Math.min(...grey) > 20, "a corner has contrast");
     }
-    assert.equal(checks, 5);
+    assert.equal(checks, 6);
     await (await page.$("#understand"))!.screenshot({
       path: await screenshotPath("understand-1280"),
     });

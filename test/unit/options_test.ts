@@ -23,7 +23,7 @@ const DEFAULTS = {
     minEigThreshold: 0.0001,
     predict: false,
   },
-  filter: { maxError: null, forwardBackward: 1, crowding: 0.5 },
+  filter: { maxError: null, forwardBackward: 1, crowding: 0.5, appearance: null },
 };
 
 const EDGES: Record<string, { allowed: unknown[]; refused: unknown[] }> = {
@@ -49,6 +49,7 @@ const EDGES: Record<string, { allowed: unknown[]; refused: unknown[] }> = {
   "filter.maxError": { allowed: [null, 0, 255], refused: [-1, 256, "null"] },
   "filter.forwardBackward": { allowed: [null, 0, 20], refused: [-1, 21] },
   "filter.crowding": { allowed: [0, 1], refused: [-1, 2, null] },
+  "filter.appearance": { allowed: [null, 0, 1], refused: [-0.1, 1.1, "0.5"] },
 };
 
 function change(path: string, value: unknown): Record<string, unknown> {

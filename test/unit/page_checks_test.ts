@@ -14,6 +14,7 @@ function failed(change: PartialOptions, { age = 5, eigenvalue = 0.01 } = {}): st
       error: Float32Array.of(1, 12),
       fb: Float32Array.of(0.1, 0.6),
       age: Uint32Array.of(9, age),
+      appearance: Float32Array.of(0.1, 0.5),
     },
   });
   const checks = checksOf(tracks, 1, eigenvalue, mergeOptions(defaultOptions(), change));
@@ -30,10 +31,13 @@ Deno.test("page checks: what a point fails is named by the server's reason", () 
     }),
     ["flat", "high_error", "forward_backward"],
   );
+  assert.deepEqual(failed({ filter: { appearance: 0.4, crowding: 0 } }), ["appearance"]);
 });
 
 Deno.test("page checks: exactly at a limit a point lives, as on the server", () => {
-  const filter = { maxError: 12, forwardBackward: Math.fround(0.6), crowding: 3 / 8 };
+  const filter = {
+    ...{ maxError: 12, forwardBackward: Math.fround(0.6), crowding: 3 / 8, appearance: 0.5 },
+  };
   assert.deepEqual(failed({ flow: { minEigThreshold: 0.01 }, filter }), []);
 });
 

@@ -118,6 +118,34 @@ Deno.test("tracks: round trip in both forms, empty ones too", () => {
   }
 });
 
+Deno.test("tracks: appearance lies in the header, where readers that do not know it pass over it", () => {
+  const plain = encodeTracks(sample());
+  const appearance = Float32Array.of(0.25, NaN, 1);
+  const tracks = { ...sample(), points: { ...sample().points, appearance } };
+  const bytes = encodeTracks(tracks), view = new DataView(bytes.buffer);
+  assert.equal(view.getUint16(2, true), 64 + 12);
+  assert.equal(view.getUint8(1), 1 | 4);
+  assert.deepEqual(bytes.subarray(4, 64), plain.subarray(4, 64));
+  assert.equal(view.getFloat32(64, true), 0.25);
+  assert.deepEqual(bytes.subarray(76), plain.subarray(64), "the columns follow the header");
+  assert.deepEqual(decodeTracks(bytes), tracks);
+  const asBefore = bytes.slice();
+  asBefore[1] = 1; // as one who does not know the flag reads it
+  assert.deepEqual(decodeTracks(asBefore), sample());
+  assert.deepEqual(tracksFromJson(JSON.parse(JSON.stringify(tracksToJson(tracks)))), tracks);
+  assert.deepEqual(tracksToJson(tracks).points.appearance, [0.25, null, 1]);
+  assert.ok(!("appearance" in tracksToJson(sample()).points));
+
+  bytes[2] = 72; // a header with too little room for three
+  throwsProtocolError(() => decodeTracks(bytes.subarray(0, bytes.length - 4)), "bad_message");
+  const many = sample(16_368, 0); // more than a header can count
+  many.points.appearance = new Float32Array(16_368);
+  assert.ok(!("appearance" in decodeTracks(encodeTracks(many)).points));
+  const most = sample(16_367, 0);
+  most.points.appearance = new Float32Array(16_367).fill(0.5);
+  assert.deepEqual(decodeTracks(encodeTracks(most)), most);
+});
+
 Deno.test("tracks: columns are views of an aligned message and right on any other", () => {
   const bytes = encodeTracks(sample());
   assert.equal(decodeTracks(bytes.buffer).points.id.buffer, bytes.buffer);
@@ -137,7 +165,7 @@ Deno.test("tracks: every truncation is refused, and so are wrong kinds, counts a
     wrong[at] = value;
     throwsProtocolError(() => decodeTracks(wrong), "bad_message");
   }
-  for (const reason of [0, 9, 255]) {
+  for (const reason of [0, 10, 255]) {
     const wrong = bytes.slice();
     wrong[wrong.length - 1] = reason;
     throwsProtocolError(() => decodeTracks(wrong), "bad_message");

@@ -47,6 +47,18 @@ Deno.test("csv: a row a live point and a row a lost one, by the keys that are as
   assert.equal(timed.rows(tracks(5, [])), "");
 });
 
+Deno.test("csv: a last column for appearance, where it is asked for", () => {
+  const csv = new TracksCsv(["seq"], true);
+  assert.equal(csv.head, "seq,id,x,y,dx,dy,error,fb,age,lost,appearance\n");
+  const compared = tracks(4, [3, 5], [[1, "appearance"]]);
+  compared.points.appearance = [0.25, null];
+  assert.deepEqual(csv.rows(compared).split("\n"), [
+    ...["4,3,1.5,2,0.5,-1,2.25,,1,,0.25", "4,5,1.5,2,0.5,-1,2.25,,1,,"],
+    ...["4,1,,,,,,,,appearance,", ""],
+  ]);
+  assert.equal(csv.rows(tracks(5, [3])), "5,3,1.5,2,0.5,-1,2.25,,1,,\n");
+});
+
 Deno.test("csv: points of a session that ended without a word end by reset, before new ones", () => {
   const csv = new TracksCsv(["seq"]);
   csv.rows(tracks(0, [1, 2, 3]));

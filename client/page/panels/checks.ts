@@ -61,6 +61,14 @@ export function checksOf(
       unit: "px",
     },
     {
+      reason: "appearance",
+      name: "appearance",
+      value: points.appearance?.[i] ?? NaN,
+      limit: filter.appearance,
+      side: "≤",
+      unit: "",
+    },
+    {
       reason: "crowded",
       name: "to older point",
       value: distanceToOlder(points.xy, i),

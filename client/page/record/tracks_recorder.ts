@@ -64,7 +64,8 @@ export class TracksRecorder {
   }
 
   csv(): Promise<Blob> {
-    const csv = new TracksCsv(["seq", "timestamp"]);
+    const withAppearance = this.#results.some(({ tracks }) => tracks.points.appearance);
+    const csv = new TracksCsv(["seq", "timestamp"], withAppearance);
     return this.#write(csv.head, ({ tracks }) => csv.rows(tracksToJson(tracks)), "text/csv");
   }
 

@@ -25,6 +25,7 @@ export const LOST_SHAPES: Partial<Record<LostReason, LostShape>> = {
   crowded: { label: "crowded", lines: polygon(...EIGHT) },
   masked: { label: "masked", lines: BOX },
   removed: { label: "removed", lines: [-1, 0, 1, 0, 0, -1, 0, 1] },
+  appearance: { label: "appearance", lines: polygon([0, 1], [1, -0.8], [-1, -0.8]) },
 };
 
 /** The reason in words, as the legend has it. */

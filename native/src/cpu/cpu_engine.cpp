@@ -12,6 +12,7 @@
 #include "../levels.h"
 #include "../scheduler.h"
 #include "../stopwatch.h"
+#include "../take_window.h"
 #include "corners.h"
 #include "kernels.h"
 #include "pyramid.h"
@@ -97,16 +98,21 @@ class Follower {
   std::vector<float> guessed_;  // motion
 };
 
+// Windows between two looks: some hundred microseconds.
+constexpr uint32_t kFewWindows = 16;
+
 class CpuSequence final : public Sequence {
  public:
   CpuSequence(const Kernels& kernels, std::shared_ptr<Counters> counters, uint32_t max_pixels)
       : kernels_(kernels), counters_(std::move(counters)), max_pixels_(max_pixels) {}
 
   bool run(const JobPtr& job) override {
-    if (job->ask.kind == LK_ADVANCE)
-      advance(*job);
-    else
-      detect(*job);
+    switch (job->ask.kind) {
+      case LK_ADVANCE: advance(*job); break;
+      case LK_DETECT: detect(*job); break;
+      case LK_TAKE: take(*job); break;
+      default: compare(*job);
+    }
     return true;
   }
 
@@ -144,6 +150,40 @@ class CpuSequence final : public Sequence {
     const Stopwatch watch;
     corners_.detect(current_.levels()[0], job.detect, kernels_, job.turn);
     job.done.detected.detect_ms = watch.ms();
+  }
+
+  void take(Job& job) {
+    const Stopwatch watch;
+    const lk_windows& w = job.windows.lists;
+    for (uint32_t i = 0; i < w.n; ++i) {
+      if (i % kFewWindows == 0) job.turn.look();
+      take_window(current_.levels()[0], w.points[2 * i], w.points[2 * i + 1], int(w.win_width),
+                  int(w.win_height), job.windows.window(i));
+    }
+    job.done.frame.track_ms = watch.ms();
+  }
+
+  void compare(Job& job) {
+    const Stopwatch watch;
+    const lk_windows& w = job.windows.lists;
+    const CompareTask task{&current_.levels()[0], int(w.win_width), int(w.win_height)};
+    for (uint32_t from = 0; from < w.n; from += kFewWindows) {
+      job.turn.look();
+      const uint32_t count = std::min(kFewWindows, w.n - from);
+      ComparePoint points[kFewWindows];
+      for (uint32_t k = 0; k < count; ++k) {
+        const uint32_t i = from + k;
+        const float *at = w.points + 2 * i, *found = w.found + 2 * i;
+        points[k] = {job.windows.window(i), at[0], at[1], found[0], found[1], {}, 0};
+        std::copy_n(w.warps + 6 * i, 6, points[k].warp);
+      }
+      kernels_.compare(task, points, count);
+      for (uint32_t k = 0; k < count; ++k) {
+        std::copy_n(points[k].warp, 6, w.warps + 6 * (from + k));
+        w.residuals[from + k] = points[k].residual;
+      }
+    }
+    job.done.frame.track_ms = watch.ms();
   }
 
   const Kernels& kernels_;

@@ -21,6 +21,8 @@ namespace {
 #include "pyr_down.h"
 #include "window.h"
 #include "follow.h"
+#include "../affine_fit.h"
+#include "compare.h"
 #include "corner_rows.h"
 
 bool runs_here() {
@@ -41,7 +43,7 @@ bool runs_here() {
 #define LK_TEXT(x) LK_TEXT_OF(x)
 
 extern const Kernels kernels = {
-    LK_TEXT(LK_LEVEL), runs_here, pyr_down, follow,
+    LK_TEXT(LK_LEVEL), runs_here, pyr_down, follow, compare,
     {products<float>, slide<float>, scores<float>},
     {products<double>, slide<double>, scores<double>},
     row_max, local_maxima,

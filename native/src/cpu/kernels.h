@@ -35,6 +35,20 @@ struct FlowPoint {
   uint8_t status;        // out, lk_point_status
 };
 
+// Windows that were kept, in the frame of now; see affine_fit.h.
+struct CompareTask {
+  const Image* image;
+  int win_width, win_height;
+};
+
+struct ComparePoint {
+  const uint8_t* window;    // as lk_windows has it
+  float x, y;               // in the frame
+  float found_x, found_y;   // where the window was taken
+  float warp[6];            // in and out
+  float residual;           // out
+};
+
 // Sums of products of gradients, of a type that holds them exactly.
 template <class Sum>
 struct CornerKernels {
@@ -60,6 +74,7 @@ struct Kernels {
   void (*pyr_down)(const Image& src, const Image& dst, int from, int to, uint16_t* scratch);
 
   void (*follow)(const FlowTask&, FlowPoint*, size_t count);
+  void (*compare)(const CompareTask&, ComparePoint*, size_t count);
 
   CornerKernels<float> corners_f32;
   CornerKernels<double> corners_f64;

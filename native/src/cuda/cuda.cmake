@@ -32,7 +32,9 @@ add_library(lkstream_cuda OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/luma.cu
   ${CMAKE_CURRENT_LIST_DIR}/pyramid.cu
   ${CMAKE_CURRENT_LIST_DIR}/stream.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/watcher.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/watcher.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/windows.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/windows.cu)
 set_target_properties(lkstream_cuda PROPERTIES
                       CUDA_ARCHITECTURES "${LKSTREAM_CUDA_ARCHITECTURES}"
                       CUDA_STANDARD 17)

@@ -19,6 +19,7 @@
 #include "pyramid.h"
 #include "stream.h"
 #include "watcher.h"
+#include "windows.h"
 
 namespace lk::cuda {
 namespace {
@@ -71,12 +72,13 @@ class CudaSequence final : public Sequence, private Flight {
   bool run(const JobPtr& job) override {
     device_->run([&] {
       if (!parts_) parts_.reset(new Parts);
-      if (job->ask.kind == LK_DETECT)
-        detect(*job);
-      else
-        issue(*job);
+      switch (job->ask.kind) {
+        case LK_ADVANCE: issue(*job); break;
+        case LK_DETECT: detect(*job); break;
+        default: use_windows(*job);
+      }
     });
-    if (job->ask.kind == LK_DETECT) return true;
+    if (job->ask.kind != LK_ADVANCE) return true;
     job_ = job;
     device_->watcher.watch(*this, job->caller_waits);
     return false;
@@ -104,19 +106,34 @@ class CudaSequence final : public Sequence, private Flight {
     PinnedBuffer<PointIn> in;
     PinnedBuffer<PointOut> out;
     DeviceTables tables;
+    Windows windows;
     Stream stream;  // last: it ends before what it works on
   };
 
   void detect(Job& job) {
     const Stopwatch watch;
     device_->with_detector([&](CornerDetector& detector) {
-      detector.detect(parts_->current.levels()[0], job.detect, parts_->stream, [&] {
-        job.leave();
-        device_->watcher.wait(parts_->stream, job.caller_waits);
-        if (!job.enter()) fail(LK_CANCELLED, "Cannot finish the job: it was cancelled.");
-      });
+      detector.detect(parts_->current.levels()[0], job.detect, parts_->stream,
+                      [&] { wait(job); });
     });
     job.done.detected.detect_ms = watch.ms();
+  }
+
+  void use_windows(Job& job) {
+    const Stopwatch watch;
+    const DeviceImage& image = parts_->current.levels()[0];
+    if (job.ask.kind == LK_TAKE)
+      parts_->windows.take(image, job.windows, parts_->stream, [&] { wait(job); });
+    else
+      parts_->windows.compare(image, job.windows, parts_->stream, [&] { wait(job); });
+    job.done.frame.track_ms = watch.ms();
+  }
+
+  // For the GPU, with the job left meanwhile.
+  void wait(Job& job) {
+    job.leave();
+    device_->watcher.wait(parts_->stream, job.caller_waits);
+    if (!job.enter()) fail(LK_CANCELLED, "Cannot finish the job: it was cancelled.");
   }
 
   // ---- What is given to the GPU ----
@@ -138,12 +155,14 @@ class CudaSequence final : public Sequence, private Flight {
                 int(height) != parts_->current.height();
     follows_ = !is_reset_ && job.flow.n > 0;
     const lk_flow_options& options = job.flow.options;
-    if (for_gpu && decode_there()) {
-      if (follows_) stage(job.flow);
+    if (job.is_jpeg() && follows_) stage(job.flow);
+    if (for_gpu) {
+      if (!decode_there()) {
+        for_libjpeg_ = 1;
+        return issue(job);
+      }
       job.leave();
     } else if (job.is_jpeg()) {
-      if (for_gpu) open_here(job.ask.image);
-      if (follows_) stage(job.flow);
       job.leave();
       decode_here(job.turn);
     } else {

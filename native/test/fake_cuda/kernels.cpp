@@ -1,5 +1,5 @@
-// What the CUDA kernels do, by the CPU: in the place of corners.cu, follow.cu, luma.cu and
-// pyramid.cu. A pyramid has its level 0 only; the rest is made where it is needed.
+// What the CUDA kernels do, by the CPU: in the place of corners.cu, follow.cu, luma.cu,
+// pyramid.cu and windows.cu. A pyramid has its level 0 only; the rest is made where it is needed.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -12,6 +12,7 @@
 #include "../../src/cuda/follow.h"
 #include "../../src/cuda/luma.h"
 #include "../../src/cuda/pyramid.h"
+#include "../../src/cuda/windows.h"
 #include "../luma_on_cpu.h"
 #include "fake_cuda.h"
 
@@ -88,6 +89,28 @@ void pick(const PickTask& t, const ScoreTask& scores) {
   *t.summary = {0, count, 0};
 }
 
+void take(const TakeTask& t) {
+  for (uint32_t i = 0; i < t.n; ++i)
+    for (int k = 0; k < t.columns * t.rows; ++k) {
+      const Corner c = t.corners[i];
+      t.d_windows[i * uint32_t(t.columns * t.rows) + uint32_t(k)] =
+          c.x < 0 ? 0 : view(t.image).row(c.y + k / t.columns)[c.x + k % t.columns];
+    }
+}
+
+void compare(const CompareWindowsTask& t) {
+  const Image image = view(t.image);
+  const size_t bytes = size_t(t.win_width + LK_WINDOW_MARGIN) * size_t(t.win_height + LK_WINDOW_MARGIN);
+  for (uint32_t i = 0; i < t.n; ++i) {
+    const CompareIn& in = t.in[i];
+    ComparePoint p{t.d_windows + i * bytes, in.x, in.y, in.found_x, in.found_y, {}, 0};
+    std::memcpy(p.warp, in.warp, sizeof p.warp);
+    kernels().compare({&image, t.win_width, t.win_height}, &p, 1);
+    std::memcpy(t.out[i].warp, p.warp, sizeof p.warp);
+    t.out[i].residual = p.residual;
+  }
+}
+
 thread_local ScoreTask last_scores;  // what launch_pick() is called right after
 
 }  // namespace
@@ -105,6 +128,14 @@ void launch_luma(const LumaTask& task, bool, cudaStream_t stream) {
 
 void launch_follow(const FollowTask& task, bool, cudaStream_t stream) {
   fake_cuda::enqueue(stream, [task] { follow(task); });
+}
+
+void launch_take(const TakeTask& task, cudaStream_t stream) {
+  fake_cuda::enqueue(stream, [task] { take(task); });
+}
+
+void launch_compare(const CompareWindowsTask& task, cudaStream_t stream) {
+  fake_cuda::enqueue(stream, [task] { compare(task); });
 }
 
 void launch_scores(const ScoreTask& task, cudaStream_t) { last_scores = task; }
