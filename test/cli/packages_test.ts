@@ -5,7 +5,7 @@ import start from "../../deno.start.json" with { type: "json" };
 
 const ROOT = new URL("../../", import.meta.url);
 /** The sources that are served, serve or build. */
-const FOLDERS = ["protocol", "tracking", "engines", "wasm", "server", "client"];
+const FOLDERS = ["formats", "protocol", "tracking", "engines", "wasm", "server", "client"];
 /** In these folders, but not for the start. */
 const OTHERS = ["client/pack.ts"];
 /** What no source names: `ws` takes it where it is installed. */

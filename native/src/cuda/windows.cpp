@@ -12,9 +12,9 @@ void Windows::take(const DeviceImage& image, const WindowsRequest& request, cuda
   const lk_windows& w = request.lists;
   if (w.n == 0) return;
   const int width = int(w.win_width), height = int(w.win_height);
-  Corner* corners = corners_.reserve(w.n);
+  TopLeft* corners = corners_.reserve(w.n);
   for (uint32_t i = 0; i < w.n; ++i) {
-    Corner& c = corners[i];
+    TopLeft& c = corners[i];
     if (!window_corner(w.points[2 * i], w.points[2 * i + 1], width, height, image.width,
                        image.height, &c.x, &c.y))
       c = {-1, 0};

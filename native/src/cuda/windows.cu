@@ -16,7 +16,7 @@ constexpr unsigned kLanes = 32, kAll = 0xffffffffu;
 
 __global__ void take_kernel(const __grid_constant__ TakeTask task) {
   const uint32_t i = blockIdx.x;
-  const Corner corner = task.corners[i];
+  const TopLeft corner = task.corners[i];
   const int bytes = task.columns * task.rows;
   uint8_t* window = task.d_windows + size_t(i) * size_t(bytes);
   for (int k = int(threadIdx.x); k < bytes; k += int(kLanes))

@@ -11,7 +11,7 @@
 namespace lk::cuda {
 
 // The top left pixel of a window; x is -1 where it does not lie inside of the frame.
-struct Corner {
+struct TopLeft {
   int x, y;
 };
 
@@ -19,7 +19,7 @@ struct TakeTask {
   DeviceImage image;
   int columns, rows;  // with the margin
   uint32_t n;
-  const Corner* corners;  // pinned
+  const TopLeft* corners;  // pinned
   uint8_t* d_windows;
 };
 
@@ -56,7 +56,7 @@ class Windows {
  private:
   DeviceBuffer<uint8_t> windows_;
   PinnedBuffer<uint8_t> staging_;
-  PinnedBuffer<Corner> corners_;
+  PinnedBuffer<TopLeft> corners_;
   PinnedBuffer<CompareIn> in_;
   PinnedBuffer<CompareOut> out_;
 };

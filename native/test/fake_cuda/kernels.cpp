@@ -92,7 +92,7 @@ void pick(const PickTask& t, const ScoreTask& scores) {
 void take(const TakeTask& t) {
   for (uint32_t i = 0; i < t.n; ++i)
     for (int k = 0; k < t.columns * t.rows; ++k) {
-      const Corner c = t.corners[i];
+      const TopLeft c = t.corners[i];
       t.d_windows[i * uint32_t(t.columns * t.rows) + uint32_t(k)] =
           c.x < 0 ? 0 : view(t.image).row(c.y + k / t.columns)[c.x + k % t.columns];
     }
