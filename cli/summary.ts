@@ -1,5 +1,5 @@
 import { type Io, printLine } from "./io.ts";
-import { type EngineInfo, LOST_REASONS, type Tracks } from "../protocol/mod.ts";
+import { type EngineInfo, reasonOf, type Tracks } from "../protocol/mod.ts";
 
 /** So many frames that cannot be tracked are told one by one; of the rest, the number. */
 const TOLD = 5;
@@ -25,7 +25,7 @@ export class Summary {
     this.#size = `${width}×${height}`;
     this.#found = points.id.reduce((most, id) => Math.max(most, id), this.#found);
     for (const code of lost.reason) {
-      const reason = LOST_REASONS[code - 1];
+      const reason = reasonOf(code);
       this.#lost.set(reason, (this.#lost.get(reason) ?? 0) + 1);
     }
   }

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { ProtocolError } from "./errors.ts";
-import { LOST_REASONS, lostCode, type LostReason, type Tracks } from "./tracks.ts";
+import { lostCode, type LostReason, reasonOf, type Tracks } from "./tracks.ts";
 
 const numbers = v.array(v.number());
 const TRACKS = v.object({
@@ -31,7 +31,7 @@ const TRACKS = v.object({
     age: numbers,
     appearance: v.optional(v.array(v.nullable(v.number()))),
   }),
-  lost: v.object({ id: numbers, reason: v.array(v.picklist(LOST_REASONS)) }),
+  lost: v.object({ id: numbers, reason: v.array(v.string()) }),
 });
 
 /**
@@ -82,7 +82,7 @@ export function tracksToJson(tracks: Tracks): TracksJson {
     },
     lost: {
       id: Array.from(lost.id),
-      reason: Array.from(lost.reason, (code): LostReason => LOST_REASONS[code - 1]),
+      reason: Array.from(lost.reason, reasonOf),
     },
   };
 }
@@ -122,7 +122,7 @@ export function tracksFromJson(message: unknown): Tracks {
     },
     lost: {
       id: Uint32Array.from(lost.id),
-      reason: Uint8Array.from(lost.reason, lostCode),
+      reason: Uint8Array.from(lost.reason, (name) => lostCode(name as LostReason)), // 0 where unknown,
     },
   };
 }

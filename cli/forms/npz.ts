@@ -1,5 +1,5 @@
 import { Zip, ZipPassThrough } from "fflate";
-import { LOST_REASONS, type Tracks } from "../../protocol/mod.ts";
+import { LOST_REASONS, reasonOf, type Tracks } from "../../protocol/mod.ts";
 import { Column } from "./column.ts";
 import type { Form, Write } from "./form.ts";
 import { addPoints, Ends, pointColumns } from "./rows.ts";
@@ -72,7 +72,7 @@ function npyNumbers({ values }: Column): Uint8Array[] {
 function npyReasons(codes: Uint32Array): Uint8Array[] {
   const texts = new Uint32Array(codes.length * REASON_CHARS);
   codes.forEach((code, row) => {
-    const name = LOST_REASONS[code - 1];
+    const name = reasonOf(code);
     for (let i = 0; i < name.length; i++) texts[row * REASON_CHARS + i] = name.charCodeAt(i);
   });
   return [npyHeader(`<U${REASON_CHARS}`, codes.length), new Uint8Array(texts.buffer)];

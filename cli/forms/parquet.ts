@@ -1,5 +1,5 @@
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
-import { LOST_REASONS, type Tracks } from "../../protocol/mod.ts";
+import { reasonOf, type Tracks } from "../../protocol/mod.ts";
 import type { Form, Write } from "./form.ts";
 import { addPoints, Ends, pointColumns } from "./rows.ts";
 
@@ -80,7 +80,7 @@ export function parquet(write: Write): Form {
       addPoints(points, tracks);
       const { seq, timestamp } = tracks;
       for (const { id, reason } of ends.of(tracks)) {
-        lost.push({ seq, timestamp, id, reason: LOST_REASONS[reason - 1] });
+        lost.push({ seq, timestamp, id, reason: reasonOf(reason) });
       }
       if (points.id.length + lost.length >= GROUP_ROWS) await writeGroup();
     },

@@ -53,6 +53,8 @@ export {
   type PartialOptions,
   type PointColumns,
   ProtocolError,
+  type ReadReason,
+  reasonOf,
   type ResultForm,
   type Stats,
   type Timing,

@@ -1,4 +1,4 @@
-import { type Connection, LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
+import { type Connection, reasonOf, type Tracks } from "../../sdk/mod.ts";
 import { announce } from "../ui/announce.ts";
 import { mention } from "../ui/banner.ts";
 import type { Size } from "../stage/frame_view.ts";
@@ -153,7 +153,7 @@ export class Edits {
     for (const [i, id] of lost.id.entries()) {
       const place = this.#added.get(id);
       if (!place) continue;
-      const reason = labelOf(LOST_REASONS[lost.reason[i] - 1]);
+      const reason = labelOf(reasonOf(lost.reason[i]));
       mention(`The point added at ${spoken(place)} was lost at once: ${reason}`);
     }
     for (const id of [...lost.id, ...points.id]) this.#added.delete(id);

@@ -1,4 +1,4 @@
-import { LOST_REASONS, type Tracks } from "../../sdk/mod.ts";
+import { reasonOf, type Tracks } from "../../sdk/mod.ts";
 import { byId, make, setText } from "../ui/elements.ts";
 import { labelOf } from "../stage/lost_shapes.ts";
 import { type Check, checksOf, holds } from "./checks.ts";
@@ -116,7 +116,7 @@ export class PointInspector {
       this.#shownId = this.#id;
     }
     const i = lost.id.indexOf(this.#id!);
-    if (i >= 0) setText(this.#verdict, `Lost: ${labelOf(LOST_REASONS[lost.reason[i] - 1])}.`);
+    if (i >= 0) setText(this.#verdict, `Lost: ${labelOf(reasonOf(lost.reason[i]))}.`);
   }
 
   #draw(then: Float32Array | undefined, now: Float32Array | undefined, [w, h]: Size): void {

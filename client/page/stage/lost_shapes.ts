@@ -1,4 +1,4 @@
-import type { LostReason } from "../../sdk/mod.ts";
+import type { ReadReason } from "../../sdk/mod.ts";
 
 /** How the end of a point is drawn: pairs of ends of lines, x, y each, in a square from −1 to 1. */
 export interface LostShape {
@@ -14,7 +14,7 @@ const EIGHT = Array.from({ length: 8 }, (_, i): [number, number] => [
 ]);
 
 /** A shape for every reason but `reset`, which ends all points at once. */
-export const LOST_SHAPES: Partial<Record<LostReason, LostShape>> = {
+export const LOST_SHAPES: Partial<Record<ReadReason, LostShape>> = {
   flat: { label: "flat", lines: [-1, 0, 1, 0] },
   out_of_frame: { label: "out of frame", lines: polygon([0, -1], [1, 0.8], [-1, 0.8]) },
   high_error: { label: "high error", lines: [-0.8, -0.8, 0.8, 0.8, -0.8, 0.8, 0.8, -0.8] },
@@ -29,7 +29,7 @@ export const LOST_SHAPES: Partial<Record<LostReason, LostShape>> = {
 };
 
 /** The reason in words, as the legend has it. */
-export function labelOf(reason: LostReason): string {
+export function labelOf(reason: ReadReason): string {
   return LOST_SHAPES[reason]?.label ?? reason;
 }
 

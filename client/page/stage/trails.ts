@@ -1,4 +1,4 @@
-import { LOST_REASONS, type LostReason, type Tracks } from "../../sdk/mod.ts";
+import { type ReadReason, reasonOf, type Tracks } from "../../sdk/mod.ts";
 import { MAX_TRAIL } from "./drawing.ts";
 
 /** How long a new point grows. */
@@ -35,7 +35,7 @@ export class Trail {
 export interface Lost {
   x: number;
   y: number;
-  reason: LostReason;
+  reason: ReadReason;
   at: number;
 }
 
@@ -50,7 +50,7 @@ export class Trails {
   update({ points, lost, reset }: Tracks, now: number): void {
     this.lost = this.lost.filter(({ at }) => now - at < FLASH_MS);
     for (let i = 0; i < lost.id.length; i++) {
-      this.#lose(lost.id[i], LOST_REASONS[lost.reason[i] - 1], now);
+      this.#lose(lost.id[i], reasonOf(lost.reason[i]), now);
     }
     if (reset) this.live.clear();
     for (let i = 0; i < points.id.length; i++) {
@@ -70,7 +70,7 @@ export class Trails {
     this.restsAt = -Infinity;
   }
 
-  #lose(id: number, reason: LostReason, at: number): void {
+  #lose(id: number, reason: ReadReason, at: number): void {
     const trail = this.live.get(id);
     if (!trail) return;
     this.lost.push({ x: trail.x(0), y: trail.y(0), reason, at });
