@@ -9,7 +9,7 @@ class PageProject implements AsyncDisposable {
 
   static async make(): Promise<PageProject> {
     const folder = await Deno.makeTempDir();
-    for (const part of ["client", "protocol", "deno.start.json"]) {
+    for (const part of ["client", "formats", "protocol", "deno.start.json"]) {
       await copy(new URL(part, ROOT), `${folder}/${part}`);
     }
     await Deno.symlink(new URL("node_modules", ROOT).pathname, `${folder}/node_modules`);
