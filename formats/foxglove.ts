@@ -95,6 +95,7 @@ const TRACKS_SCHEMA = {
         error: numbers(),
         fb: { type: "array", items: { type: ["number", "null"] } },
         age: numbers("integer"),
+        appearance: { type: "array", items: { type: ["number", "null"] } },
       },
     },
     lost: {

@@ -12,7 +12,7 @@ const REASON_CHARS = Math.max(...LOST_REASONS.map(({ length }) => length));
 /**
  * NumPy's archive of arrays (numpy.load): one a column, with a row a living point, and `lost_seq`,
  * `lost_id` and `lost_reason` with one a point that ended. It is written at the end, from memory:
- * 44 bytes a row.
+ * 48 bytes a row.
  */
 export function npz(write: Write): Form {
   const points = pointColumns();

@@ -21,6 +21,7 @@ const COLUMNS: Element[] = [
   whole("id"),
   ...["x", "y", "dx", "dy", "error", "fb"].map(real),
   whole("age", true),
+  real("appearance"),
   { name: "lost", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
 ];
 const SCHEMA: Element[] = [{ name: "root", num_children: COLUMNS.length }, ...COLUMNS];
@@ -60,6 +61,7 @@ export function parquet(write: Write): Form {
       error: reals(points.error.values),
       fb: reals(points.fb.values),
       age: after<bigint | null>(wholes(points.age.values), () => null),
+      appearance: reals(points.appearance.values),
       lost: after<string | null>(new Array(length).fill(null), ({ reason }) => reason),
     };
     const columnData = COLUMNS.map(({ name }) => ({ name, data: data[name] }));

@@ -1,7 +1,7 @@
 import { Endings, lostCode, type Tracks } from "../../protocol/mod.ts";
 import { Column } from "./column.ts";
 
-/** Rows of living points, a column a number: those of the CSV, and the frame's timestamp. */
+/** Rows of living points, a column a number: those of the CSV, and the frame's timestamp; `appearance` always. */
 export function pointColumns() {
   return {
     seq: new Column(Uint32Array),
@@ -14,13 +14,14 @@ export function pointColumns() {
     error: new Column(Float32Array),
     fb: new Column(Float32Array),
     age: new Column(Uint32Array),
+    appearance: new Column(Float32Array),
   };
 }
 export type PointTable = ReturnType<typeof pointColumns>;
 
 /** Adds a row for each living point of a frame. */
 export function addPoints(table: PointTable, { seq, timestamp, points }: Tracks): void {
-  const { id, xy, dxy, error, fb, age } = points;
+  const { id, xy, dxy, error, fb, age, appearance } = points;
   for (let i = 0; i < id.length; i++) {
     table.seq.add(seq);
     table.timestamp.add(timestamp);
@@ -32,6 +33,7 @@ export function addPoints(table: PointTable, { seq, timestamp, points }: Tracks)
     table.error.add(error[i]);
     table.fb.add(fb[i]);
     table.age.add(age[i]);
+    table.appearance.add(appearance?.[i] ?? NaN);
   }
 }
 

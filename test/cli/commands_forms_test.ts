@@ -16,6 +16,9 @@ const FRAMES = pictures(6, 1.5, 1);
 /** Corners that leave the picture, so that some end. */
 const LEAVING = pictures(6, 9, 0);
 
+/** Points are compared with the windows in which they were found, and none is lost by it. */
+const COMPARED = ["--set", "filter.appearance=1"];
+
 /** Tracks the pictures into a file of this name, and as NDJSON, which is compared with it. */
 async function tracked(
   name: string,
@@ -37,6 +40,8 @@ async function tracked(
 
 const sum = (counts: number[]) => counts.reduce((a, b) => a + b, 0);
 const near = (a: number, b: number) => Math.abs(a - b) < 1e-4;
+
+const isSame = (a: number, b: number) => Number.isNaN(a) ? Number.isNaN(b) : near(a, b);
 
 /** An array as numpy.load gives it. */
 function readNpy(bytes: Uint8Array<ArrayBuffer>): (number | string)[] {
@@ -64,14 +69,26 @@ function readNpy(bytes: Uint8Array<ArrayBuffer>): (number | string)[] {
 }
 
 Deno.test("forms: an npz has an array a column, with a row a point", async () => {
-  const { bytes, tracks } = await tracked("tracks.npz");
+  const { bytes, tracks } = await tracked("tracks.npz", LEAVING, COMPARED);
   const arrays = Object.fromEntries(
     Object.entries(unzipSync(bytes)).map(([name, npy]) => [
       name.replace(/\.npy$/, ""),
       readNpy(npy as Uint8Array<ArrayBuffer>),
     ]),
   );
-  const names = ["seq", "timestamp", "id", "x", "y", "dx", "dy", "error", "fb", "age"];
+  const names = [
+    "seq",
+    "timestamp",
+    "id",
+    "x",
+    "y",
+    "dx",
+    "dy",
+    "error",
+    "fb",
+    "age",
+    "appearance",
+  ];
   assert.deepEqual(Object.keys(arrays), [...names, "lost_seq", "lost_id", "lost_reason"]);
   const rows = tracks.flatMap(({ seq, timestamp, points: { id, xy, dxy, age } }) =>
     Array.from(
@@ -86,6 +103,9 @@ Deno.test("forms: an npz has an array a column, with a row a point", async () =>
   for (const name of ["timestamp", "x", "dy"] as const) {
     assert.ok(rows.every((row, i) => near(row[name], arrays[name][i] as number)), name);
   }
+  const residuals = tracks.flatMap(({ points }) => [...points.appearance!]);
+  assert.ok(residuals.some((residual) => residual >= 0), "no point was compared");
+  assert.ok(residuals.every((residual, i) => isSame(residual, arrays.appearance[i] as number)));
   const lost = tracks.flatMap(({ seq, lost }) => Array.from(lost.id, (id) => ({ seq, id })));
   assert.ok(lost.length > 0);
   assert.deepEqual(arrays.lost_seq, lost.map(({ seq }) => seq));
@@ -94,7 +114,7 @@ Deno.test("forms: an npz has an array a column, with a row a point", async () =>
 });
 
 Deno.test("forms: a parquet file has the rows of the CSV, and null where a row has nothing", async () => {
-  const { bytes, tracks } = await tracked("tracks.PARQUET");
+  const { bytes, tracks } = await tracked("tracks.PARQUET", LEAVING, COMPARED);
   const rows = await parquetReadObjects({ file: bytes.buffer });
   const living = rows.filter(({ lost }) => lost === null);
   assert.equal(living.length, sum(tracks.map(({ points }) => points.id.length)));
@@ -105,6 +125,12 @@ Deno.test("forms: a parquet file has the rows of the CSV, and null where a row h
   );
   assert.equal(found.age, BigInt(first.age[0]));
   assert.ok(living.filter(({ seq }) => seq === 0n).every(({ fb }) => fb === null));
+  const compared = living.filter(({ appearance }) => appearance !== null);
+  assert.equal(
+    compared.length,
+    sum(tracks.map(({ points }) => points.appearance!.filter((residual) => residual >= 0).length)),
+  );
+  assert.ok(compared.length > 0);
   const ended = rows.filter(({ lost }) => lost !== null);
   assert.equal(ended.length, sum(tracks.map(({ lost }) => lost.id.length)));
   assert.ok(ended.every(({ x, age, lost }) => x === null && age === null && lost.length > 3));
