@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { DESKTOP, inPage, pointsAbove, seenTracks, server, watchTracks } from "../lib/page.ts";
+import {
+  DESKTOP,
+  inPage,
+  isLive,
+  pointsAbove,
+  seenSoFar,
+  seenTracks,
+  server,
+  watchTracks,
+} from "../lib/page.ts";
 
 /** Runs in the page and in its workers before their own scripts. */
 async function beforeScripts(page: Page, script: string): Promise<void> {
@@ -43,8 +52,11 @@ inPage("the oldest supported browsers follow camera and sample", DESKTOP, async 
   await page.click("#start");
   await pointsAbove(page, 0);
   await seenTracks(page, 3);
+  await page.click("#stop");
   await page.selectOption("#source", "sample");
-  await pointsAbove(page, 20);
+  await page.click("#start");
+  await isLive(page);
+  await seenTracks(page, 3, await seenSoFar(page));
   await page.getByRole("heading", { name: "Record" }).click();
   await page.click("#record");
   await page.waitForFunction(() =>

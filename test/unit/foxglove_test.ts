@@ -47,7 +47,9 @@ Deno.test("foxglove: points lie where the picture has them, by its corner; ids b
 });
 
 Deno.test("foxglove: tracks are the JSON of the wire", () => {
-  const read = JSON.parse(new TextDecoder().decode(tracksMessage(emptyTracks(5))));
+  const whole = emptyTracks(5);
+  whole.points.appearance = new Float32Array(0); // the one column that may be missing
+  const read = JSON.parse(new TextDecoder().decode(tracksMessage(whole)));
   assert.deepEqual([read.type, read.seq], ["tracks", 5]);
   const schema = JSON.parse(new TextDecoder().decode(tracks.schema));
   assert.deepEqual(Object.keys(schema.properties).sort(), Object.keys(read).sort());
