@@ -63,8 +63,13 @@ function tell(message: FromSinkWorker): void {
   (self as unknown as Worker).postMessage(message);
 }
 
-// whatever fails in here, the server serves on
+// Whatever fails in here, the server serves on, and so does the sink: a socket that is reset while
+// it opens says so to nobody but these.
 self.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   events.log("sink_failed", { error: `${event.reason}` });
+});
+self.addEventListener("error", (event) => {
+  event.preventDefault();
+  events.log("sink_failed", { error: event.message });
 });
