@@ -3,7 +3,7 @@ import { guarded, type Mat, MatScope, type OpenCv } from "./opencv.ts";
 
 /**
  * Points of so many pixels of windows in all are followed in one call of OpenCV, which nothing can
- * stop: a second of the dearest options. Of the default ones they are 2377.
+ * stop: a second of the dearest options. Of the default ones they are 2378.
  */
 const PIXELS_A_CALL = 1 << 20;
 const TERM_CRITERIA_COUNT_AND_EPS = 3;

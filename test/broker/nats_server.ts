@@ -4,12 +4,10 @@ import { connect, type NatsConnection, nkeys } from "@nats-io/transport-node";
 import { decodeTracks } from "../../protocol/mod.ts";
 import { selfSigned } from "../../server/http/tls.ts";
 import type { NatsConfig } from "../../server/sinks/nats.ts";
-import { type SinkConfig, Sinks } from "../../server/sinks/sinks.ts";
 import { Client } from "../lib/client.ts";
-import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { findNatsServer, NatsServer } from "../lib/nats_server.ts";
+import { type Publishing, publishing as publishTo, track } from "../lib/publishing.ts";
 import type { Script } from "../lib/scripted.ts";
-import { withServer } from "../lib/serving.ts";
 
 await findNatsServer().catch((error) => {
   console.error(error.message);
@@ -19,41 +17,11 @@ await findNatsServer().catch((error) => {
 const SCRIPT: Script[] = [{ corners: [[10, 10], [30, 40]] }];
 const ROOT = new URL("../../", import.meta.url);
 
-interface Given {
-  url: string;
-  logged(event: string, count?: number): Promise<string>;
-}
-
-async function publishing(
+const publishing = (
   servers: string[],
-  use: (given: Given) => Promise<void>,
-  change: Partial<NatsConfig> = {},
-): Promise<void> {
-  const log: string[] = [];
-  let came = () => {};
-  const config: SinkConfig = { sink: "nats", servers, credentials: null, ca: null, ...change };
-  const sinks = await Sinks.open([config], (event, fields) => {
-    log.push(`${event} ${JSON.stringify(fields)}`);
-    came();
-  });
-  const logged = async (event: string, count = 1) => {
-    for (;;) {
-      const lines = log.filter((line) => line.startsWith(event));
-      if (lines.length >= count) return lines[count - 1];
-      await new Promise<void>((next) => came = next);
-    }
-  };
-  try {
-    await withServer({ feeds: sinks.connect() }, (url) => use({ url, logged }), SCRIPT);
-  } finally {
-    await sinks.close();
-  }
-}
-
-async function track(client: Client): Promise<number> {
-  client.send(JPEG);
-  return (await client.nextOf("tracks"))!.tracks.seq;
-}
+  use: (given: Publishing) => Promise<void>,
+  change?: Partial<NatsConfig>,
+) => publishTo(servers, SCRIPT, use, change);
 
 const named = (url: string, name: string) => Client.connect(url, { query: `?stream=${name}` });
 

@@ -4,61 +4,22 @@ import { nkeys } from "@nats-io/transport-node";
 import { decodeTracks } from "../../protocol/mod.ts";
 import { readConfig } from "../../server/config.ts";
 import type { NatsConfig } from "../../server/sinks/nats.ts";
-import { type SinkConfig, Sinks } from "../../server/sinks/sinks.ts";
 import { Client } from "../lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { readInput } from "../lib/inputs.ts";
 import { NatsPeer, type Published } from "../lib/nats_peer.ts";
 import { start } from "../lib/running.ts";
+import { type Publishing, publishing as publishTo, track } from "../lib/publishing.ts";
 import type { Script } from "../lib/scripted.ts";
-import { withServer } from "../lib/serving.ts";
 
 const MOVE: Script = { move: (x, y) => [x + 1.5, y] };
 const SCRIPT: Script[] = [{ corners: [[10, 10], [30, 40]] }, ...Array(200).fill(MOVE)];
 
-interface Publishing {
-  url: string;
-  /** Events of the sinks, in order. */
-  log: string[];
-  /** Resolves once an event of this name was logged. */
-  logged(event: string): Promise<void>;
-}
-
-/** Runs `use` with a server that publishes to `servers`. */
-async function publishing(
+const publishing = (
   servers: string[],
   use: (given: Publishing) => Promise<void>,
-  change: Partial<NatsConfig> = {},
-): Promise<void> {
-  const log: string[] = [];
-  let came = () => {};
-  const config: SinkConfig = { sink: "nats", servers, credentials: null, ca: null, ...change };
-  const sinks = await Sinks.open([config], (event, fields) => {
-    log.push(`${event} ${JSON.stringify(fields)}`);
-    came();
-  });
-  const logged = async (event: string) => {
-    while (!log.some((line) => line.startsWith(event))) {
-      await new Promise<void>((next) => came = next);
-    }
-  };
-  try {
-    await withServer(
-      { feeds: sinks.connect() },
-      (url) => use({ url, log, logged }),
-      SCRIPT,
-    );
-  } finally {
-    await sinks.close();
-    await sinks.close();
-  }
-}
-
-/** Sends a frame and waits for its tracks. */
-async function track(client: Client): Promise<number> {
-  client.send(JPEG);
-  return (await client.nextOf("tracks"))!.tracks.seq;
-}
+  change?: Partial<NatsConfig>,
+) => publishTo(servers, SCRIPT, use, change);
 
 /** The sum of all series whose names begin so. */
 async function metric(url: string, name: string): Promise<number> {
