@@ -24,6 +24,7 @@ export class NatsPeer {
   readonly #waiting = new Set<() => void>();
   readonly #info: Record<string, unknown>;
   #isMute = false;
+  #refusals = 0;
 
   private constructor(info: Record<string, unknown>) {
     this.#info = info;
@@ -51,6 +52,11 @@ export class NatsPeer {
       await new Promise<void>((come) => this.#waiting.add(come));
       this.#waiting.clear();
     }
+  }
+
+  /** Refuses so many of the next that connect, and resets their connections, unread data or not. */
+  refuseNext(count: number): void {
+    this.#refusals = count;
   }
 
   /** Reads nothing from now on, as a process that was stopped. */
@@ -109,7 +115,14 @@ export class NatsPeer {
   }
 
   #answer(socket: Socket, [word, ...rest]: string[]): void {
-    if (word === "CONNECT") this.connects.push(JSON.parse(rest.join(" ")));
+    if (word === "CONNECT") {
+      this.connects.push(JSON.parse(rest.join(" ")));
+      if (this.#refusals > 0) {
+        this.#refusals--;
+        socket.write("-ERR 'Authorization Violation'\r\n");
+        socket.resetAndDestroy();
+      }
+    }
     if (word === "PING") socket.write("PONG\r\n");
   }
 }

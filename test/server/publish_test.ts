@@ -6,12 +6,15 @@ import { readConfig } from "../../server/config.ts";
 import type { NatsConfig } from "../../server/sinks/nats.ts";
 import { Client } from "../lib/client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
+import { inTime } from "../lib/in_time.ts";
 import { readInput } from "../lib/inputs.ts";
 import { NatsPeer, type Published } from "../lib/nats_peer.ts";
 import { start } from "../lib/running.ts";
 import { type Publishing, publishing as publishTo, track } from "../lib/publishing.ts";
 import type { Script } from "../lib/scripted.ts";
 
+/** What waits for ever would say nothing. */
+const DEADLINE_MS = 20_000;
 const MOVE: Script = { move: (x, y) => [x + 1.5, y] };
 const SCRIPT: Script[] = [{ corners: [[10, 10], [30, 40]] }, ...Array(200).fill(MOVE)];
 
@@ -115,6 +118,20 @@ Deno.test("publish: a stream that goes on keeps its epoch, one that begins anew 
     assert.match((await client.nextOf("error"))!.message, /Cannot take -1 as epoch of resume/);
     await client.close();
   });
+  await peer.close();
+});
+
+Deno.test("publish: a broker that refuses and resets is tried again, and gets tracks once it takes them", async () => {
+  const peer = await NatsPeer.start();
+  peer.refuseNext(3);
+  await publishing([peer.url], async ({ url, logged }) => {
+    await inTime(logged("sink_connected"), DEADLINE_MS);
+    const client = await Client.connect(url, { query: "?stream=cam" });
+    await track(client);
+    await inTime(peer.until(() => of(peer, "lk.v1.cam.tracks")[0]), DEADLINE_MS);
+    await client.close();
+  });
+  assert.equal(peer.connects.length, 4);
   await peer.close();
 });
 
