@@ -2,12 +2,13 @@
 // scene, beside the goals set for it and beside the CPU engine; first that both
 // say the same.
 //
-//   cuda_bench [--sequences | --profile]
+//   cuda_bench [--host | --sequences | --profile]
 //
 // Grey frames lie in pinned memory, as those of the figures to compare with do;
 // the rows that say so, in ordinary memory. All times are wall clock, from the
-// call to its return, results on the host. --sequences times what depends on
-// their number alone; --profile runs a few frames and no clock, for a profiler.
+// call to its return, results on the host. --host tells what a frame costs the
+// processor; --sequences times what depends on their number as well; --profile
+// runs a few frames and no clock, for a profiler.
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
@@ -307,6 +308,7 @@ double cores_of(const std::function<void()>& body) {
 
 struct HostTime {
   double all_us, library_us;  // of the process; of the library's own threads
+  double p50, p99;            // us from submit to what lk_queue_wait brings
 };
 
 // What threads with such a name have run so far.
@@ -330,12 +332,16 @@ HostTime host_time(lk_engine* engine, const Clip& clip, Input input, int cameras
     players.push_back(std::make_unique<Player>(engine, clip, kB, 1000, input));
   lk_queue* queue = nullptr;
   must(lk_queue_create(&queue, nullptr, 0), "queue");
-  const int frames = std::max(60, cameras * fps);
+  const int frames = std::max(60, cameras * fps * 2);
+  std::vector<double> submitted(static_cast<size_t>(frames)), took;
   std::thread waiter([&] {
     lk_completion done[64];
     for (int left = frames; left > 0;) {
       const uint32_t count = lk_queue_wait(queue, done, 64);
-      for (uint32_t k = 0; k < count; ++k) must(done[k].status, "advance");
+      for (uint32_t k = 0; k < count; ++k) {
+        must(done[k].status, "advance");
+        took.push_back(now_us() - submitted[done[k].tag]);
+      }
       left -= int(count);
     }
   });
@@ -346,12 +352,14 @@ HostTime host_time(lk_engine* engine, const Clip& clip, Input input, int cameras
   for (int i = 0; i < frames; ++i) {
     std::this_thread::sleep_until(start + std::chrono::nanoseconds(i * 1000000000ll / (cameras * fps)));
     Player& player = *players[size_t(i % cameras)];
-    const lk_job job = player.job();
+    lk_job job = player.job();
+    job.tag = uint32_t(i);
+    submitted[size_t(i)] = now_us();
     must(lk_queue_submit(queue, player.sequence(), &job, nullptr), "submit");
   }
   waiter.join();
   const HostTime time{double(std::clock() - from) / CLOCKS_PER_SEC * 1e6 / frames,
-                      (ran_us("lk-") - ran) / frames};
+                      (ran_us("lk-") - ran) / frames, percentile(took, .5), percentile(took, .99)};
   lk_queue_destroy(queue);
   players.clear();
   lk_counters c{};
@@ -380,10 +388,15 @@ void print_sequences(lk_engine* cuda, const Clip& clip) {
   };
   for (int n : {1, 2, 3, 4, 6, 8, 12, 16, 64}) line("B, grey", Input::kPinned, n);
   for (int n : {1, 8, 64}) line("B, JPEG", Input::kJpeg, n);
+}
+
+void print_host_time(lk_engine* cuda, const Clip& clip) {
   for (const int cameras : {1, 64, 300}) {
     const HostTime t = host_time(cuda, clip, Input::kJpeg, cameras, 30);
     std::printf("%d cameras, JPEGs, 30 a second: %.0f us of the processor a frame, of it %.0f in the "
-                "library's threads\n", cameras, t.all_us, t.library_us);
+                "library's threads; p50 %.0f us, p99 %.0f us\n",
+                cameras, t.all_us, t.library_us, t.p50, t.p99);
+    std::fflush(stdout);
   }
 }
 
@@ -418,6 +431,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   validate(cpu, cuda, clip);
+  print_host_time(cuda, clip);
+  if (argc > 1 && std::strcmp(argv[1], "--host") == 0) return 0;
   print_sequences(cuda, clip);
   if (argc > 1 && std::strcmp(argv[1], "--sequences") == 0) return 0;
 

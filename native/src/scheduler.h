@@ -29,6 +29,13 @@ struct Worker {
   std::condition_variable wake;
 };
 
+// A thread without one, asleep.
+struct Idle {
+  Idle* before = nullptr;  // was at work before this one
+  bool is_called = false;
+  std::condition_variable wake;
+};
+
 // Lives as long as the process: its threads end with it.
 class Scheduler {
  public:
@@ -87,16 +94,17 @@ class Scheduler {
   void grant(Lane& lane);
   void grant_first();
   void dispatch();
+  void call_thread();
   bool add_thread();
   Settled finish(JobPtr job, int32_t status, const char* text);
   Settled stop(Job& job, int32_t why);
 
   const std::string name_;
   std::mutex mutex_;
-  std::condition_variable wake_;
   int places_;             // free ones
   const int most_threads_;
   int threads_ = 0, idle_ = 0;
+  Idle* last_idle_ = nullptr;  // of those that are not called yet
   std::list<Lane*> ready_;
   int unstarted_ = 0;      // of these, the ones whose job has no thread
   std::atomic<int> wanted_{0};  // how many are ready
