@@ -141,6 +141,7 @@ console.log(`${streams} streams of ${fps}/s, ${width}×${height} px, ${seconds} 
 row(COLUMNS);
 row(COLUMNS.map(() => "---"));
 try {
+  await phase("warming up", true); // the server's code is compiled as it is used
   for (let round = 1; round <= Number(values.rounds); round++) {
     await phase("without names", false);
     await phase("published", true);

@@ -13,14 +13,25 @@ export const MAX_UNSETTLED_BYTES = 8 << 20;
 export class Intake {
   readonly #sink: Sink;
   readonly #tell: (message: FromSink) => void;
+  readonly #failed: (error: unknown) => void;
   readonly #streams = new Map<number, About>();
   #unsettled = 0;
+  #hasFailed = false;
   /** Runs until the next news may be taken, but for what is unsettled. */
   #pause: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(sink: Sink, tell: (message: FromSink) => void) {
+  /**
+   * @param failed hears the first error of the sink: others are likely to come with every frame.
+   *   What the sink was given is lost, and it is given the next.
+   */
+  constructor(
+    sink: Sink,
+    tell: (message: FromSink) => void,
+    failed: (error: unknown) => void,
+  ) {
     this.#sink = sink;
     this.#tell = tell;
+    this.#failed = failed;
   }
 
   take(news: readonly News[]): void {
@@ -40,22 +51,31 @@ export class Intake {
   #read({ key, about, tracks, jpeg, time = 0, isOver }: News): Delivery[] {
     if (about) {
       this.#streams.set(key, about);
-      this.#sink.about(about);
+      void this.#attempt(() => this.#sink.about(about));
     }
     const known = this.#streams.get(key)!;
     if (isOver) {
       this.#streams.delete(key);
-      this.#sink.over(known);
+      void this.#attempt(() => this.#sink.over(known));
     }
     return tracks ? [{ about: known, tracks, jpeg, time }] : [];
   }
 
   async #settle(deliveries: Delivery[], bytes: number): Promise<void> {
-    const delivered = await this.#sink.deliver(deliveries);
+    const delivered = await this.#attempt(() => this.#sink.deliver(deliveries)) ?? 0;
     const wasFull = this.#isFull;
     this.#unsettled -= bytes;
     this.#tell({ type: "counted", delivered, lost: deliveries.length - delivered });
     if (wasFull && this.#pause === undefined) this.#tellRoom();
+  }
+
+  async #attempt<T>(call: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      if (!this.#hasFailed) this.#failed(error);
+      this.#hasFailed = true;
+    }
   }
 
   get #isFull(): boolean {

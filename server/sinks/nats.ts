@@ -6,6 +6,7 @@ import {
   type MsgHdrs,
   type NatsConnection,
   nkeyAuthenticator,
+  type Payload,
 } from "@nats-io/transport-node";
 import { type About, Want } from "./feed.ts";
 import type { Delivery, Sink, SinkEvents } from "./sink.ts";
@@ -53,7 +54,7 @@ export class NatsSink implements Sink {
 
   about(about: About): void {
     this.#live.set(about.stream, about);
-    if (this.#connection) this.#publishInfo(this.#connection, about);
+    if (this.#connection) publishInfo(this.#connection, about);
   }
 
   over({ stream, session }: About): void {
@@ -63,7 +64,8 @@ export class NatsSink implements Sink {
   async deliver(deliveries: readonly Delivery[]): Promise<number> {
     const connection = this.#connection;
     if (!connection) return 0;
-    const published = deliveries.filter((delivery) => publish(connection, delivery)).length;
+    const published =
+      deliveries.filter(({ about, tracks }) => publish(connection, "tracks", about, tracks)).length;
     try {
       await Promise.race([connection.flush(), failure(connection)]); // the server answers it after what came before
       return published;
@@ -106,7 +108,7 @@ export class NatsSink implements Sink {
     if (this.#isClosed) return await connection.close();
     this.#connection = connection;
     this.#events.connected(1);
-    for (const about of this.#live.values()) this.#publishInfo(connection, about);
+    for (const about of this.#live.values()) publishInfo(connection, about);
     const error = await connection.closed();
     this.#connection = null;
     this.#events.connected(0);
@@ -128,11 +130,6 @@ export class NatsSink implements Sink {
     });
   }
 
-  #publishInfo(connection: NatsConnection, about: About): void {
-    const info = JSON.stringify({ type: "info", ...about });
-    connection.publish(`${subjectOf(about.stream)}.info`, info, { headers: headersOf(about) });
-  }
-
   async #pause(ms: number): Promise<void> {
     const over = Promise.withResolvers<void>();
     const timer = setTimeout(over.resolve, ms);
@@ -141,10 +138,21 @@ export class NatsSink implements Sink {
   }
 }
 
-/** False where the server takes no message of this size. */
-function publish(connection: NatsConnection, { about, tracks }: Delivery): boolean {
+function publishInfo(connection: NatsConnection, about: About): void {
+  publish(connection, "info", about, JSON.stringify({ type: "info", ...about }));
+}
+
+/** False where the connection has just ended, or the server takes no message of this size. */
+function publish(
+  connection: NatsConnection,
+  what: "tracks" | "info",
+  about: About,
+  payload: Payload,
+): boolean {
   try {
-    connection.publish(`${subjectOf(about.stream)}.tracks`, tracks, { headers: headersOf(about) });
+    connection.publish(`${subjectOf(about.stream)}.${what}`, payload, {
+      headers: headersOf(about),
+    });
     return true;
   } catch {
     return false;

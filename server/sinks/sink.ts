@@ -31,7 +31,7 @@ export interface Sink {
   about(about: About): void;
   /** The stream ended. Returns at once. */
   over(about: About): void;
-  /** Resolves with how many reached the other end, once that is known; never rejects. */
+  /** Resolves with how many reached the other end, once that is known. Where it rejects, none did. */
   deliver(deliveries: readonly Delivery[]): Promise<number>;
   /** Takes another token and certificate for whom connects from now on; where anybody connects. */
   renew?(credentials: Credentials): void;

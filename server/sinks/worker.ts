@@ -48,7 +48,7 @@ async function openSink(config: SinkConfig): Promise<Sink> {
 }
 
 function feed(port: MessagePort, sink: Sink): void {
-  const intake = new Intake(sink, (message) => port.postMessage(message));
+  const intake = new Intake(sink, (message) => port.postMessage(message), sayFailed);
   port.onmessage = ({ data }: MessageEvent<News[]>) => intake.take(data);
   for (const message of told.values()) port.postMessage(message);
   ports.push(port);
@@ -63,13 +63,17 @@ function tell(message: FromSinkWorker): void {
   (self as unknown as Worker).postMessage(message);
 }
 
+function sayFailed(error: unknown): void {
+  events.log("sink_failed", { error: `${error}` });
+}
+
 // Whatever fails in here, the server serves on, and so does the sink: a socket that is reset while
 // it opens says so to nobody but these.
 self.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  events.log("sink_failed", { error: `${event.reason}` });
+  sayFailed(event.reason);
 });
 self.addEventListener("error", (event) => {
   event.preventDefault();
-  events.log("sink_failed", { error: event.message });
+  sayFailed(event.message);
 });

@@ -185,10 +185,14 @@ class Told {
   }
 }
 
+function unexpected(error: unknown): never {
+  throw error;
+}
+
 Deno.test("intake: takes no more than it can settle, and goes on when it has", async () => {
   const sink = new ScriptedSink();
   const told = new Told();
-  const intake = new Intake(sink, told.tell);
+  const intake = new Intake(sink, told.tell, unexpected);
   const tracks = () => new Uint8Array(MAX_UNSETTLED_BYTES / 2);
   const room = { type: "room" },
     counted = (delivered: number) => ({
@@ -202,7 +206,7 @@ Deno.test("intake: takes no more than it can settle, and goes on when it has", a
   assert.deepEqual(await told.next(), room);
   intake.take([{ key: 0, tracks: tracks(), time: 3 }]);
   const later = new Told();
-  new Intake(new ScriptedSink(), later.tell).take([{ key: 0, about: about("b") }]);
+  new Intake(new ScriptedSink(), later.tell, unexpected).take([{ key: 0, about: about("b") }]);
   await later.next(); // the pause of the first is over too
   assert.equal(told.count, 0, "there is no room");
   sink.waiting[0].settle(1);
@@ -220,7 +224,7 @@ Deno.test("intake: takes no more than it can settle, and goes on when it has", a
 Deno.test("intake: a delivery carries what was known of its stream when it was made", async () => {
   const sink = new ScriptedSink();
   const told = new Told();
-  const intake = new Intake(sink, told.tell);
+  const intake = new Intake(sink, told.tell, unexpected);
   const tracks = new Uint8Array(4);
   intake.take([{ key: 0, about: about("a"), tracks }, { key: 1, about: about("b") }]);
   await told.next();
@@ -229,4 +233,43 @@ Deno.test("intake: a delivery carries what was known of its stream when it was m
   const epochs = sink.waiting.map(({ deliveries }) => deliveries.map(({ about }) => about.epoch));
   assert.deepEqual(epochs, [[1], [9]]);
   assert.deepEqual(sink.calls, ["about a", "about b", "about a", "over a"]);
+});
+
+Deno.test("intake: what a sink that fails was given is lost, and the sink is given the next", async () => {
+  const failures: ((sink: ScriptedSink) => void)[] = [
+    (sink) => sink.deliver = () => Promise.reject(new Error("rejected")),
+    (sink) =>
+      sink.deliver = () => {
+        throw new Error("thrown");
+      },
+  ];
+  for (const fail of failures) {
+    const sink = new ScriptedSink();
+    const told = new Told();
+    const errors: unknown[] = [];
+    const intake = new Intake(sink, told.tell, (error) => errors.push(error));
+    const tracks = () => new Uint8Array(MAX_UNSETTLED_BYTES);
+    fail(sink);
+    for (let i = 0; i < 3; i++) { // none of them would leave room for the next
+      intake.take([{ key: 0, about: about("a"), tracks: tracks() }, { key: 0, tracks: tracks() }]);
+      assert.deepEqual(await told.next(), { type: "counted", delivered: 0, lost: 2 });
+      assert.deepEqual(await told.next(), { type: "room" });
+    }
+    assert.equal(errors.length, 1, "said once");
+  }
+});
+
+Deno.test("intake: a sink that fails to hear of a stream still gets its tracks", async () => {
+  const sink = new ScriptedSink();
+  const told = new Told();
+  const errors: string[] = [];
+  const intake = new Intake(sink, told.tell, (error) => errors.push(`${error}`));
+  sink.about = sink.over = ({ stream }) => {
+    throw new Error(stream);
+  };
+  const tracks = new Uint8Array(4);
+  intake.take([{ key: 0, about: about("a"), tracks, isOver: true }, { key: 1, about: about("b") }]);
+  assert.deepEqual(await told.next(), { type: "room" });
+  assert.equal(sink.waiting[0].deliveries.length, 1);
+  assert.deepEqual(errors, ["Error: a"]);
 });
