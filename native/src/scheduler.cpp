@@ -369,8 +369,8 @@ void Scheduler::start_thread(void (Scheduler::*body)()) {
   if (body == &Scheduler::serve) ++threads_, ++idle_;  // until it begins
 }
 
-// The one that was at work last, for its caches are warm: to wake them in turn cost a
-// frame on a GPU a quarter of the host's time more.
+// Wakes the one that fell asleep last, for its caches are warm: where threads were woken
+// in turn, frames on a GPU took the host a quarter longer.
 void Scheduler::call_thread() {
   if (!last_idle_) return;  // all were called, and look at what there is
   Idle& idle = *last_idle_;

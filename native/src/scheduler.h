@@ -29,9 +29,9 @@ struct Worker {
   std::condition_variable wake;
 };
 
-// A thread without one, asleep.
+// A thread without a job, asleep.
 struct Idle {
-  Idle* before = nullptr;  // was at work before this one
+  Idle* before = nullptr;  // the one that fell asleep before this one
   bool is_called = false;
   std::condition_variable wake;
 };

@@ -5,6 +5,7 @@ import { decodeTracks } from "../../protocol/mod.ts";
 import { readConfig } from "../../server/config.ts";
 import type { NatsConfig } from "../../server/sinks/nats.ts";
 import { Client } from "../lib/client.ts";
+import { freePort } from "../lib/free_port.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { inTime } from "../lib/in_time.ts";
 import { readInput } from "../lib/inputs.ts";
@@ -133,6 +134,27 @@ Deno.test("publish: a broker that refuses and resets is tried again, and gets tr
   });
   assert.equal(peer.connects.length, 4);
   await peer.close();
+});
+
+Deno.test("publish: a broker that takes no message as large as info gets tracks over one connection", async () => {
+  const port = freePort();
+  await publishing([`nats://127.0.0.1:${port}`], async ({ url, log, logged }) => {
+    await logged("sink_unreachable");
+    const client = await Client.connect(url, { query: "?stream=cam" });
+    await track(client); // so info is to be said as soon as the broker is there
+    const peer = await NatsPeer.start({ max_payload: 300 }, port);
+    await inTime(logged("sink_connected"), DEADLINE_MS);
+    for (let i = 0; i < 3; i++) {
+      await track(client);
+      await inTime(peer.until(() => of(peer, "lk.v1.cam.tracks")[i]), DEADLINE_MS);
+    }
+    assert.deepEqual(of(peer, "lk.v1.cam.info"), []);
+    const events = log.map((line) => line.split(" ")[0]);
+    assert.deepEqual(events.slice(events.indexOf("sink_connected")), ["sink_connected"]);
+    assert.equal(peer.connects.length, 1);
+    await client.close();
+    await peer.close();
+  });
 });
 
 Deno.test("publish: a broker that takes nothing holds no session up, and gets the newest once it takes again", async () => {

@@ -162,7 +162,7 @@ void Watcher::give_up(Flights& flights) {
   flights.clear();
 }
 
-// A JPEG takes half a millisecond, in which 20 µs more are not worth a core.
+// A JPEG takes 0.1 ms and more, in which some 20 µs are not worth a core.
 void Watcher::pause(const Flights& flights) {
   if (flights.empty()) return;
   const auto is_slow = [](const Flight* flight) { return flight->is_slow(); };
