@@ -292,8 +292,7 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   int top_level(const lk_flow_options& o) const {
-    return usable_levels(landing_.width, landing_.height, int(o.win_width), int(o.win_height),
-                         int(o.max_level));
+    return usable_levels(landing_.width, landing_.height, o);
   }
 
   // With the frame on its way to the landing.
@@ -307,20 +306,7 @@ class CudaSequence final : public Sequence, private Flight {
 
   void launch_search(const lk_flow_options& o, uint32_t n, bool back) {
     Parts& p = *parts_;
-    FollowTask task{{},
-                    {},
-                    top_level(o),
-                    int(o.win_width),
-                    int(o.win_height),
-                    int(o.max_count),
-                    o.epsilon,
-                    o.min_eig_threshold,
-                    (o.flags & LK_FLOW_GET_MIN_EIGENVALS) != 0,
-                    back,
-                    task_,
-                    n,
-                    p.in.data(),
-                    p.out.data()};
+    FollowTask task{{}, {}, top_level(o), o, back, task_, n, p.in.data(), p.out.data()};
     std::copy(p.current.levels(), p.current.levels() + kMaxLevels, task.prev);
     std::copy(p.incoming.levels(), p.incoming.levels() + kMaxLevels, task.next);
     launch_follow(task, device_->overlaps(), p.stream);
