@@ -24,8 +24,8 @@ constexpr unsigned kWarps = 4;
 
 // Whether a window with this top left corner is not farther out than its size.
 __device__ bool reaches_into(const DeviceImage& image, float x, float y, const FollowTask& task) {
-  return x >= float(-task.win_width) && x < float(image.width) && y >= float(-task.win_height) &&
-         y < float(image.height);
+  return x >= -float(task.options.win_width) && x < float(image.width) &&
+         y >= -float(task.options.win_height) && y < float(image.height);
 }
 
 struct KernelTask : FollowTask {
@@ -47,7 +47,7 @@ struct Template {
   __device__ float min_eigenvalue(const FollowTask& task) const {
     const float d = a11 - a22;
     return (a22 + a11 - sqrtf(d * d + 4.f * a12 * a12)) /
-           float(2 * task.win_width * task.win_height);
+           float(2 * task.options.win_width * task.options.win_height);
   }
 };
 
@@ -111,12 +111,12 @@ template <int Rows>
 __device__ bool search(const Template& t, const DeviceImage& image, const FollowTask& task,
                        const Work& work, float& x, float& y) {
   const float inverse = 1.f / (1 << 15) / t.determinant();
-  const float epsilon2 = task.epsilon * task.epsilon;
+  const float epsilon2 = task.options.epsilon * task.options.epsilon;
   bool new_cell = true;
   Cell cell{};
   float u = 0, v = 0;  // the window is at (cell.x + u, cell.y + v)
   float last_dx = 0, last_dy = 0;
-  for (int i = 0; i < task.max_count; ++i) {
+  for (uint32_t i = 0; i < task.options.max_count; ++i) {
     if (new_cell) {
       if (!reaches_into(image, x, y, task)) return false;
       const Place at = place(x, y);
@@ -161,8 +161,8 @@ __device__ void prefetch_levels(const DeviceImage* levels, const KernelTask& tas
 #pragma unroll 1
   for (int l = task.top_level; l >= 0; --l) {
     const float scale = power_of_two(-l);
-    prefetch(levels[l], x * scale - float(task.win_width - 1) * 0.5f,
-             y * scale - float(task.win_height - 1) * 0.5f, task.shape);
+    prefetch(levels[l], x * scale - float(task.options.win_width - 1) * 0.5f,
+             y * scale - float(task.options.win_height - 1) * 0.5f, task.shape);
   }
 }
 
@@ -176,9 +176,10 @@ struct Followed {
 template <int Rows>
 __device__ Followed follow_one(const KernelTask& task, bool back, float x, float y, float guess_x,
                                float guess_y, const Work& work) {
-  const float half_x = float(task.win_width - 1) * 0.5f;
-  const float half_y = float(task.win_height - 1) * 0.5f;
-  const bool get_min_eigenvals = back || task.get_min_eigenvals;
+  const lk_flow_options& options = task.options;
+  const float half_x = float(options.win_width - 1) * 0.5f;
+  const float half_y = float(options.win_height - 1) * 0.5f;
+  const bool get_min_eigenvals = back || options.flags & LK_FLOW_GET_MIN_EIGENVALS;
   Followed p{guess_x * power_of_two(-task.top_level), guess_y * power_of_two(-task.top_level), 0.f,
              LK_OUT_OF_FRAME};
 #pragma unroll 1
@@ -202,7 +203,7 @@ __device__ Followed follow_one(const KernelTask& task, bool back, float x, float
     if (has_template) {
       const float min_eig = t.min_eigenvalue(task);
       if (l == 0 && get_min_eigenvals) p.error = min_eig;
-      if (min_eig < task.min_eig_threshold || t.determinant() < 1.1920929e-07f)
+      if (min_eig < options.min_eig_threshold || t.determinant() < 1.1920929e-07f)
         p.status = LK_FLAT;
       else if (search<Rows>(t, next, task, work, to_x, to_y))
         p.status = LK_TRACKED;
@@ -222,7 +223,7 @@ __device__ Followed follow_one(const KernelTask& task, bool back, float x, float
                                            pixels_at(prev, from, 0, work.strip),
                                            weights(from.u, from.v),
                                            pixels_at(next, to, 0, work.strip), weights(to.u, to.v));
-    p.error = float(double(sum) / (16384. * task.win_width * task.win_height));
+    p.error = float(double(sum) / (16384. * options.win_width * options.win_height));
   }
   return p;
 }
@@ -244,7 +245,8 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
   __syncthreads();
   if (i >= task.n) return;
   const Work work{task.shape,
-                  strip_of_lane(lane, task.shape, task.win_width, task.win_height),
+                  strip_of_lane(lane, task.shape, int(task.options.win_width),
+                                int(task.options.win_height)),
                   shared + warp * task.shape.rows * 32 + lane};
 
   const float4 in = points[warp];
@@ -296,7 +298,7 @@ bool search_waits() {
 // The usual windows, 21 × 21 and 15 × 15, have their loops unrolled.
 void launch_follow(const FollowTask& task, bool overlap, cudaStream_t stream) {
   if (task.n == 0) return;
-  const KernelTask t{task, shape_of(task.win_width, task.win_height)};
+  const KernelTask t{task, shape_of(int(task.options.win_width), int(task.options.win_height))};
   switch (t.shape.rows) {
     case 2: launch<2>(t, overlap, stream); break;
     case 5: launch<5>(t, overlap, stream); break;

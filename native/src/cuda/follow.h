@@ -34,11 +34,7 @@ inline uint8_t status_of(uint32_t stamp) { return stamp & 3; }
 struct FollowTask {
   DeviceImage prev[kMaxLevels], next[kMaxLevels];
   int top_level;
-  int win_width, win_height;
-  int max_count;
-  float epsilon;
-  float min_eig_threshold;
-  bool get_min_eigenvals;
+  lk_flow_options options;
   bool back;  // fb_distance is wanted
   uint32_t number;  // of the task
   uint32_t n;

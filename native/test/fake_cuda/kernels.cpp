@@ -35,9 +35,8 @@ void follow(const FollowTask& t) {
   prev.copy_from(view(t.prev[0]), turn);
   next.copy_from(view(t.next[0]), turn);
   for (lk::Pyramid* p : {&prev, &next})
-    p->build(t.top_level, t.win_width, t.win_height, kernels(), turn);
-  FlowTask task{prev.levels(), next.levels(), t.top_level, t.win_width,        t.win_height,
-                t.max_count,   t.epsilon,     t.min_eig_threshold, t.get_min_eigenvals};
+    p->build(t.top_level, int(t.options.win_width), int(t.options.win_height), kernels(), turn);
+  const FlowTask task{prev.levels(), next.levels(), t.top_level, t.options};
   for (uint32_t i = 0; i < t.n; ++i) {
     const PointIn in = t.in[i];
     FlowPoint there{in.x, in.y, in.guess_x, in.guess_y, 0, 0};
@@ -46,7 +45,7 @@ void follow(const FollowTask& t) {
     if (t.back && there.status == LK_TRACKED) {
       FlowTask back = task;
       std::swap(back.prev, back.next);
-      back.get_min_eigenvals = true;
+      back.options.flags |= LK_FLOW_GET_MIN_EIGENVALS;
       const float x = there.next_x, y = there.next_y;
       FlowPoint b{x, y, x - (in.guess_x - in.x), y - (in.guess_y - in.y), 0, 0};
       kernels().follow(back, &b, 1);
