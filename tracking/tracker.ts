@@ -12,7 +12,14 @@ import {
 } from "../protocol/mod.ts";
 import { Appearance } from "./appearance.ts";
 import { crowd } from "./crowding.ts";
-import { type Advanced, type FlowSequence, type Frame, FrameError, Status } from "./engine.ts";
+import {
+  type Advanced,
+  flowOptionsOf,
+  type FlowSequence,
+  type Frame,
+  FrameError,
+  Status,
+} from "./engine.ts";
 import { maskCost, maskOf, maskShare, type Region } from "./mask.ts";
 import { median } from "./median.ts";
 import { append, carryOver, noPoints, pick, pointColumns } from "./points.ts";
@@ -244,17 +251,11 @@ export class Tracker {
   async #advance(frame: Frame, before: PointColumns): Promise<Advanced> {
     try {
       const guess = this.#guess(before);
-      return await this.sequence.advance(frame, before.xy, this.#flowOptions(), guess);
+      return await this.sequence.advance(frame, before.xy, flowOptionsOf(this.options), guess);
     } catch (error) {
       if (!(error instanceof FrameError)) this.#resumed = false;
       throw error;
     }
-  }
-
-  #flowOptions() {
-    const { winSize, maxLevel, maxCount, epsilon, minEigThreshold } = this.options.flow;
-    const back = this.options.filter.forwardBackward !== null;
-    return { winSize, maxLevel, maxCount, epsilon, minEigThreshold, back };
   }
 
   /** Where each point would be, had it kept its last velocity. */
