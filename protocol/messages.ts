@@ -248,6 +248,17 @@ export type Answer =
   )
   & Marked;
 
+/** The type of each control message's answer. */
+export const ANSWER_TO = {
+  configure: "configured",
+  add: "added",
+  remove: "done",
+  clear: "done",
+  mask: "masked",
+  stats: "stats",
+  resume: "resumed",
+} as const satisfies Record<ClientMessage["type"], Answer["type"]>;
+
 /** A text message from the server. */
 export type ServerMessage =
   | Hello
