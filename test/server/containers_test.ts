@@ -68,8 +68,9 @@ Deno.test("containers: what compose.yaml sets, the server reads; its proxy's fil
     const { environment, read_only, cap_drop, build } = services[name];
     const set: Record<string, string> = { ...environment, LKSTREAM_TOKEN: "choose-one" };
     checkVariables(Object.keys(set));
-    const { publish, agentPort, trustProxy } = readConfig([], (name) => set[name])!;
-    assert.deepEqual([publish!.servers, agentPort, trustProxy], [["nats://nats:4222"], 8001, true]);
+    const { sinks: [sink], agentPort, trustProxy } = readConfig([], (name) => set[name])!;
+    const publish = { sink: "nats", servers: ["nats://nats:4222"], credentials: null, ca: null };
+    assert.deepEqual([sink, agentPort, trustProxy], [publish, 8001, true]);
     assert.deepEqual([read_only, cap_drop], [true, ["ALL"]]);
     await Deno.stat(new URL(build.context, FOLDER));
     await Deno.stat(new URL(`${build.context}/${build.dockerfile}`, FOLDER));
