@@ -17,6 +17,7 @@ const FLAGS = {
     text: "text messages and frame headers, nine to one",
   },
   jpegs: { type: "string", value: "N", default: "100000", text: "mutated JPEGs" },
+  streams: { type: "string", value: "N", default: "10000", text: "sessions with a name, resumed" },
   wire: { type: "string", value: "N", default: "10000", text: "connections mutated as bytes" },
   floods: {
     type: "string",
@@ -39,7 +40,10 @@ const FLAGS = {
 } as const satisfies Record<string, Flag>;
 
 /** Fuzzing is not held up by what keeps clients from asking for too much. */
-const SERVER_FLAGS = ["--max-control-rate", "100000", "--max-frame-rate", "1000"];
+const SERVER_FLAGS = [
+  ...["--max-control-rate", "100000", "--max-frame-rate", "1000"],
+  ...["--foxglove", "0"], // streams with a name feed a sink
+];
 /** Memory in the last fifth of the run against that in the middle one; on average, for garbage comes and goes. */
 const MAX_GROWTH = 1.1;
 /** A run of fewer ends before memory settles, and is not judged by it. */
@@ -58,11 +62,17 @@ export const main = defineCommand({
     "wrong or lets it wait, or keeps memory.",
   flags: FLAGS,
   async run({ values, positionals }) {
-    const count = (flag: "messages" | "jpegs" | "wire" | "floods" | "wait" | "seed") =>
+    const count = (flag: "messages" | "jpegs" | "streams" | "wire" | "floods" | "wait" | "seed") =>
       readNumber(flag, values[flag], 0, 1e9);
     const seed = count("seed");
     const messages = count("messages"), floods = count("floods");
-    const numbers = [0.9 * messages, 0.1 * messages, count("jpegs"), count("wire")];
+    const numbers = [
+      0.9 * messages,
+      0.1 * messages,
+      count("jpegs"),
+      count("streams"),
+      count("wire"),
+    ];
     const kinds = plan([...numbers, floods, floods, floods], seed);
     const jobs = values.jobs?.split(",").map(Number) ?? kinds.keys();
     const clients = values.jobs ? 1 : readNumber("clients", values.clients, 1, 1000);

@@ -1,4 +1,4 @@
-import type { EngineInfo } from "../protocol/mod.ts";
+import { defaultOptions, type EngineInfo } from "../protocol/mod.ts";
 import {
   CallError,
   DeadlineError,
@@ -7,10 +7,11 @@ import {
   EngineLostError,
   explain,
   type FlowEngine,
+  flowOptionsOf,
   type FlowSequence,
   FrameError,
 } from "../tracking/engine.ts";
-import { FailoverSequence, type Serving, TRIAL_OPTIONS } from "./failover_sequence.ts";
+import { FailoverSequence, type Serving } from "./failover_sequence.ts";
 
 /** An engine that may be opened, again too after it failed. */
 export interface Candidate {
@@ -258,8 +259,9 @@ export class FailoverEngine implements FlowEngine {
 async function tryOut(engine: FlowEngine): Promise<void> {
   await using sequence = engine.open();
   const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64) };
-  await sequence.advance(grey, new Float32Array(), TRIAL_OPTIONS);
-  await sequence.advance(grey, Float32Array.of(32, 32), TRIAL_OPTIONS);
+  const options = flowOptionsOf(defaultOptions());
+  await sequence.advance(grey, new Float32Array(), options);
+  await sequence.advance(grey, Float32Array.of(32, 32), options);
 }
 
 /** Part of a reason; the native library's sentence, which names the engine itself, would do so again. */

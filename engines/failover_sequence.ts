@@ -28,16 +28,6 @@ interface Owner<S extends Serving> {
   stands(serving: S, error?: unknown): boolean;
 }
 
-/** For frames of which nobody asks where a point is. */
-export const TRIAL_OPTIONS = {
-  winSize: [21, 21],
-  maxLevel: 1,
-  maxCount: 10,
-  epsilon: 0.01,
-  minEigThreshold: 0,
-  back: true,
-} satisfies FlowOptions;
-
 /**
  * One camera's frames, on whichever engine is in use. A sequence that does not have the last good
  * frame, of another engine or after a failure, is given it first: so points live on.

@@ -10,10 +10,7 @@ import {
   EngineError,
   FrameError,
 } from "../tracking/engine.ts";
-import { countersOf, STRUCTS } from "./layout.ts";
-
-/** The header's LK_ABI_VERSION that the symbols below were written for. */
-export const ABI_VERSION = 3;
+import { ABI_VERSION, countersOf, STRUCTS } from "./layout.ts";
 
 /** What may have to wait is nonblocking; all others return at once. */
 export const SYMBOLS = {

@@ -4,6 +4,9 @@
  */
 import type { DetectOptions, EngineCounters, FlowOptions } from "../tracking/engine.ts";
 
+/** The header's LK_ABI_VERSION that these structs are of. */
+export const ABI_VERSION = 3;
+
 export const STRUCTS = {
   image: { bytes: 32, at: { data: 0, bytes: 8, format: 12, width: 16, height: 20, stride: 24 } },
   flow_options: {

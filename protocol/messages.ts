@@ -8,11 +8,6 @@ import { shapeOf } from "./text_shape.ts";
 import type { LostReason } from "./tracks.ts";
 import type { TracksJson } from "./tracks_json.ts";
 
-/** Subprotocols, and so forms of the results. */
-export const SUBPROTOCOLS = { bin: "lkstream.v1.bin", json: "lkstream.v1.json" } as const;
-/** How tracks arrive: binary columns, or JSON text. */
-export type ResultForm = keyof typeof SUBPROTOCOLS;
-
 /** JSON has no word for what is not finite, but 1e999 reads as that. */
 const coordinate = v.pipe(v.number(), v.finite());
 const xy = v.strictTuple([coordinate, coordinate]);
@@ -247,6 +242,17 @@ export type Answer =
     | Stats
   )
   & Marked;
+
+/** The type of each control message's answer. */
+export const ANSWER_TO = {
+  configure: "configured",
+  add: "added",
+  remove: "done",
+  clear: "done",
+  mask: "masked",
+  stats: "stats",
+  resume: "resumed",
+} as const satisfies Record<ClientMessage["type"], Answer["type"]>;
 
 /** A text message from the server. */
 export type ServerMessage =

@@ -2,6 +2,7 @@
 export * from "./engines.ts";
 export * from "./endings.ts";
 export * from "./errors.ts";
+export * from "./forms.ts";
 export * from "./frame.ts";
 export * from "./jpeg.ts";
 export * from "./messages.ts";

@@ -1,4 +1,4 @@
-import type { EngineInfo } from "../protocol/mod.ts";
+import type { EngineInfo, Options } from "../protocol/mod.ts";
 
 /**
  * What tracks points. One engine a process, one sequence a session. All engines
@@ -38,27 +38,19 @@ export interface Grey {
 /** A JPEG's bytes, or grey levels, so that engines can be compared on identical pixels. */
 export type Frame = Uint8Array | Grey;
 
-/** How `advance` follows points; names as in OpenCV's `calcOpticalFlowPyrLK`. */
-export interface FlowOptions {
-  winSize: [number, number];
-  maxLevel: number;
-  maxCount: number;
-  epsilon: number;
-  minEigThreshold: number;
+/** How `advance` follows points: the options of `flow` that are not the tracker's own. */
+export type FlowOptions = Omit<Options["flow"], "predict"> & {
   /** Follow the found points back to the frame before and measure how far off they return. */
   back: boolean;
+};
+
+export function flowOptionsOf({ flow, filter }: Options): FlowOptions {
+  const { predict: _, ...options } = flow;
+  return { ...options, back: filter.forwardBackward !== null };
 }
 
-/** How `detect` finds corners; names as in OpenCV's `goodFeaturesToTrack`. */
-export interface DetectOptions {
-  maxCorners: number;
-  qualityLevel: number;
-  minDistance: number;
-  blockSize: number;
-  gradientSize: number;
-  useHarrisDetector: boolean;
-  k: number;
-}
+/** How `detect` finds corners: the options of `detect` that are not the tracker's own. */
+export type DetectOptions = Omit<Options["detect"], "enabled" | "refill" | "interval">;
 
 /** A byte a pixel, row by row: where it is 0, no corner is found. The size of the current frame. */
 export type Mask = Uint8Array;

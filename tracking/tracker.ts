@@ -12,7 +12,14 @@ import {
 } from "../protocol/mod.ts";
 import { Appearance } from "./appearance.ts";
 import { crowd } from "./crowding.ts";
-import { type Advanced, type FlowSequence, type Frame, FrameError, Status } from "./engine.ts";
+import {
+  type Advanced,
+  flowOptionsOf,
+  type FlowSequence,
+  type Frame,
+  FrameError,
+  Status,
+} from "./engine.ts";
 import { maskCost, maskOf, maskShare, type Region } from "./mask.ts";
 import { median } from "./median.ts";
 import { append, carryOver, noPoints, pick, pointColumns } from "./points.ts";
@@ -27,6 +34,9 @@ let reasons = new Uint8Array(0);
 const CODES = Object.fromEntries(
   LOST_REASONS.map((reason) => [reason, lostCode(reason)]),
 ) as Record<LostReason, number>;
+
+/** Ids have 32 bits, and the next one has to be said in a `resume` too. */
+const MAX_NEXT_ID = 0xffffffff;
 
 /**
  * Decides which points live: ids, ages, filters, refill. Pure over a
@@ -194,6 +204,12 @@ export class Tracker {
           `tracks: allowed are ${2 * this.maxPoints} in all`,
       );
     }
+    if (xy.length > this.#idsLeft) {
+      throw new ProtocolError(
+        "limit",
+        `Cannot add ${xy.length} points: allowed are ${this.#idsLeft}, for so many ids are left`,
+      );
+    }
     const firstId = this.#claimIds(xy.length);
     this.#points = append(this.#points, Float32Array.from(xy.flat()), firstId);
     return xy.map((_, i) => firstId + i);
@@ -235,17 +251,11 @@ export class Tracker {
   async #advance(frame: Frame, before: PointColumns): Promise<Advanced> {
     try {
       const guess = this.#guess(before);
-      return await this.sequence.advance(frame, before.xy, this.#flowOptions(), guess);
+      return await this.sequence.advance(frame, before.xy, flowOptionsOf(this.options), guess);
     } catch (error) {
       if (!(error instanceof FrameError)) this.#resumed = false;
       throw error;
     }
-  }
-
-  #flowOptions() {
-    const { winSize, maxLevel, maxCount, epsilon, minEigThreshold } = this.options.flow;
-    const back = this.options.filter.forwardBackward !== null;
-    return { winSize, maxLevel, maxCount, epsilon, minEigThreshold, back };
   }
 
   /** Where each point would be, had it kept its last velocity. */
@@ -356,7 +366,7 @@ export class Tracker {
   /** Detects new points, if detection is enabled and there is room for them. Null where it did not run. */
   async #refill(): Promise<{ detectMs: number } | null> {
     const { enabled, maxCorners, refill: _, interval: __, ...options } = this.options.detect;
-    const room = Math.min(maxCorners, this.maxPoints) - this.live;
+    const room = Math.min(Math.min(maxCorners, this.maxPoints) - this.live, this.#idsLeft);
     if (!enabled || room <= 0) return null;
     const { xy, detectMs } = await this.sequence.detect(
       { ...options, maxCorners: room },
@@ -366,6 +376,10 @@ export class Tracker {
     this.#points = append(this.#points, xy, this.#claimIds(xy.length / 2));
     this.#framesSinceDetection = 0;
     return { detectMs };
+  }
+
+  get #idsLeft(): number {
+    return MAX_NEXT_ID - this.#nextId;
   }
 
   #claimIds(count: number): number {

@@ -1,17 +1,29 @@
 import { WebSocket } from "ws";
-import { type ErrorCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
+import { type ErrorCode, type ServerMessage, SUBPROTOCOLS } from "../../protocol/mod.ts";
 
-const ERROR_CODES: readonly ErrorCode[] = [
-  "bad_json",
-  "bad_message",
-  "bad_option",
-  "bad_frame",
-  "frame_too_large",
-  "limit",
-  "engine_failed",
-  "overloaded",
-];
-const TYPES = ["hello", "configured", "added", "masked", "stats", "error", "engine"];
+const ERROR_CODES: Record<ErrorCode, true> = {
+  bad_json: true,
+  bad_message: true,
+  bad_option: true,
+  bad_frame: true,
+  frame_too_large: true,
+  limit: true,
+  engine_failed: true,
+  overloaded: true,
+};
+/** Of text messages, where tracks are binary. */
+const TYPES: Record<Exclude<ServerMessage["type"], "tracks">, true> = {
+  hello: true,
+  configured: true,
+  added: true,
+  masked: true,
+  resumed: true,
+  done: true,
+  stats: true,
+  going: true,
+  engine: true,
+  error: true,
+};
 /** Longer than the costliest options take on a small frame, on a loaded machine. */
 const ANSWER_MS = 60_000;
 
@@ -20,6 +32,13 @@ export type Answer = { tracks: Uint8Array } | { error: string } | { closed: numb
 
 /** What must not happen, whatever is sent. */
 export class Finding extends Error {}
+
+/** The server takes no such connection, which it may do. */
+export class Refused extends Error {
+  constructor(readonly status: number) {
+    super(`The connection was refused with ${status}`);
+  }
+}
 
 /** A client whose frames are answered one by one; counts what else it is told. */
 export class Connection {
@@ -37,9 +56,14 @@ export class Connection {
     this.#count = count;
   }
 
-  /** @param count is told each outcome: `error bad_json`, `close 1003`, … */
-  static open(url: string, count: (outcome: string) => void): Promise<Connection> {
-    const socket = new WebSocket(`${url.replace("http", "ws")}/v1/stream`, SUBPROTOCOLS.bin, {
+  /**
+   * @param count is told each outcome: `configured`, `error bad_json`, `close 1003`, …
+   * @param query of the address, with its question mark
+   * @throws {Refused}
+   */
+  static open(url: string, count: (outcome: string) => void, query = ""): Promise<Connection> {
+    const address = `${url.replace("http", "ws")}/v1/stream${query}`;
+    const socket = new WebSocket(address, SUBPROTOCOLS.bin, {
       handshakeTimeout: ANSWER_MS,
       perMessageDeflate: false,
     });
@@ -47,6 +71,10 @@ export class Connection {
     socket.on("message", (data: Uint8Array, isBinary) => connection.#take(data, isBinary));
     return new Promise((opened, failed) => {
       socket.on("open", () => opened(connection));
+      socket.on("unexpected-response", (request, { statusCode }) => {
+        request.destroy();
+        failed(new Refused(statusCode!));
+      });
       socket.on("error", failed);
       socket.on("close", (code) => {
         connection.#closed = code;
@@ -105,9 +133,11 @@ export class Connection {
       return;
     }
     const message = JSON.parse(data.toString());
-    if (!TYPES.includes(message.type)) return this.#fail(`A message has the type ${message.type}`);
-    if (message.type !== "error") return;
-    if (!ERROR_CODES.includes(message.code)) {
+    if (!Object.hasOwn(TYPES, message.type)) {
+      return this.#fail(`A message has the type ${message.type}`);
+    }
+    if (message.type !== "error") return this.#count(message.type);
+    if (!Object.hasOwn(ERROR_CODES, message.code)) {
       return this.#fail(`An error has the code ${message.code}`);
     }
     this.#count(`error ${message.code}`);

@@ -1,8 +1,22 @@
-import { OPTIONS } from "../../protocol/mod.ts";
+import { type ClientMessage, OPTIONS } from "../../protocol/mod.ts";
 import { mutateBytes } from "./bytes.ts";
 import type { Pick } from "../pick.ts";
 
-const TYPES = ["configure", "add", "remove", "clear", "mask", "stats"];
+/** The fields of each message. */
+const FIELDS: Record<ClientMessage["type"], (pick: Pick) => Record<string, unknown>> = {
+  configure: options,
+  resume: resumeFields,
+  add: (pick) => ({ points: maybe(pick, () => list(pick, 200, () => position(pick))) }),
+  remove: (pick) => ({
+    ids: maybe(pick, () => list(pick, 200, () => pick.one([pick.below(2000), number(pick)]))),
+  }),
+  clear: () => ({}),
+  mask: (pick) => ({
+    polygons: maybe(pick, () => list(pick, 8, () => list(pick, 60, () => position(pick)))),
+  }),
+  stats: () => ({}),
+};
+const TYPES = Object.keys(FIELDS) as ClientMessage["type"][];
 const NUMBERS = [
   0,
   -0,
@@ -45,7 +59,16 @@ const INVALID_UTF8 = [Uint8Array.of(0xff), Uint8Array.of(0xc0, 0x80), Uint8Array
 
 /** A text message that a client might send, right or nearly right, or broken as text. */
 export function fuzzedControl(pick: Pick): Uint8Array<ArrayBuffer> {
-  const text = new TextEncoder().encode(JSON.stringify(message(pick)));
+  return fuzzedText(pick, pick.one(TYPES));
+}
+
+/** The message by which a stream goes on, likewise. */
+export function fuzzedResume(pick: Pick): Uint8Array<ArrayBuffer> {
+  return fuzzedText(pick, "resume");
+}
+
+function fuzzedText(pick: Pick, type: ClientMessage["type"]): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(JSON.stringify(message(pick, type)));
   if (pick.chance(0.65)) return text;
   const mutated = mutateBytes(text, pick, TOKENS);
   return pick.chance(0.001) ? mutateBytes(mutated, pick, INVALID_UTF8) : asUtf8(mutated);
@@ -56,32 +79,12 @@ function asUtf8(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(new TextDecoder().decode(bytes));
 }
 
-function message(pick: Pick): unknown {
-  const type = pick.chance(0.97)
-    ? pick.one(TYPES)
-    : pick.one(["", "hello", "constructor", 7, null]);
-  const fields = { type, ...fieldsOf(type, pick) };
-  if (pick.chance(0.05)) return { ...fields, [pick.one(["x", "toString", "points"])]: value(pick) };
+function message(pick: Pick, type: ClientMessage["type"]): unknown {
+  const fields: Record<string, unknown> = { type, ...FIELDS[type](pick) };
+  if (pick.chance(0.03)) fields.type = pick.one(["", "hello", "constructor", 7, null]);
+  if (pick.chance(0.3)) fields.request = pick.one(["a", pick.below(1000), value(pick)]);
+  if (pick.chance(0.05)) fields[pick.one(["x", "toString", "points"])] = value(pick);
   return pick.chance(0.01) ? pick.one([[], null, 1, "x", [fields]]) : fields;
-}
-
-function fieldsOf(type: unknown, pick: Pick): Record<string, unknown> {
-  switch (type) {
-    case "configure":
-      return options(pick);
-    case "add":
-      return { points: maybe(pick, () => list(pick, 200, () => position(pick))) };
-    case "remove":
-      return {
-        ids: maybe(pick, () => list(pick, 200, () => pick.one([pick.below(2000), number(pick)]))),
-      };
-    case "mask":
-      return {
-        polygons: maybe(pick, () => list(pick, 8, () => list(pick, 60, () => position(pick)))),
-      };
-    default:
-      return {};
-  }
 }
 
 function options(pick: Pick): Record<string, unknown> {
@@ -105,6 +108,27 @@ function optionValue(group: string, name: string, pick: Pick): unknown {
   if (Array.isArray(fallback)) return [3 + 2 * pick.few(30), 3 + 2 * pick.few(30)];
   const near = pick.one([min, max, pick.between(min, max), min + pick.few(max - min)]);
   return Number.isInteger(fallback) ? Math.round(near) : near;
+}
+
+function resumeFields(pick: Pick): Record<string, unknown> {
+  let last = 0;
+  const id = list(pick, 200, () => last += 1 + pick.few(20));
+  const column = (one: () => number) =>
+    maybe(pick, () => id.map(() => pick.chance(0.9998) ? one() : value(pick)));
+  const motion = () => pick.chance(0.99) ? pick.between(-4, 4) : pick.one([-3e38, 3e38, 1e30]);
+  const moved = pick.chance(0.7) ? { dx: column(motion), dy: column(motion) } : {};
+  return {
+    nextId: maybe(pick, () => pick.one([last + 1 + pick.few(1000), 2 ** 32 - 1 - pick.few(50)])),
+    ...pick.chance(0.7) && { sinceDetection: maybe(pick, () => pick.few(100)) },
+    ...pick.chance(0.7) && { epoch: maybe(pick, () => pick.below(2 ** 41)) },
+    points: maybe(pick, () => ({
+      id: maybe(pick, () => id),
+      x: column(() => pick.between(-2, 170)),
+      y: column(() => pick.between(-2, 130)),
+      ...moved,
+      age: column(() => pick.few(1000)),
+    })),
+  };
 }
 
 function position(pick: Pick): unknown {

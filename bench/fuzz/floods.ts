@@ -7,7 +7,16 @@ const STAY_MS = 60;
 const MOST_MESSAGES = 20_000;
 const MOST_CHARS = 500_000;
 const TEXT = 1, BINARY = 2, PING = 9, PONG = 10;
-const PATHS = ["/", "/healthz", "/v1/info", "/v1/stream", "/metrics", "/lkstream.js", "/nothing"];
+const PATHS = [
+  "/",
+  "/healthz",
+  "/v1/info",
+  "/v1/info?stream=a",
+  "/v1/stream",
+  "/metrics",
+  "/lkstream.js",
+  "/nothing",
+];
 
 /** Requests in one piece, whose answers are read or not. */
 export async function pipeline(url: string, pick: Pick): Promise<void> {

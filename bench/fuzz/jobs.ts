@@ -1,7 +1,7 @@
-import { decodeTracks, encodeFrame } from "../../protocol/mod.ts";
+import { decodeTracks, encodeFrame, type Tracks } from "../../protocol/mod.ts";
 import { mutateBytes } from "./bytes.ts";
-import { Connection, Finding } from "./connection.ts";
-import { fuzzedControl } from "./control.ts";
+import { Connection, Finding, Refused } from "./connection.ts";
+import { fuzzedControl, fuzzedResume } from "./control.ts";
 import { fuzzedJpeg, seedJpegs } from "./jpegs.ts";
 import { Pick } from "../pick.ts";
 import { nestedText, pipeline, pourTiny } from "./floods.ts";
@@ -18,12 +18,19 @@ export const KINDS = [
   "controls",
   "headers",
   "jpegs",
+  "streams",
   "wire",
   "pipelined requests",
   "tiny messages",
   "nested texts",
 ] as const;
 export type Kind = typeof KINDS[number];
+
+/** Few, so that some are taken; and what is no name. */
+const NAMES = [..."abcdefghijklmnop", "cam-1", "x".repeat(64)];
+const NO_NAMES = ["", "a b", "a.b", "x".repeat(65), "%00", "%ff", "é", "a&stream=b", "__proto__"];
+/** Such a name may be none, may be taken, or there are too many sessions. */
+const ALLOWED_REFUSALS = [400, 409, 503];
 
 const JPEGS = seedJpegs();
 const GOOD = JPEGS.slice(-16);
@@ -69,6 +76,10 @@ export class Fuzzer {
       for (let n = 0; n < MESSAGES_A_JOB; n++) await flood(this.#url, pick);
       return;
     }
+    if (kind === "streams") {
+      for (let n = 0; n < MESSAGES_A_JOB; n++) await this.#stream(job, pick);
+      return;
+    }
     if (this.#connection && this.#connection.jobs.length >= JOBS_A_CONNECTION) {
       await this.#connection.close(pick.chance(0.5));
     }
@@ -99,6 +110,23 @@ export class Fuzzer {
     await this.#goodFrame(job, pick);
   }
 
+  /** One that has a name and goes on with points from elsewhere, if the server takes them. */
+  async #stream(job: number, pick: Pick): Promise<void> {
+    await this.#connection?.close(pick.chance(0.5));
+    this.#connection = null;
+    const name = pick.one(pick.chance(0.9) ? NAMES : NO_NAMES);
+    try {
+      const connection = await this.#connected(job, `?stream=${name}`);
+      for (let n = pick.below(4); n > 0; n--) {
+        connection.say(pick.chance(0.7) ? fuzzedResume(pick) : fuzzedControl(pick));
+      }
+    } catch (error) {
+      if (!(error instanceof Refused && ALLOWED_REFUSALS.includes(error.status))) throw error;
+      return this.#count(`stream ${error.status}`);
+    }
+    for (let n = 1 + pick.below(3); n > 0; n--) await this.#goodFrame(job, pick);
+  }
+
   /** It is tracked whatever came before, and told in the right form; unless what came before ended the connection. */
   async #goodFrame(job: number, pick: Pick): Promise<void> {
     const connection = await this.#connected(job);
@@ -106,7 +134,7 @@ export class Fuzzer {
     const answer = await connection.send(goodFrame(seq, pick), seq);
     this.#judge(answer);
     if ("error" in answer) throw new Finding(`A good frame is answered with ${answer.error}`);
-    if ("tracks" in answer) decodeTracks(answer.tracks);
+    if ("tracks" in answer) checkTracks(decodeTracks(answer.tracks));
   }
 
   #judge(answer: Awaited<ReturnType<Connection["send"]>>): void {
@@ -115,14 +143,21 @@ export class Fuzzer {
     }
   }
 
-  async #connected(job: number): Promise<Connection> {
+  async #connected(job: number, query?: string): Promise<Connection> {
     if (!this.#connection?.isOpen) {
-      this.#connection = await Connection.open(this.#url, this.#count);
+      this.#connection = await Connection.open(this.#url, this.#count, query);
       this.#count("connections");
     }
     if (this.#connection.jobs.at(-1) !== job) this.#connection.jobs.push(job);
     return this.#connection;
   }
+}
+
+function checkTracks({ points: { id, xy } }: Tracks): void {
+  if (id.some((id, i, ids) => i > 0 && id <= ids[i - 1])) {
+    throw new Finding(`The ids ${id} do not ascend`);
+  }
+  if (!xy.every(Number.isFinite)) throw new Finding(`The positions ${xy} are not finite`);
 }
 
 function goodFrame(seq: number, pick: Pick): Uint8Array<ArrayBuffer> {

@@ -48,7 +48,7 @@ async function readUntilQuiet(connection: Deno.TcpConn): Promise<string> {
 
 function conversation(url: string, pick: Pick, frame: Uint8Array): Uint8Array {
   const request = [
-    "GET /v1/stream HTTP/1.1",
+    `GET ${pick.one(["/v1/stream", "/v1/stream?stream=wire"])} HTTP/1.1`,
     `Host: ${new URL(url).host}`,
     "Connection: Upgrade",
     "Upgrade: websocket",

@@ -204,7 +204,10 @@ int32_t lk_good_features_to_track(lk_engine* engine, const lk_image* image,
     lk::check_not_null(detected, "detected");
     lk::checked_grey(*image, LK_MAX_PIXELS);
     Calls calls(*found);
-    calls.run(frame_job(*image, {21, 21, 0, 1, 0, 0, 0}));
+    lk_flow_options plain{};
+    plain.win_width = plain.win_height = 21;
+    plain.max_count = 1;
+    calls.run(frame_job(*image, plain));
     lk_job job{};
     job.kind = LK_DETECT;
     if (mask) job.image = *mask;

@@ -73,6 +73,10 @@ std::vector<FlowPoint> points_for(const Case& c, int n) {
   return points;
 }
 
+lk_flow_options options_of(const Case& c) {
+  return {uint32_t(c.win_width), uint32_t(c.win_height), uint32_t(c.max_level), 30, .01f, 1e-4f, 0};
+}
+
 struct Run {
   Pyramid prev, next;
   FlowTask task;
@@ -82,12 +86,13 @@ struct Run {
             waves(c.width, c.height, c.shift_x, c.shift_y)) {}
 
   Run(const Case& c, const Kernels& kernels, const Picture& a, const Picture& b) {
-    const int top = usable_levels(c.width, c.height, c.win_width, c.win_height, c.max_level);
+    const lk_flow_options options = options_of(c);
+    const int top = usable_levels(c.width, c.height, options);
     prev.copy_from(view(a), g_turn);
     next.copy_from(view(b), g_turn);
     prev.build(top, c.win_width, c.win_height, kernels, g_turn);
     next.build(top, c.win_width, c.win_height, kernels, g_turn);
-    task = {prev.levels(), next.levels(), top, c.win_width, c.win_height, 30, .01f, 1e-4f, false};
+    task = {prev.levels(), next.levels(), top, options};
   }
 };
 
@@ -100,8 +105,6 @@ void test_against_plain(const Kernels& kernels) {
       prev.push_back(reference::half_of(prev.back()));
       next.push_back(reference::half_of(next.back()));
     }
-    const lk_flow_options options{uint32_t(c.win_width), uint32_t(c.win_height),
-                                  uint32_t(c.max_level), 30, .01f, 1e-4f, 0};
     auto points = points_for(c, c.win_width * c.win_height > 1000 ? 12 : 60);
     const auto given = points;
     kernels.follow(run.task, points.data(), points.size());
@@ -109,7 +112,7 @@ void test_against_plain(const Kernels& kernels) {
     for (size_t i = 0; i < points.size(); ++i) {
       const FlowPoint& p = given[i];
       const auto expected =
-          reference::follow(prev, next, options, {p.x, p.y, p.next_x, p.next_y, 0, 0});
+          reference::follow(prev, next, run.task.options, {p.x, p.y, p.next_x, p.next_y, 0, 0});
       other_status += points[i].status != expected.status;
       if (points[i].status != LK_TRACKED || expected.status != LK_TRACKED) continue;
       far += std::hypot(points[i].next_x - expected.next_x, points[i].next_y - expected.next_y) >
@@ -137,7 +140,7 @@ bool same_bits(const std::vector<FlowPoint>& a, const std::vector<FlowPoint>& b)
 }
 
 void test_levels_agree(const Kernels& kernels, const Kernels& reference) {
-  for (const bool get_min_eigenvals : {false, true})
+  for (const uint32_t flags : {0u, LK_FLOW_GET_MIN_EIGENVALS})
     for (const Case& c : kCases)
       for (int picture = 0; picture < 3; ++picture) {
         const auto make = [&](double x, double y) {
@@ -147,7 +150,7 @@ void test_levels_agree(const Kernels& kernels, const Kernels& reference) {
         };
         const Picture a = make(0, 0), b = make(c.shift_x, c.shift_y);
         Run one(c, kernels, a, b), other(c, reference, a, b);
-        one.task.get_min_eigenvals = other.task.get_min_eigenvals = get_min_eigenvals;
+        one.task.options.flags = other.task.options.flags = flags;
         auto points = points_for(c, 150), expected = points;
         kernels.follow(one.task, points.data(), points.size());
         reference.follow(other.task, expected.data(), expected.size());

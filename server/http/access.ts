@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import {
+  formOf,
   isStreamName,
   refuseStreamName,
   type ResultForm,
@@ -210,13 +211,11 @@ function offered(request: IncomingMessage): string[] {
 export function chooseResults(request: IncomingMessage): ResultForm {
   const names = offered(request).filter((name) => !name.startsWith("bearer."));
   if (names.length === 0) return "json";
-  for (const name of names) {
-    if (name === SUBPROTOCOLS.bin) return "bin";
-    if (name === SUBPROTOCOLS.json) return "json";
-  }
+  const form = names.map(formOf).find((form) => form !== undefined);
+  if (form) return form;
   throw new Refusal(
     400,
     "unknown_subprotocol",
-    `Cannot speak ${names.join(", ")}: allowed are ${SUBPROTOCOLS.bin} and ${SUBPROTOCOLS.json}`,
+    `Cannot speak ${names.join(", ")}: allowed are ${Object.values(SUBPROTOCOLS).join(" and ")}`,
   );
 }

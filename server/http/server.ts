@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import type { MetricObject } from "prom-client";
 import { WebSocketServer } from "ws";
 import config from "../../deno.json" with { type: "json" };
-import { CloseCode, SUBPROTOCOLS } from "../../protocol/mod.ts";
+import { CloseCode, formOf } from "../../protocol/mod.ts";
 import { AcceptWatch } from "./accept_watch.ts";
 import {
   type Access,
@@ -152,8 +152,7 @@ class Server implements RunningServer {
       maxPayload: limits.maxFrameBytes,
       perMessageDeflate: false, // JPEGs do not shrink, and tracks must not wait
       autoPong: false, // sessions answer pings
-      handleProtocols: (offered) =>
-        [...offered].find((name) => Object.values<string>(SUBPROTOCOLS).includes(name)) ?? false,
+      handleProtocols: (offered) => [...offered].find(formOf) ?? false,
     });
     this.#sockets.on("wsClientError", (error, socket) => {
       this.#turnAway(socket, new Refusal(400, "bad_request", `Cannot upgrade: ${error.message}`));

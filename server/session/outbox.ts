@@ -1,10 +1,4 @@
-import {
-  encodeTracks,
-  type ResultForm,
-  type ServerMessage,
-  type Tracks,
-  tracksToJson,
-} from "../../protocol/mod.ts";
+import { ENCODE, type ResultForm, type ServerMessage, type Tracks } from "../../protocol/mod.ts";
 
 /** What the outbox needs of a WebSocket. */
 export interface Sender {
@@ -41,9 +35,6 @@ export class Outbox {
 
   /** Encodes at once: the columns are the tracker's own. */
   tracks(tracks: Tracks): void {
-    const data = this.#results === "bin"
-      ? encodeTracks(tracks)
-      : JSON.stringify(tracksToJson(tracks));
-    this.#sender.send(data, this.#drained);
+    this.#sender.send(ENCODE[this.#results](tracks), this.#drained);
   }
 }

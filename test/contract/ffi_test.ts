@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ABI_VERSION, SYMBOLS } from "../../engines/ffi.ts";
-import { STRUCTS } from "../../engines/layout.ts";
+import { SYMBOLS } from "../../engines/ffi.ts";
+import { ABI_VERSION, STRUCTS } from "../../engines/layout.ts";
 
 const HEADER = await Deno.readTextFile(new URL("../../native/include/lkstream.h", import.meta.url));
 

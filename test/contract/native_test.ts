@@ -5,8 +5,7 @@ import {
   EngineLostError,
   type FlowEngine,
 } from "../../tracking/engine.ts";
-import { ABI_VERSION } from "../../engines/ffi.ts";
-import { STRUCTS } from "../../engines/layout.ts";
+import { ABI_VERSION, STRUCTS } from "../../engines/layout.ts";
 import { createNativeEngine } from "../../engines/native.ts";
 import { builtLibrary, selectEngine } from "../../engines/select.ts";
 import { contract, FLOW, follow, MAX_FRAME_PIXELS } from "./mod.ts";

@@ -1,24 +1,19 @@
 /** Engines that fail, hang and refuse as a test tells them to, and one that moves from one to the next. */
+import { defaultOptions } from "../../protocol/mod.ts";
 import {
   CallError,
   DeadlineError,
   EngineError,
   EngineLostError,
   type FlowEngine,
+  flowOptionsOf,
   type FlowSequence,
 } from "../../tracking/engine.ts";
 import { type Candidate, FailoverEngine } from "../../engines/failover.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./header_only_jpeg.ts";
 import { ScriptedSequence } from "./scripted.ts";
 
-export const OPTIONS = {
-  winSize: [21, 21] as [number, number],
-  maxLevel: 3,
-  maxCount: 30,
-  epsilon: 0.01,
-  minEigThreshold: 0.0001,
-  back: true,
-};
+export const OPTIONS = flowOptionsOf(defaultOptions());
 const LIMIT_MS = 30_000;
 export const NO_POINTS = new Float32Array();
 

@@ -1,9 +1,10 @@
 /** Publishing to NATS, at a peer that speaks its protocol; test/broker/ has a real one. */
 import assert from "node:assert/strict";
 import { nkeys } from "@nats-io/transport-node";
-import { decodeTracks } from "../../protocol/mod.ts";
+import { decodeTracks, defaultOptions } from "../../protocol/mod.ts";
 import { readConfig } from "../../server/config.ts";
-import type { NatsConfig } from "../../server/sinks/nats.ts";
+import type { About } from "../../server/sinks/feed.ts";
+import { type NatsConfig, NatsSink } from "../../server/sinks/nats.ts";
 import { Client } from "../lib/client.ts";
 import { freePort } from "../lib/free_port.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
@@ -18,6 +19,17 @@ import type { Script } from "../lib/scripted.ts";
 const DEADLINE_MS = 20_000;
 const MOVE: Script = { move: (x, y) => [x + 1.5, y] };
 const SCRIPT: Script[] = [{ corners: [[10, 10], [30, 40]] }, ...Array(200).fill(MOVE)];
+
+const ABOUT: About = {
+  stream: "cam",
+  session: "1",
+  epoch: 1,
+  server: "lkstream/0",
+  engine: { name: "wasm", device: "none", reason: "a test" },
+  options: defaultOptions(),
+  width: 100,
+  height: 80,
+};
 
 const publishing = (
   servers: string[],
@@ -157,6 +169,23 @@ Deno.test("publish: a broker that takes no message as large as info gets tracks 
   });
 });
 
+Deno.test("publish: info and tracks that come as the connection ends are lost, and do no harm", async () => {
+  const peer = await NatsPeer.start();
+  const connected = Promise.withResolvers<void>();
+  const sink = new NatsSink({ servers: [peer.url], credentials: null, ca: null }, {
+    log() {},
+    connected: (count) => count === 1 && connected.resolve(),
+    wanted() {},
+  });
+  await inTime(connected.promise, DEADLINE_MS);
+  const closed = sink.close();
+  sink.about(ABOUT);
+  assert.equal(await sink.deliver([{ about: ABOUT, tracks: new Uint8Array(1), time: 0 }]), 0);
+  await closed;
+  assert.deepEqual(peer.published, []);
+  await peer.close();
+});
+
 Deno.test("publish: a broker that takes nothing holds no session up, and gets the newest once it takes again", async () => {
   const peer = await NatsPeer.start();
   await publishing([peer.url], async ({ url, logged }) => {
@@ -260,15 +289,11 @@ Deno.test("publish: a server started by its flags publishes from all of its even
 });
 
 Deno.test("publish: flags are read, and what cannot be is refused without its password", () => {
-  const read = (...args: string[]) => readConfig(args, () => undefined)!.publish;
-  assert.equal(read(), null);
+  const read = (...args: string[]) => readConfig(args, () => undefined)!.sinks;
+  assert.deepEqual(read(), []);
   assert.deepEqual(
     read("--publish", "nats://a:4222", "--publish", "tls://b", "--publish-ca", "c"),
-    {
-      servers: ["nats://a:4222", "tls://b"],
-      credentials: null,
-      ca: "c",
-    },
+    [{ sink: "nats", servers: ["nats://a:4222", "tls://b"], credentials: null, ca: "c" }],
   );
   for (const wrong of ["a:4222", "http://a", "nats://", "nats://u:secret@a", "nats://a/b"]) {
     assert.throws(() => read("--publish", wrong), (error: Error) => {

@@ -105,8 +105,11 @@ Deno.test("server: the first known subprotocol offered decides how results arriv
       const client = await Client.connect(url, { protocols: [...protocols] });
       assert.equal(client.socket.protocol, chosen);
       assert.equal((await client.next())!.type, "hello");
+      const areBinary: boolean[] = [];
+      client.socket.on("message", (_, isBinary) => areBinary.push(isBinary));
       client.send(JPEG);
       assert.equal((await client.nextOf("tracks"))!.tracks.points.id.length, 1);
+      assert.deepEqual(areBinary, [chosen.endsWith("bin")]);
       await client.close();
     }
     const { status, body } = await refused(Client.connect(url, { protocols: ["mqtt"] }));

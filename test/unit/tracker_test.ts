@@ -510,3 +510,17 @@ Deno.test("tracker: resumes once, before the first frame, and no more points tha
   await again.next();
   assert.throws(() => again.tracker.resume(brought()), { code: "bad_message" });
 });
+
+Deno.test("tracker: no id is given twice: where all were given, no more points are found or added", async () => {
+  const { tracker, next } = scripted([{ corners: CORNERS }, { corners: CORNERS }]);
+  tracker.resume(brought({ nextId: 2 ** 32 - 4 }));
+  assert.deepEqual(ids(await next(true)), [2 ** 32 - 4, 2 ** 32 - 3, 2 ** 32 - 2]);
+  assert.throws(() => tracker.add([[1, 1]]), {
+    code: "limit",
+    message: "Cannot add 1 points: allowed are 0, for so many ids are left",
+  });
+  tracker.clear();
+  const last = await next();
+  assert.deepEqual([ids(last), last.detected], [[], false]);
+  assert.equal(tracker.state.nextId, 2 ** 32 - 1);
+});

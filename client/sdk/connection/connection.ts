@@ -1,4 +1,5 @@
 import {
+  type ClientMessage,
   CloseCode,
   encodeFrame,
   FRAME_HEADER_BYTES,
@@ -22,7 +23,7 @@ import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
 import { type JpegData, jpegData } from "./jpeg_data.ts";
 import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
-import { type Answers, outlasts, type RequestMessage, Requests } from "./requests.ts";
+import { type AnswerTo, outlasts, type RequestMessage, Requests } from "./requests.ts";
 import type {
   ConnectionEvents,
   ConnectionState,
@@ -210,32 +211,32 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   /** Changes options from the next frame on; they outlast a reconnect. */
   configure(change: PartialOptions): Promise<Options> {
-    return this.#ask({ type: "configure", ...change });
+    return this.#ask({ type: "configure", ...change }, ({ options }) => options);
   }
 
   /** Tracks these points of the last processed frame; their ids come in the same order. */
   add(points: [x: number, y: number][]): Promise<number[]> {
-    return this.#ask({ type: "add", points });
+    return this.#ask({ type: "add", points }, ({ ids }) => ids);
   }
 
   /** Ends these points; resolves when the server did, or has been told where it does not say so. */
   remove(ids: number[]): Promise<void> {
-    return this.#ask({ type: "remove", ids });
+    return this.#ask({ type: "remove", ids }, () => {});
   }
 
   /** Ends all points and finds new ones; resolves as {@linkcode Connection.remove}. */
   clear(): Promise<void> {
-    return this.#ask({ type: "clear" });
+    return this.#ask({ type: "clear" }, () => {});
   }
 
   /** Keeps points inside these polygons, in pixels; none lifts the mask. Outlasts a reconnect. */
   mask(polygons: [x: number, y: number][][]): Promise<number | null> {
-    return this.#ask({ type: "mask", polygons });
+    return this.#ask({ type: "mask", polygons }, ({ share }) => share);
   }
 
   /** Asks for the session's counters. */
   stats(): Promise<Stats> {
-    return this.#ask({ type: "stats" });
+    return this.#ask({ type: "stats" }, (stats) => stats);
   }
 
   /** Ends the connection for good. Idempotent. */
@@ -324,7 +325,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
       const message = resumeMessage({ ...state, epoch: hello.epoch && this.#epoch });
       if (!this.#fits(message, hello.limits)) continue; // it would be refused, or end the stream
       try {
-        await this.#ask(message);
+        await this.#ask(message, () => {});
         return state;
       } catch {
         if (this.#stream !== stream) break;
@@ -465,22 +466,25 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     }
   }
 
-  /**
-   * Sends a request; what outlasts a session waits for the next one where there is none. What has
-   * the wrong form stays here.
-   */
-  #ask<N extends keyof Answers>(message: RequestMessage<N>): Promise<Answers[N]> {
+  /** @returns `value` of the answer; it may be ignored: errors are also events */
+  #ask<N extends ClientMessage["type"], T>(
+    message: RequestMessage<N>,
+    value: (answer: AnswerTo<N>) => T,
+  ): Promise<T> {
     const refusal = this.#refusal(message);
-    if (refusal) {
-      const refused = Promise.reject(refusal);
-      refused.catch(() => {}); // it may be ignored
-      return refused;
-    }
+    const asked = (refusal ? Promise.reject(refusal) : this.#request(message)).then(value);
+    asked.catch(() => {});
+    return asked;
+  }
+
+  /** Sends it; what outlasts a session waits for the next one where there is none. */
+  #request<N extends ClientMessage["type"]>(message: RequestMessage<N>): Promise<AnswerTo<N>> {
     const { sent, answer } = this.#requests.ask(message);
     if (this.#state.name === "open") this.#stream!.send(JSON.stringify(sent));
     return answer;
   }
 
+  /** What has the wrong form stays here. */
   #refusal(message: RequestMessage): LkstreamError | undefined {
     try {
       parseControl(JSON.stringify(message));
@@ -533,6 +537,8 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
         else this.#failed(said.seq);
         return this.emit("error", error);
       }
+      default:
+        said satisfies never; // where it is of a later version, it is passed over
     }
   }
 

@@ -1,45 +1,25 @@
 import { deferred } from "../deferred.ts";
-import type {
-  Answer,
-  ClientMessage,
-  Options,
-  PartialOptions,
-  RequestId,
-  Stats,
+import {
+  type Answer,
+  ANSWER_TO,
+  type ClientMessage,
+  type PartialOptions,
+  type RequestId,
 } from "../../../protocol/mod.ts";
 import type { LkstreamError } from "./errors.ts";
 
-/** What each control message is answered with. */
-export interface Answers {
-  configure: Options;
-  add: number[];
-  remove: void;
-  clear: void;
-  mask: number | null;
-  stats: Stats;
-  resume: number;
-}
-type Name = keyof Answers;
+type Name = ClientMessage["type"];
 export type RequestMessage<N extends Name = Name> = Extract<ClientMessage, { type: N }>;
+export type AnswerTo<N extends Name> = Extract<Answer, { type: typeof ANSWER_TO[N] }>;
 
 interface Request {
   id: number;
   message: RequestMessage;
-  resolve(value: unknown): void;
+  resolve(answer: Answer): void;
   reject(error: LkstreamError): void;
   /** Said again for a new session; nobody awaits it. */
   isReplay?: boolean;
 }
-
-/** The message that each answer is to, for servers that do not say which. */
-const ASKED_BY: Record<Answer["type"], Name | undefined> = {
-  configured: "configure",
-  added: "add",
-  masked: "mask",
-  stats: "stats",
-  resumed: "resume",
-  done: undefined,
-};
 
 /**
  * Requests that wait for their answers. A server with the feature `request` says which one it
@@ -63,15 +43,15 @@ export class Requests {
   /** What is to be sent, and a promise of the answer. That may be ignored: errors are also events. */
   ask<N extends Name>(message: RequestMessage<N>): {
     sent: ClientMessage;
-    answer: Promise<Answers[N]>;
+    answer: Promise<AnswerTo<N>>;
   } {
-    const { promise, resolve, reject } = deferred<Answers[N]>();
+    const { promise, resolve, reject } = deferred<AnswerTo<N>>();
     promise.catch(() => {});
-    const request = { id: ++this.#latest, message, resolve: resolve as () => void, reject };
+    const request = { id: ++this.#latest, message, resolve: resolve as Request["resolve"], reject };
     if (this.#isMarked || !isUnanswered(message)) this.#waiting.push(request);
     else {
       this.obeyed(message);
-      request.resolve();
+      request.resolve({ type: "done" });
     }
     return { sent: this.#marked(request), answer: promise };
   }
@@ -84,7 +64,7 @@ export class Requests {
   answered(answer: Answer): void {
     const at = this.#isMarked
       ? this.#indexOf(answer.request)
-      : this.#waiting.findIndex(({ message }) => message.type === ASKED_BY[answer.type]);
+      : this.#waiting.findIndex(({ message }) => ANSWER_TO[message.type] === answer.type);
     if (at < 0) return;
     const [{ message, resolve }] = this.#waiting.splice(at, 1);
     if (message.type === "configure") this.#options = merge(this.#options, message);
@@ -92,7 +72,7 @@ export class Requests {
       this.#mask = message.polygons.length > 0 ? message : undefined;
     }
     this.obeyed(message, answer);
-    resolve(valueOf(answer));
+    resolve(answer);
   }
 
   /** An error that names no frame: it refuses the request that it names, or else the oldest one. */
@@ -150,24 +130,7 @@ export function outlasts({ type }: RequestMessage): boolean {
 
 /** True for what a server answers only where it says what it answers. */
 function isUnanswered({ type }: RequestMessage): boolean {
-  return type === "remove" || type === "clear";
-}
-
-function valueOf(answer: Answer): Answers[Name] {
-  switch (answer.type) {
-    case "configured":
-      return answer.options;
-    case "added":
-      return answer.ids;
-    case "masked":
-      return answer.share;
-    case "stats":
-      return answer;
-    case "resumed":
-      return answer.live;
-    case "done":
-      return undefined;
-  }
+  return ANSWER_TO[type] === "done";
 }
 
 function merge(options: PartialOptions, { detect, flow, filter }: PartialOptions): PartialOptions {

@@ -70,8 +70,11 @@ LK_INLINE float score_of(float xx, float xy, float yy, bool harris, float k) {
 }
 
 template <class Sum>
-static void scores(const Sum* const* sums, int block_size, int width, float scale, bool harris,
-                   float k, Sum* scratch, float* __restrict out) {
+static void scores(const Sum* const* sums, int width, float scale,
+                   const lk_detect_options& options, Sum* scratch, float* __restrict out) {
+  const int block_size = int(options.block_size);
+  const bool harris = options.use_harris != 0;
+  const float k = options.k;
   const Sum *xx = sums[0], *xy = sums[1], *yy = sums[2];
   if (block_size == 3 && !harris) {  // the usual case in one pass
     for (int x = 0; x < width; ++x)

@@ -72,7 +72,7 @@ struct Scan {
       mirror_ends(sums[i], width, before, after);
       s[i] = sums[i] - before;
     }
-    kernels.scores(s, block, width, scale, options.use_harris != 0, options.k, scratch, out);
+    kernels.scores(s, width, scale, options, scratch, out);
   }
 };
 

@@ -26,19 +26,10 @@ class Follower {
   void follow(Pyramid& prev, Pyramid& next, const FlowRequest& request, const Kernels& kernels,
               Turn& turn) {
     const auto& o = request.options;
-    const int top = usable_levels(prev.width(), prev.height(), int(o.win_width),
-                                  int(o.win_height), int(o.max_level));
+    const int top = usable_levels(prev.width(), prev.height(), o);
     prev.build(top, int(o.win_width), int(o.win_height), kernels, turn);
     next.build(top, int(o.win_width), int(o.win_height), kernels, turn);
-    FlowTask task{prev.levels(),
-                  next.levels(),
-                  top,
-                  int(o.win_width),
-                  int(o.win_height),
-                  int(o.max_count),
-                  o.epsilon,
-                  o.min_eig_threshold,
-                  (o.flags & LK_FLOW_GET_MIN_EIGENVALS) != 0};
+    const FlowTask task{prev.levels(), next.levels(), top, o};
     points_.resize(request.n);
     if (request.fb_distances) guessed_.resize(2 * size_t(request.n));
     for (uint32_t i = 0; i < request.n; ++i) {
@@ -71,7 +62,7 @@ class Follower {
   void follow_back(FlowTask task, const FlowRequest& request, const Kernels& kernels,
                    Turn& turn) {
     std::swap(task.prev, task.next);
-    task.get_min_eigenvals = true;  // spares the grey-level difference
+    task.options.flags |= LK_FLOW_GET_MIN_EIGENVALS;  // spares the grey-level difference
     size_t tracked = 0;
     for (uint32_t i = 0; i < request.n; ++i) {
       if (request.status[i] != LK_TRACKED) continue;

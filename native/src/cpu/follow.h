@@ -52,8 +52,8 @@ LK_INLINE Floats to_floats(Flags i) { return __builtin_convertvector(i, Floats);
 
 // Windows, by their top left corners, that are not farther out than their size.
 LK_INLINE Flags reach_into(const Image& image, Floats x, Floats y, const FlowTask& task) {
-  return (x >= float(-task.win_width)) & (x < float(image.width)) &
-         (y >= float(-task.win_height)) & (y < float(image.height));
+  return (x >= -float(task.options.win_width)) & (x < float(image.width)) &
+         (y >= -float(task.options.win_height)) & (y < float(image.height));
 }
 
 // Whole pixels and what is over, for the lanes that are set; 0 in the others.
@@ -84,7 +84,7 @@ struct Level {
   const Image &prev_image, &next_image;
   const Columns& columns;
   Workspace& work;
-  const int width = task.win_width, height = task.win_height;
+  const int width = int(task.options.win_width), height = int(task.options.win_height);
 
   // Templates of the lanes: gradients, their sums, Σ I ∇I.
   void take_templates(unsigned lanes, const Split& at) {
@@ -128,14 +128,14 @@ struct Level {
   Flags search(Flags active, Floats& x, Floats& y) {
     const Floats inverse = 1.f / (1 << 15) / (active ? determinants() : all_lanes(1));
     const Floats m11 = work.a11 * inverse, m12 = work.a12 * inverse, m22 = work.a22 * inverse;
-    const float epsilon2 = task.epsilon * task.epsilon;
+    const float epsilon2 = task.options.epsilon * task.options.epsilon;
 
     Flags left{}, new_cell = active;
     Floats ix{}, iy{}, u{}, v{};  // the window is at (ix + u, iy + v)
     Floats bx[4] = {}, by[4] = {};       // Σ (J − I) ∇I at the four pixels
     Floats fx[4] = {}, fy[4] = {};       // the step's factors of 1, u, v, uv
     Floats last_dx{}, last_dy{};
-    for (int i = 0; i < task.max_count; ++i) {
+    for (uint32_t i = 0; i < task.options.max_count; ++i) {
       if (bits(new_cell)) {
         const Flags inside = reach_into(next_image, x, y, task);
         left |= new_cell & ~inside;
@@ -189,8 +189,9 @@ struct Level {
 template <int L, int N>
 static void follow_batch(const FlowTask& task, const Columns& columns, FlowPoint* points,
                          int count, Workspace& work) {
-  const float half_x = float(task.win_width - 1) * 0.5f;
-  const float half_y = float(task.win_height - 1) * 0.5f;
+  const lk_flow_options& options = task.options;
+  const float half_x = float(options.win_width - 1) * 0.5f;
+  const float half_y = float(options.win_height - 1) * 0.5f;
   Floats point_x{}, point_y{}, next_x{}, next_y{}, error{};
   Flags given{}, tracked{}, flat{};
   for (int k = 0; k < count; ++k) {
@@ -210,7 +211,7 @@ static void follow_batch(const FlowTask& task, const Columns& columns, FlowPoint
     work.a11 = work.a12 = work.a22 = Floats{};
     level.take_templates(bits(inside), prev);
     const Floats min_eig = level.min_eigenvalues();
-    flat = inside & ((min_eig < task.min_eig_threshold) | (level.determinants() < kSingular));
+    flat = inside & ((min_eig < options.min_eig_threshold) | (level.determinants() < kSingular));
 
     // What has no template hands down the guess it was given.
     const Flags active = inside & ~flat;
@@ -222,7 +223,7 @@ static void follow_batch(const FlowTask& task, const Columns& columns, FlowPoint
     next_y = moved ? y + half_y : next_y;
 
     if (l > 0) continue;
-    if (task.get_min_eigenvals) {
+    if (options.flags & LK_FLOW_GET_MIN_EIGENVALS) {
       error = inside ? min_eig : error;
       continue;
     }
@@ -240,7 +241,7 @@ static void follow_batch(const FlowTask& task, const Columns& columns, FlowPoint
 template <int L, int N>
 static void follow_points(const FlowTask& task, FlowPoint* points, size_t count) {
   Workspace work;
-  const Columns columns(task.win_width);
+  const Columns columns(int(task.options.win_width));
   for (size_t i = 0; i < count; i += kBatch)
     follow_batch<L, N>(task, columns, points + i,
                        count - i < kBatch ? int(count - i) : kBatch, work);
@@ -248,7 +249,7 @@ static void follow_points(const FlowTask& task, FlowPoint* points, size_t count)
 
 // L lanes × N vectors must hold one column more than the window has.
 static void follow(const FlowTask& task, FlowPoint* points, size_t count) {
-  const int columns = task.win_width + 1;
+  const int columns = int(task.options.win_width) + 1;
 #if defined(LK_LEVEL_AVX512)
   if (columns <= 16) return follow_points<16, 1>(task, points, count);
   if (columns <= 32) return follow_points<32, 1>(task, points, count);

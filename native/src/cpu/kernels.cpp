@@ -6,7 +6,6 @@
 #include "kernels.h"
 
 #include "../mirrored.h"
-#include "lkstream.h"
 
 #if defined(LK_LEVEL_SSE2) || defined(LK_LEVEL_AVX2) || defined(LK_LEVEL_AVX512)
 #include <immintrin.h>

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "../image.h"
+#include "lkstream.h"
 
 namespace lk {
 
@@ -21,11 +22,7 @@ struct FlowTask {
   const Image* prev;  // pyramids, mirrored into their margins
   const Image* next;
   int top_level;
-  int win_width, win_height;
-  int max_count;
-  float epsilon;
-  float min_eig_threshold;
-  bool get_min_eigenvals;
+  lk_flow_options options;
 };
 
 struct FlowPoint {
@@ -60,8 +57,8 @@ struct CornerKernels {
   void (*slide)(const Sum* added, const Sum* removed, int width, Sum* sums);
   // Scores of one row from three rows of column sums; column x uses
   // sums[i][x .. x + block_size - 1]. scratch holds 3 × width values.
-  void (*scores)(const Sum* const* sums, int block_size, int width, float scale, bool harris,
-                 float k, Sum* scratch, float* out);
+  void (*scores)(const Sum* const* sums, int width, float scale, const lk_detect_options&,
+                 Sum* scratch, float* out);
 };
 
 struct Kernels {

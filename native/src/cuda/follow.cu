@@ -18,18 +18,19 @@
 namespace lk::cuda {
 namespace {
 
-// Most warps of a block, which have nothing to do with each other but to get their
-// points: of large windows, as many as there is shared memory for.
-constexpr unsigned kWarps = 4;
+// Most warps of a block, one for each point of its group, which have nothing else to do
+// with each other: of large windows, as many as there is shared memory for.
+constexpr unsigned kWarps = kMostOfGroup;
 
 // Whether a window with this top left corner is not farther out than its size.
 __device__ bool reaches_into(const DeviceImage& image, float x, float y, const FollowTask& task) {
-  return x >= float(-task.win_width) && x < float(image.width) && y >= float(-task.win_height) &&
-         y < float(image.height);
+  return x >= -float(task.options.win_width) && x < float(image.width) &&
+         y >= -float(task.options.win_height) && y < float(image.height);
 }
 
 struct KernelTask : FollowTask {
   Shape shape;
+  int unused = 0;
 };
 
 // What a warp has for its work.
@@ -47,7 +48,7 @@ struct Template {
   __device__ float min_eigenvalue(const FollowTask& task) const {
     const float d = a11 - a22;
     return (a22 + a11 - sqrtf(d * d + 4.f * a12 * a12)) /
-           float(2 * task.win_width * task.win_height);
+           float(2 * task.options.win_width * task.options.win_height);
   }
 };
 
@@ -111,12 +112,12 @@ template <int Rows>
 __device__ bool search(const Template& t, const DeviceImage& image, const FollowTask& task,
                        const Work& work, float& x, float& y) {
   const float inverse = 1.f / (1 << 15) / t.determinant();
-  const float epsilon2 = task.epsilon * task.epsilon;
+  const float epsilon2 = task.options.epsilon * task.options.epsilon;
   bool new_cell = true;
   Cell cell{};
   float u = 0, v = 0;  // the window is at (cell.x + u, cell.y + v)
   float last_dx = 0, last_dy = 0;
-  for (int i = 0; i < task.max_count; ++i) {
+  for (uint32_t i = 0; i < task.options.max_count; ++i) {
     if (new_cell) {
       if (!reaches_into(image, x, y, task)) return false;
       const Place at = place(x, y);
@@ -161,8 +162,8 @@ __device__ void prefetch_levels(const DeviceImage* levels, const KernelTask& tas
 #pragma unroll 1
   for (int l = task.top_level; l >= 0; --l) {
     const float scale = power_of_two(-l);
-    prefetch(levels[l], x * scale - float(task.win_width - 1) * 0.5f,
-             y * scale - float(task.win_height - 1) * 0.5f, task.shape);
+    prefetch(levels[l], x * scale - float(task.options.win_width - 1) * 0.5f,
+             y * scale - float(task.options.win_height - 1) * 0.5f, task.shape);
   }
 }
 
@@ -176,9 +177,10 @@ struct Followed {
 template <int Rows>
 __device__ Followed follow_one(const KernelTask& task, bool back, float x, float y, float guess_x,
                                float guess_y, const Work& work) {
-  const float half_x = float(task.win_width - 1) * 0.5f;
-  const float half_y = float(task.win_height - 1) * 0.5f;
-  const bool get_min_eigenvals = back || task.get_min_eigenvals;
+  const lk_flow_options& options = task.options;
+  const float half_x = float(options.win_width - 1) * 0.5f;
+  const float half_y = float(options.win_height - 1) * 0.5f;
+  const bool get_min_eigenvals = back || options.flags & LK_FLOW_GET_MIN_EIGENVALS;
   Followed p{guess_x * power_of_two(-task.top_level), guess_y * power_of_two(-task.top_level), 0.f,
              LK_OUT_OF_FRAME};
 #pragma unroll 1
@@ -202,7 +204,7 @@ __device__ Followed follow_one(const KernelTask& task, bool back, float x, float
     if (has_template) {
       const float min_eig = t.min_eigenvalue(task);
       if (l == 0 && get_min_eigenvals) p.error = min_eig;
-      if (min_eig < task.min_eig_threshold || t.determinant() < 1.1920929e-07f)
+      if (min_eig < options.min_eig_threshold || t.determinant() < 1.1920929e-07f)
         p.status = LK_FLAT;
       else if (search<Rows>(t, next, task, work, to_x, to_y))
         p.status = LK_TRACKED;
@@ -222,7 +224,7 @@ __device__ Followed follow_one(const KernelTask& task, bool back, float x, float
                                            pixels_at(prev, from, 0, work.strip),
                                            weights(from.u, from.v),
                                            pixels_at(next, to, 0, work.strip), weights(to.u, to.v));
-    p.error = float(double(sum) / (16384. * task.win_width * task.win_height));
+    p.error = float(double(sum) / (16384. * options.win_width * options.win_height));
   }
   return p;
 }
@@ -236,18 +238,20 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
     follow_kernel(const __grid_constant__ KernelTask task) {
   extern __shared__ Gradients shared[];
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
-  const uint32_t first = blockIdx.x * (blockDim.x / 32), i = first + unsigned(warp);
   // One piece over the bus: many small ones wait for one another.
-  __shared__ float4 points[kWarps];
-  if (threadIdx.x < blockDim.x / 32 && first + threadIdx.x < task.n)
-    points[threadIdx.x] = __ldcv(reinterpret_cast<const float4*>(task.in) + first + threadIdx.x);
+  __shared__ float4 group[1 + kWarps];
+  if (threadIdx.x < 1 + kWarps)
+    group[threadIdx.x] =
+        __ldcv(reinterpret_cast<const float4*>(task.in + blockIdx.x) + threadIdx.x);
   __syncthreads();
-  if (i >= task.n) return;
+  if (unsigned(warp) >= __float_as_uint(group[0].x)) return;
+  const uint32_t i = blockIdx.x * (blockDim.x / 32) + unsigned(warp);
   const Work work{task.shape,
-                  strip_of_lane(lane, task.shape, task.win_width, task.win_height),
+                  strip_of_lane(lane, task.shape, int(task.options.win_width),
+                                int(task.options.win_height)),
                   shared + warp * task.shape.rows * 32 + lane};
 
-  const float4 in = points[warp];
+  const float4 in = group[1 + warp];
   prefetch_levels(task.prev, task, in.x, in.y);
   Followed there{}, p{in.x, in.y, 0.f, LK_TRACKED};
   float guess_x = in.z, guess_y = in.w, distance = 0.f;
@@ -268,21 +272,25 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
     guess_x = p.x - (in.z - in.x), guess_y = p.y - (in.w - in.y);
   }
   // Two lanes write one half each: one piece of 32 bytes on the bus.
-  const float stamp = __uint_as_float(stamp_of(task.number, there.status));
+  const float stamp = __uint_as_float(stamp_of(__float_as_uint(group[0].y), there.status));
   if (lane < 2)
     reinterpret_cast<float4*>(task.out + i)[lane] =
         lane == 0 ? float4{there.x, there.y, there.error, stamp}
                   : float4{distance, 0.f, 0.f, stamp};
 }
 
+unsigned warps_for(const Shape& shape) {
+  constexpr unsigned kShared = (48 << 10) - sizeof(float4[1 + kWarps]);
+  return std::min(kWarps, kShared / shared_bytes(shape));
+}
+
 // With many points, more warps at a time are worth fewer registers to each.
 template <int Rows>
-void launch(const KernelTask& task, bool overlap, cudaStream_t stream) {
+void add(const KernelTask& task, bool overlap, Launches& launches) {
   constexpr uint32_t kMany = 2048;
-  constexpr unsigned kShared = (48 << 10) - sizeof(float4[kWarps]);
-  const unsigned bytes = shared_bytes(task.shape), warps = std::min(kWarps, kShared / bytes);
-  launch_kernel(task.n > kMany ? follow_kernel<Rows, 8> : follow_kernel<Rows, 4>,
-                (task.n + warps - 1) / warps, 32 * warps, warps * bytes, overlap, stream, task);
+  const unsigned warps = warps_for(task.shape);
+  add_kernel(launches, task.groups * warps > kMany ? follow_kernel<Rows, 8> : follow_kernel<Rows, 4>,
+             task.groups, 32 * warps, warps * shared_bytes(task.shape), overlap, task);
 }
 
 }  // namespace
@@ -293,14 +301,17 @@ bool search_waits() {
   return attributes.ptxVersion >= 90;
 }
 
+uint32_t points_of_group(const lk_flow_options& options) {
+  return warps_for(shape_of(int(options.win_width), int(options.win_height)));
+}
+
 // The usual windows, 21 × 21 and 15 × 15, have their loops unrolled.
-void launch_follow(const FollowTask& task, bool overlap, cudaStream_t stream) {
-  if (task.n == 0) return;
-  const KernelTask t{task, shape_of(task.win_width, task.win_height)};
+void add_follow(const FollowTask& task, bool overlap, Launches& launches) {
+  const KernelTask t{task, shape_of(int(task.options.win_width), int(task.options.win_height))};
   switch (t.shape.rows) {
-    case 2: launch<2>(t, overlap, stream); break;
-    case 5: launch<5>(t, overlap, stream); break;
-    default: launch<0>(t, overlap, stream); break;
+    case 2: add<2>(t, overlap, launches); break;
+    case 5: add<5>(t, overlap, launches); break;
+    default: add<0>(t, overlap, launches); break;
   }
 }
 
