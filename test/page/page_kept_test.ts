@@ -10,6 +10,7 @@ import {
 } from "../lib/page.ts";
 import { freePort } from "../lib/free_port.ts";
 import { start } from "../lib/running.ts";
+import { followSample } from "../lib/stage.ts";
 
 Deno.test("browser: the manifest names the page, and icons that are there", async () => {
   const manifest = await (await fetch(`${server.url}/manifest.webmanifest`)).json();
@@ -68,13 +69,12 @@ inPage("a recording is shared as far as the browser shares such files", DESKTOP,
       return Promise.resolve();
     };
   });
-  await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
-  await pointsAbove(page, 20);
+  await followSample(page);
   await page.getByRole("heading", { name: "Record" }).click();
   assert.equal(await page.isVisible("#share"), false);
   await page.click("#record");
   await page.waitForFunction(() =>
-    parseInt(document.querySelector("#record-status")!.textContent!) >= 15 // or there is no video yet
+    parseInt(document.querySelector("#record-status")!.textContent!) >= 6
   );
   await page.click("#record");
   await page.waitForSelector("#record-files a[download$='.csv']");

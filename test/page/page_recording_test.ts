@@ -23,6 +23,7 @@ import {
   followStill,
   keepPoints,
   makeVideo,
+  nextPainted,
 } from "../lib/stage.ts";
 
 /** Records some frames of a still; how far the video's last is from it at the points, in grey levels. */
@@ -76,6 +77,7 @@ inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTO
   await makeVideo(page, 1);
   await choose(page, "video", { "clip.webm": null });
   await pointsAbove(page, 10);
+  await nextPainted(page); // before, there is nothing to record
   await page.getByRole("heading", { name: "Record" }).click();
   const before = await seenSoFar(page);
   await page.click("#record");
