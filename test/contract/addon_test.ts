@@ -3,16 +3,12 @@ import assert from "node:assert/strict";
 import { type Addon, createAddonEngine, loadAddon } from "../../native/addon/engine.ts";
 import type { Engine, ErrorCode, FlowOptions } from "../../native/addon/index.d.ts";
 import { contract, DETECT, FLOW, MAX_FRAME_PIXELS } from "./mod.ts";
+import { HEIGHT, NO_POINTS, points, still, texture, WIDTH } from "./given.ts";
 import { withAddon } from "../lib/addon.ts";
-import { gridPoints, rotation, shift, Texture } from "../lib/images.ts";
+import { rotation, shift } from "../lib/images.ts";
 import { decodeGreyJpeg, encodeJpeg, withFrameHeader } from "../lib/jpeg.ts";
 
-const WIDTH = 320, HEIGHT = 240;
-const NO_POINTS = new Float32Array();
-const texture = new Texture(1);
-const still = texture.draw(WIDTH, HEIGHT);
 const moved = texture.draw(WIDTH, HEIGHT, shift(2, 1));
-const points = gridPoints(still, 16, 32);
 
 await withAddon(register);
 
