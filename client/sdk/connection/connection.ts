@@ -168,10 +168,6 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   send(jpeg: JpegData, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
     const data = jpegData(jpeg);
     if (this.free <= 0) return null;
-    const number = seq ?? this.#nextSeq;
-    const now = performance.now();
-    const isAnew = this.#resuming.isLive && this.#resuming.takeReset();
-    const header = { seq: number, timestamp: timestamp ?? now, reset: reset || isAnew };
     const bytes = FRAME_HEADER_BYTES + (data instanceof Uint8Array ? data.length : data.size);
     const limit = this.#hello?.limits.maxFrameBytes ?? Infinity;
     if (bytes > limit) {
@@ -180,7 +176,11 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
         `Cannot send a frame message of ${bytes} bytes: allowed are up to ${limit}`,
       );
     }
+    const number = seq ?? this.#nextSeq;
     this.#nextSeq = (number + 1) >>> 0;
+    const now = performance.now();
+    const isAnew = this.#resuming.isLive && this.#resuming.takeReset();
+    const header = { seq: number, timestamp: timestamp ?? now, reset: reset || isAnew };
     const message = data instanceof Uint8Array
       ? encodeFrame({ ...header, jpeg: data })
       : this.#read(data, header);
