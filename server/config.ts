@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { isLoopback } from "./address.ts";
 import { isStreamName, refuseStreamName } from "../protocol/mod.ts";
 import type { StreamToken } from "./http/access.ts";
-import type { NatsConfig } from "./sinks/nats.ts";
+import { type AskedSink, readSinks, SINK_FLAGS } from "./sinks/kinds.ts";
 
 export { ConfigError };
 
@@ -26,10 +26,8 @@ export interface Config {
   token: string | null;
   /** Further tokens, bound to names of streams. */
   streamTokens: StreamToken[];
-  /** Where tracks of streams with a name are published; null: nowhere. */
-  publish: NatsConfig | null;
-  /** Where viewers connect by Foxglove's protocol; null: nowhere. */
-  foxglovePort: number | null;
+  /** Who else gets the tracks of streams with a name. */
+  sinks: AskedSink[];
   /** Exact, such as https://example.org or null, or with a wildcard, such as https://*.example.org. */
   allowOrigins: string[];
   /** The client's address is the last one of X-Forwarded-For. */
@@ -66,7 +64,7 @@ const FLAGS = {
   },
   key: { value: "FILE", text: "and its private key (PEM)" },
   engine: { value: "NAME", fallback: "auto", text: `one of ${ENGINES.join(", ")}` },
-  library: { value: "FILE", text: "native library to use, not the one built here" },
+  library: { value: "PATH", text: "native library to use, not the one built here" },
   "engine-deadline": {
     value: "S",
     fallback: "10",
@@ -144,26 +142,14 @@ const FLAGS = {
     value: "N",
     text: "port that answers HAProxy's agent-check, on the same address",
   },
-  publish: {
-    value: "URL",
-    text: "publish the tracks of streams with a name to this NATS server, such as " +
-      "nats://127.0.0.1:4222, or tls://host for TLS; may be repeated for a cluster",
-  },
-  "publish-credentials": {
-    value: "FILE",
-    text: "a NATS user's credentials, or the seed of an nkey",
-  },
-  "publish-ca": {
-    value: "FILE",
-    text: "certificates (PEM) that those of the NATS servers are signed by",
-  },
-  foxglove: {
-    value: "PORT",
-    text: "show streams with a name to Foxglove and Lichtblick at this port, by the same token",
-  },
+  ...SINK_FLAGS,
   log: { value: "FORM", fallback: "text", text: "text or json" },
 } satisfies Record<string, Flag>;
-type Read = Flags<keyof typeof FLAGS>;
+type Name = keyof typeof FLAGS;
+type Read = Flags<Name>;
+const FILE_FLAGS = (Object.keys(FLAGS) as Name[]).filter((name) =>
+  (FLAGS[name] as Flag).value === "FILE"
+);
 
 /** The text of `--help`. */
 export function helpText(): string {
@@ -184,11 +170,6 @@ export function helpText(): string {
 export function checkVariables(names: readonly string[]): void {
   checkNames(FLAGS, names);
 }
-
-const FILE_FLAGS = [
-  ...["cert", "key", "token-file", "stream-tokens"] as const,
-  ...["publish-credentials", "publish-ca"] as const,
-];
 
 /**
  * The files that the server reads because a flag or variable names them.
@@ -236,8 +217,7 @@ export function readConfig(
     threads: flags.whole("threads", 1, 256),
     token,
     streamTokens: readStreamTokens(flags, token, readFile),
-    publish: readPublish(flags),
-    foxglovePort: flags.given("foxglove") === undefined ? null : flags.whole("foxglove", 0, 65535),
+    sinks: readSinks(flags),
     allowOrigins: readOrigins(flags),
     trustProxy: flags.isOn("trust-proxy"),
     drainMs: 1000 * flags.whole("drain", 0, 3600),
@@ -323,32 +303,6 @@ function readLines(
   } catch (error) {
     throw flags.bad(flag, file, `files that can be read (${reasonOf(error)})`);
   }
-}
-
-function readPublish(flags: Read): NatsConfig | null {
-  const servers = flags.list("publish");
-  const credentials = flags.text("publish-credentials"), ca = flags.text("publish-ca");
-  if (servers.length === 0) {
-    if (!credentials && !ca) return null;
-    throw flags.bad("publish", "", "servers such as nats://127.0.0.1:4222, for --publish-…");
-  }
-  for (const server of servers) {
-    const url = URL.parse(server);
-    const isServer = url && /^(nats|tls):$/.test(url.protocol) && url.hostname &&
-      !url.username && !url.password && !url.search && /^\/?$/.test(url.pathname);
-    if (isServer) continue;
-    throw flags.bad(
-      "publish",
-      hidden(server),
-      "servers such as nats://host:4222 and tls://host:4222; a user goes into --publish-credentials",
-    );
-  }
-  return { servers, credentials: credentials || null, ca: ca || null };
-}
-
-/** An address may have a password in it. */
-function hidden(server: string): string {
-  return server.replace(/\/\/.*@/, "//…@");
 }
 
 /** Without the advice that Deno adds for those who wrote the program. */

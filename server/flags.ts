@@ -7,7 +7,7 @@ export class ConfigError extends Error {
 
 /** A flag of the command line, which is also a variable `LKSTREAM_…`. */
 export interface Flag {
-  /** What stands for its value in the help; none for a switch. */
+  /** What stands for its value in the help; none for a switch. The server may read a FILE. */
   value?: string;
   fallback?: string;
   text: string;

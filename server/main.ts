@@ -10,7 +10,7 @@ import { Lines } from "./lines.ts";
 import { openLog } from "./log.ts";
 import { run, type Running } from "./run.ts";
 import { runThreads } from "./threads/threads.ts";
-import { type SinkConfig, Sinks } from "./sinks/sinks.ts";
+import { Sinks } from "./sinks/sinks.ts";
 import { addresses, type KeyPair, qrText, readKeyPair, selfSigned } from "./http/tls.ts";
 
 /** Whoever reads them, or does not, keeps nobody waiting. */
@@ -52,15 +52,6 @@ function readAgain(made: KeyPair | undefined): Credentials {
   return { token, streamTokens, tls: typeof tls === "object" ? readKeyPair(tls) : made };
 }
 
-function sinksOf(config: Config, tls: KeyPair | undefined): SinkConfig[] {
-  const { publish, foxglovePort } = config;
-  const sinks: SinkConfig[] = publish ? [{ sink: "nats", ...publish }] : [];
-  if (foxglovePort === null) return sinks;
-  const { host, token, streamTokens, allowOrigins, limits } = config;
-  const access = { host, token, streamTokens, allowOrigins };
-  return [...sinks, { sink: "foxglove", port: foxglovePort, tls, limits, ...access }];
-}
-
 /** By what others reach a server that listens on `host`. */
 function namesOf(host: string): string[] {
   if (host === "::") return addresses();
@@ -96,13 +87,14 @@ async function main(): Promise<void> {
   const wanted = await config();
   const tls = await certificate(wanted);
   const { log } = openLog(wanted.log);
-  const sinks = await Sinks.open(sinksOf(wanted, tls), log);
+  const { host, token, streamTokens, allowOrigins, limits } = wanted;
+  const reached = { host, token, streamTokens, allowOrigins, limits, tls };
+  const sinks = await Sinks.open(wanted.sinks.map((asked) => ({ ...asked, ...reached })), log);
   const server =
     await (wanted.threads > 1
       ? runThreads(wanted, tls, () => sinks.connect())
       : run(wanted, { tls, feeds: sinks.connect() }));
 
-  const { token, streamTokens } = wanted;
   const renewal = new Renewal({ token, streamTokens, tls }, {
     read: () => readAgain(tls),
     apply(credentials) {

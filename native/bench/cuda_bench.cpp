@@ -104,8 +104,8 @@ class Player {
       : clip_(clip), options_(options), n_(n), input_(input), back_(back), next(2 * size_t(n)),
         errors(n), fb(n), status(n) {
     must(lk_sequence_create(engine, LK_MAX_PIXELS, &sequence_, nullptr, 0), "sequence");
-    step();
-    step();
+    // Until it has all that it will have.
+    for (int i = 0; i < kFrames; ++i) step();
   }
   Player(const Player&) = delete;
   ~Player() { lk_sequence_destroy(sequence_); }

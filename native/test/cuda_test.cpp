@@ -509,7 +509,7 @@ int main(int argc, char** argv) {
     test_detection("usual", scene.frame(97, 81, 0), o);
     o.block_size = 5, o.gradient_size = 5;
     test_detection("block", scene.frame(97, 81, 0), o);
-    test_windows(scene, 97, 81, 64);
+    test_windows(scene, 160, 121, 64);
     return finish("cuda_test");
   }
   test_limits();

@@ -74,7 +74,8 @@ struct Camera {
     if (as_jpeg)
       job.image = {jpeg.data(), uint32_t(jpeg.size()), LK_JPEG, 0, 0, 0, 0};
     else
-      job.image = {picture.pixels.data(), kWidth * kHeight, LK_GREY, kWidth, kHeight, kWidth, 0};
+      job.image = {picture.pixels.data(), uint32_t(picture.pixels.size()), LK_GREY,
+                   uint32_t(picture.width), kHeight, uint32_t(picture.width), 0};
     job.points = {points.data(), nullptr, next.data(), status.data(), errors.data(), nullptr,
                   kPoints, 0};
     job.flow = {15, 15, 2, 10, 0.01f, 1e-4f, 0};
@@ -122,6 +123,32 @@ void test_what_is_taken_back(bool as_jpeg) {
   CHECK(comes([&] { return place.counters().sequences == 1; }));
   CHECK_EQUAL(other.run(other.frame()).status, LK_OK);
   CHECK_EQUAL(place.counters().failed_devices, 0u);
+}
+
+// Frames like those before are one call each, also where points come and go.
+void test_frames_alike() {
+  for (const bool as_jpeg : {false, true}) {
+    Place place;
+    Camera camera(place);
+    const auto show = [&](const Picture& picture) {
+      camera.picture = picture;
+      camera.jpeg = jpeg_of(picture, Jpeg::kColour);
+    };
+    const auto graphs_of = [&](int frames) {
+      const int before = fake_cuda::graphs();
+      for (int i = 0; i < frames; ++i) {
+        lk_job job = camera.frame(as_jpeg);
+        job.points.n = kPoints - uint32_t(i % 2);
+        CHECK_EQUAL(camera.run(job).status, LK_OK);
+      }
+      return fake_cuda::graphs() - before;
+    };
+    for (const int width : {160, 176}) {
+      show(waves(width, kHeight));
+      graphs_of(3);  // one without points, and one for each pyramid
+      CHECK_EQUAL(graphs_of(5), 5);
+    }
+  }
 }
 
 // From pinned memory, the thread that submits a frame hands it to the GPU itself.
@@ -294,6 +321,7 @@ void test_silence() {
 int main() {
   test_what_is_taken_back(false);
   test_what_is_taken_back(true);
+  test_frames_alike();
   test_what_starts_at_once();
   test_what_is_uneven();
   test_what_is_late();

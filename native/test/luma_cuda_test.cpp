@@ -39,7 +39,8 @@ class Gpu {
     const size_t bytes = size_t(to.pitch) * layout.height;
     to.d_pixels = pixels_.reserve(bytes);
     check(cudaMemsetAsync(to.d_pixels, 77, bytes, stream_), "clear");
-    if (!decoder_.start(scan_, tables_, to, true, stream_)) return {};
+    if (!decoder_.add(scan_, to, true, launches_, stream_)) return {};
+    launches_.start(stream_);
     Luma luma{layout.width, layout.height, std::vector<uint8_t>(size_t(layout.width) * layout.height)};
     check(cudaMemcpy2DAsync(luma.pixels.data(), layout.width, to.d_pixels, size_t(to.pitch),
                             layout.width, layout.height, cudaMemcpyDeviceToHost, stream_),
@@ -55,7 +56,7 @@ class Gpu {
   lk::cuda::LumaScan scan_;
   lk::cuda::DeviceBuffer<uint8_t> pixels_;
   lk::cuda::LumaDecoder decoder_;
-  lk::cuda::DeviceTables tables_;
+  lk::cuda::Launches launches_;
   lk::cuda::Stream stream_;
 };
 

@@ -17,17 +17,19 @@ class LumaOnCpu {
   // words: as LumaScan::cut() has left them.
   LumaOnCpu(const lk::cuda::LumaFrame& frame, const uint32_t* tables, const uint32_t* words)
       : frame_(frame), tables_(tables) {
-    const size_t coded = size_t(frame.substreams) * lk::cuda::kSubstreamWords;
+    std::memcpy(&cut_, words, sizeof cut_);
+    words += sizeof cut_ / 4;
+    const size_t coded = size_t(cut_.substreams) * lk::cuda::kSubstreamWords;
     words_.resize(coded + lk::cuda::kWordsBeyond);
     for (size_t i = 0; i < coded; ++i) words_[i] = __builtin_bswap32(words[i]);
-    segments_.resize(frame.segment_count + 1);
+    segments_.resize(cut_.segments + 1);
     std::memcpy(segments_.data(), words + coded, segments_.size() * sizeof(segments_[0]));
   }
 
   // False where it does not come out even.
   bool decode(uint8_t* pixels, size_t pitch, LumaWork* work = nullptr) {
     using namespace lk::cuda;
-    chunks_ = (int(frame_.substreams) + kOwn - 1) / kOwn;
+    chunks_ = (int(cut_.substreams) + kOwn - 1) / kOwn;
     steps_.resize(size_t(chunks_ * kGuesses * kOwn));
     ways_.resize(size_t(chunks_));
     for (int c = 0; c < chunks_; ++c) walk(c);
@@ -43,13 +45,13 @@ class LumaOnCpu {
 
   int first_of(int chunk) const { return chunk * lk::cuda::kOwn - lk::cuda::kLead; }
   int slots_of(int chunk) const {
-    return std::min(lk::cuda::kChunk, int(frame_.substreams) - first_of(chunk));
+    return std::min(lk::cuda::kChunk, int(cut_.substreams) - first_of(chunk));
   }
   const uint32_t* words_of(int chunk) const {
     return words_.data() + std::max(0, first_of(chunk)) * int(lk::cuda::kSubstreamWords);
   }
   uint32_t segment(int substream) const {
-    return lk::cuda::segment_of(segments_.data(), frame_.segment_count, uint32_t(substream));
+    return lk::cuda::segment_of(segments_.data(), cut_.segments, uint32_t(substream));
   }
   lk::cuda::Extent extent(int substream, int from) const {
     using namespace lk::cuda;
@@ -103,7 +105,7 @@ class LumaOnCpu {
     for (int c = 1; c < chunks_; ++c) {
       const End& end = ways_[size_t(c - 1)].ends[ways_taken_[size_t(c - 1)]];
       before_[size_t(c)] = end.is_fresh ? end.sums : before_[size_t(c - 1)] + end.sums;
-      const int first = c * kOwn, count = std::min(kOwn, int(frame_.substreams) - first);
+      const int first = c * kOwn, count = std::min(kOwn, int(cut_.substreams) - first);
       std::vector<Extent> extents;
       for (int i = 0; i < count; ++i) extents.push_back(extent(first + i, first));
       uint8_t way = extents[0].is_first ? 0 : find(ways_[size_t(c)].entries, end.exit);
@@ -133,7 +135,7 @@ class LumaOnCpu {
     using namespace lk::cuda;
     coefficients_.assign(size_t(frame_.luma_blocks()) * 64, 0);
     bool even = true;
-    const int count = int(frame_.substreams);
+    const int count = int(cut_.substreams);
     for (int k = 0; k < count; ++k) {
       Sums before, next_before{0, 0};
       const Entry entry = step(k, before).entry;
@@ -174,6 +176,7 @@ class LumaOnCpu {
   }
 
   const lk::cuda::LumaFrame frame_;
+  lk::cuda::LumaCut cut_;
   const uint32_t* const tables_;
   std::vector<lk::cuda::Segment> segments_;
   std::vector<uint32_t> words_;

@@ -1,11 +1,7 @@
 import type { Log } from "../log.ts";
 import type { FeedPort } from "./feed.ts";
 import type { Credentials } from "../credentials.ts";
-import type { FoxgloveConfig } from "./foxglove.ts";
-import type { NatsConfig } from "./nats.ts";
-
-/** What a sink is opened with; `sink` is its name. */
-export type SinkConfig = { sink: "nats" } & NatsConfig | { sink: "foxglove" } & FoxgloveConfig;
+import type { SinkConfig } from "./kinds.ts";
 
 /** To a sink's worker. */
 export type ToSinkWorker =

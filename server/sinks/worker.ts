@@ -1,8 +1,9 @@
 /** A sink in a thread of its own, fed by all event loops of the server. */
 import type { FromSink, News } from "./feed.ts";
 import { Intake } from "./intake.ts";
+import { openSink } from "./kinds.ts";
 import type { Sink, SinkEvents } from "./sink.ts";
-import type { FromSinkWorker, SinkConfig, ToSinkWorker } from "./sinks.ts";
+import type { FromSinkWorker, ToSinkWorker } from "./sinks.ts";
 
 const ports: MessagePort[] = [];
 /** The latest of each kind, for ports that come later. */
@@ -18,7 +19,7 @@ const events: SinkEvents = {
 self.onmessage = async ({ data }: MessageEvent<ToSinkWorker>) => {
   switch (data.type) {
     case "open":
-      sink = openSink(data.config);
+      sink = openSink(data.config, events);
       return await sink.then(
         () => tell({ type: "opened" }),
         (error) => tell({ type: "failed", message: error.message }),
@@ -32,20 +33,6 @@ self.onmessage = async ({ data }: MessageEvent<ToSinkWorker>) => {
       return tell({ type: "closed" });
   }
 };
-
-/** What only one kind of sink needs is loaded for that one. */
-async function openSink(config: SinkConfig): Promise<Sink> {
-  switch (config.sink) {
-    case "nats": {
-      const { NatsSink } = await import("./nats.ts");
-      return new NatsSink(config, events);
-    }
-    case "foxglove": {
-      const { FoxgloveSink } = await import("./foxglove.ts");
-      return await FoxgloveSink.open(config, events);
-    }
-  }
-}
 
 function feed(port: MessagePort, sink: Sink): void {
   const intake = new Intake(sink, (message) => port.postMessage(message), sayFailed);

@@ -1,5 +1,6 @@
 import type { NatsConfig } from "../../server/sinks/nats.ts";
-import { type SinkConfig, Sinks } from "../../server/sinks/sinks.ts";
+import type { SinkConfig } from "../../server/sinks/kinds.ts";
+import { Sinks } from "../../server/sinks/sinks.ts";
 import type { Client } from "./client.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "./header_only_jpeg.ts";
 import type { Script } from "./scripted.ts";

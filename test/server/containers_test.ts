@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { parse as parseYaml } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { checkVariables, readConfig } from "../../server/config.ts";
+import { inTime } from "../lib/in_time.ts";
 import { findProgram } from "../lib/proxy.ts";
 
 const FOLDER = new URL("../../docs/operations/container/", import.meta.url);
+/** What waits for ever would say nothing. */
+const DEADLINE_MS = 20_000;
 const IMAGES = ["Containerfile", "Containerfile.cuda"];
 
 function read(name: string): string {
@@ -17,6 +20,15 @@ function instructions(name: string): string[] {
   return read(name).replaceAll(/^#.*\n/gm, "").replaceAll("\\\n", "").split("\n").filter(Boolean);
 }
 
+/** Runs the health check, as a container does. @returns its exit code */
+async function check(port: number): Promise<number> {
+  const line = instructions("Containerfile").find((line) => line.startsWith("HEALTHCHECK "))!;
+  const [program, ...args] = JSON.parse(line.slice(line.indexOf("[")));
+  const env = { LKSTREAM_PORT: `${port}` };
+  const { code } = await new Deno.Command(program, { args, env, stderr: "null" }).output();
+  return code;
+}
+
 Deno.test("containers: they start the server as deno task start does, not as root", () => {
   for (const image of IMAGES) {
     const last = (name: string) =>
@@ -26,17 +38,12 @@ Deno.test("containers: they start the server as deno task start does, not as roo
     assert.equal(config.tasks.start.command, `deno run ${rest.join(" ")}`, image);
     assert.match(last("USER"), /^[1-9]\d+:[1-9]\d+$/);
     assert.match(last("HEALTHCHECK"), /\/healthz/);
+    // in podman's own format, an image has no health check
+    assert.match(read(image), /podman build --format docker/);
   }
 });
 
 Deno.test("containers: the health check asks a server, and fails where there is none", async () => {
-  const line = instructions("Containerfile").find((line) => line.startsWith("HEALTHCHECK "))!;
-  const [bash, ...args] = JSON.parse(line.slice(line.indexOf("[")));
-  const check = async (port: number) => {
-    const env = { LKSTREAM_PORT: `${port}` };
-    const { code } = await new Deno.Command(bash, { args, env, stderr: "null" }).output();
-    return code;
-  };
   for (const [path, isWell] of [["ok\n", true], ["stopping\n", false]] as const) {
     const asked: string[] = [];
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
@@ -50,14 +57,20 @@ Deno.test("containers: the health check asks a server, and fails where there is 
   }
 });
 
+Deno.test("containers: the health check fails where a server takes the connection and is silent", async () => {
+  using silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  assert.notEqual(await inTime(check(silent.addr.port), DEADLINE_MS), 0);
+});
+
 Deno.test("containers: what compose.yaml sets, the server reads; its proxy's file is right", async () => {
   const { services } = parseYaml(read("compose.yaml"), { merge: true });
   for (const name of ["one", "two"]) {
     const { environment, read_only, cap_drop, build } = services[name];
     const set: Record<string, string> = { ...environment, LKSTREAM_TOKEN: "choose-one" };
     checkVariables(Object.keys(set));
-    const { publish, agentPort, trustProxy } = readConfig([], (name) => set[name])!;
-    assert.deepEqual([publish!.servers, agentPort, trustProxy], [["nats://nats:4222"], 8001, true]);
+    const { sinks: [sink], agentPort, trustProxy } = readConfig([], (name) => set[name])!;
+    const publish = { sink: "nats", servers: ["nats://nats:4222"], credentials: null, ca: null };
+    assert.deepEqual([sink, agentPort, trustProxy], [publish, 8001, true]);
     assert.deepEqual([read_only, cap_drop], [true, ["ALL"]]);
     await Deno.stat(new URL(build.context, FOLDER));
     await Deno.stat(new URL(`${build.context}/${build.dockerfile}`, FOLDER));

@@ -261,8 +261,9 @@ Deno.test("foxglove: over TLS too, with the server's certificate", async () => {
 });
 
 Deno.test("foxglove: its port is read, and told where it is taken", async () => {
-  const read = (...args: string[]) => readConfig(args, () => undefined)!.foxglovePort;
-  assert.deepEqual([read(), read("--foxglove", "8765")], [null, 8765]);
+  const read = (...args: string[]) => readConfig(args, () => undefined)!.sinks;
+  assert.deepEqual(read(), []);
+  assert.deepEqual(read("--foxglove", "8765"), [{ sink: "foxglove", port: 8765 }]);
   assert.throws(
     () => read("--foxglove", "x"),
     /Cannot set --foxglove .*: allowed are whole numbers/,

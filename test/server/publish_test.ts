@@ -289,15 +289,11 @@ Deno.test("publish: a server started by its flags publishes from all of its even
 });
 
 Deno.test("publish: flags are read, and what cannot be is refused without its password", () => {
-  const read = (...args: string[]) => readConfig(args, () => undefined)!.publish;
-  assert.equal(read(), null);
+  const read = (...args: string[]) => readConfig(args, () => undefined)!.sinks;
+  assert.deepEqual(read(), []);
   assert.deepEqual(
     read("--publish", "nats://a:4222", "--publish", "tls://b", "--publish-ca", "c"),
-    {
-      servers: ["nats://a:4222", "tls://b"],
-      credentials: null,
-      ca: "c",
-    },
+    [{ sink: "nats", servers: ["nats://a:4222", "tls://b"], credentials: null, ca: "c" }],
   );
   for (const wrong of ["a:4222", "http://a", "nats://", "nats://u:secret@a", "nats://a/b"]) {
     assert.throws(() => read("--publish", wrong), (error: Error) => {

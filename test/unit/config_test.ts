@@ -17,8 +17,7 @@ Deno.test("config: defaults", () => {
     threads: 1,
     token: null,
     streamTokens: [],
-    publish: null,
-    foxglovePort: null,
+    sinks: [],
     allowOrigins: [],
     trustProxy: false,
     drainMs: 10_000,
@@ -166,11 +165,8 @@ Deno.test("config: a variable that is no flag is refused, with the nearest right
 
 Deno.test("config: the files that are to be read are those that flags and variables name", () => {
   const env = (name: string) => name === "LKSTREAM_TOKEN_FILE" ? "/run/token" : undefined;
-  assert.deepEqual(filesOf(["--cert", "/a.pem", "--key", "b.pem", "--port", "1"], env), [
-    "/a.pem",
-    "b.pem",
-    "/run/token",
-  ]);
+  const args = ["--publish-ca", "c.pem", "--cert", "/a.pem", "--key", "b.pem", "--port", "1"];
+  assert.deepEqual(filesOf(args, env), ["/a.pem", "b.pem", "/run/token", "c.pem"]);
   assert.throws(() => filesOf(["--key", "a,b.pem"], env), /"a,b.pem": allowed are paths without/);
 });
 

@@ -29,6 +29,7 @@ add_library(lkstream_cuda OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/cuda_sequence.cpp
   ${CMAKE_CURRENT_LIST_DIR}/device.cpp
   ${CMAKE_CURRENT_LIST_DIR}/follow.cu
+  ${CMAKE_CURRENT_LIST_DIR}/launches.cpp
   ${CMAKE_CURRENT_LIST_DIR}/luma.cpp
   ${CMAKE_CURRENT_LIST_DIR}/luma.cu
   ${CMAKE_CURRENT_LIST_DIR}/pyramid.cu

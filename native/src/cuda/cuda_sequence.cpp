@@ -11,9 +11,11 @@
 #include "../levels.h"
 #include "../stopwatch.h"
 #include "follow.h"
+#include "launches.h"
 #include "luma.h"
 #include "pending.h"
 #include "pyramid.h"
+#include "steady.h"
 #include "stream.h"
 #include "watcher.h"
 #include "windows.h"
@@ -63,7 +65,6 @@ class CudaSequence final : public Sequence, private Flight {
       cudaSetDevice(device_->id);
       parts_.reset();
     }
-    give_back_decoder();
   }
 
   bool run(const JobPtr& job) override {
@@ -90,27 +91,33 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   void reset() override { has_frame_ = false; }
-  int width() const override { return has_frame_ ? parts_->current.width() : 0; }
-  int height() const override { return has_frame_ ? parts_->current.height() : 0; }
+  int width() const override { return has_frame_ ? parts_->current.pyramid.width() : 0; }
+  int height() const override { return has_frame_ ? parts_->current.pyramid.height() : 0; }
   Scheduler& scheduler() const override { return device_->scheduler; }
 
  private:
+  // A frame, and where points are looked for in it: what the GPU reads of the frame
+  // before is not written before that is done.
+  struct Frame {
+    Pyramid pyramid;
+    PinnedBuffer<GroupIn> in;
+  };
   // What must be made and released with the device set.
   struct Parts {
-    Pyramid current, incoming;
+    Frame current, incoming;
     DeviceBuffer<uint8_t> landing;
     PinnedBuffer<uint8_t> staging;
-    PinnedBuffer<PointIn> in;
     PinnedBuffer<PointOut> out;
-    DeviceTables tables;
+    LumaDecoder luma;
     Windows windows;
+    Launches launches;
     Stream stream;  // last: it ends before what it works on
   };
 
   void detect(Job& job) {
     const Stopwatch watch;
     device_->with_detector([&](CornerDetector& detector) {
-      detector.detect(parts_->current.levels()[0], job.detect, parts_->stream,
+      detector.detect(parts_->current.pyramid.levels()[0], job.detect, parts_->stream,
                       [&] { wait(job); });
     });
     job.done.detected.detect_ms = watch.ms();
@@ -118,7 +125,7 @@ class CudaSequence final : public Sequence, private Flight {
 
   void use_windows(Job& job) {
     const Stopwatch watch;
-    const DeviceImage& image = parts_->current.levels()[0];
+    const DeviceImage& image = parts_->current.pyramid.levels()[0];
     if (job.ask.kind == LK_TAKE)
       parts_->windows.take(image, job.windows, parts_->stream, [&] { wait(job); });
     else
@@ -138,6 +145,8 @@ class CudaSequence final : public Sequence, private Flight {
   // Takes what the caller has lent, leaves the job, and queues all of its work.
   void issue(Job& job) {
     watch_ = {};
+    decodes_there_ = false;
+    parts_->launches.clear();  // what a job left that failed
     uint32_t width = job.ask.image.width, height = job.ask.image.height;
     const bool for_gpu = job.is_jpeg() && is_for_gpu(job.ask.image);
     if (for_gpu) {
@@ -148,8 +157,8 @@ class CudaSequence final : public Sequence, private Flight {
     }
     check_sides(width, height);
     make_room(int(width), int(height));
-    is_reset_ = !has_frame_ || int(width) != parts_->current.width() ||
-                int(height) != parts_->current.height();
+    is_reset_ = !has_frame_ || int(width) != parts_->current.pyramid.width() ||
+                int(height) != parts_->current.pyramid.height();
     follows_ = !is_reset_ && job.flow.n > 0;
     const lk_flow_options& options = job.flow.options;
     if (job.is_jpeg() && follows_) stage(job.flow);
@@ -168,17 +177,18 @@ class CudaSequence final : public Sequence, private Flight {
     decode_ms_ = watch_.ms();
     watch_ = {};
     try {
-      launch_pyramids(options);
       if (!job.is_jpeg()) {
         // While the frame is on the bus. The GPU still reads what was pinned when the
         // job is left: to free that memory waits for it.
         if (follows_) stage(job.flow);
         job.leave();
       }
-      if (follows_) launch_search(options, job.flow.n, job.flow.fb_distances != nullptr);
+      add_pyramids(options);
+      if (follows_) add_search(options, job.flow.fb_distances != nullptr);
+      parts_->launches.start(parts_->stream);
     } catch (...) {
       cudaStreamSynchronize(parts_->stream);  // what it was given is in use until then
-      give_back_decoder();
+      parts_->current.pyramid.forget();
       throw;
     }
   }
@@ -186,7 +196,7 @@ class CudaSequence final : public Sequence, private Flight {
   // For a frame of this size, which is to be put into the landing.
   void make_room(int width, int height) {
     Parts& p = *parts_;
-    p.incoming.resize(width, height, p.stream);
+    p.incoming.pyramid.resize(width, height, p.stream);
     landing_ = {nullptr, width, height, (width + 127) & ~127};
     const size_t bytes = size_t(landing_.pitch) * size_t(height), before = p.landing.capacity();
     landing_.d_pixels = p.landing.reserve(bytes);
@@ -198,14 +208,22 @@ class CudaSequence final : public Sequence, private Flight {
 
   // The points, and room for what becomes of them.
   void stage(const FlowRequest& request) {
-    PointIn* in = parts_->in.reserve(request.n);
-    const float* guesses = request.guesses ? request.guesses : request.points;
-    for (uint32_t i = 0; i < request.n; ++i)
-      in[i] = {request.points[2 * i], request.points[2 * i + 1], guesses[2 * i],
-               guesses[2 * i + 1]};
+    if (++task_ == kTasks) task_ = 1;
+    const uint32_t size = points_of_group(request.options);
+    groups_ = enough_groups_.enough_for((request.n + size - 1) / size);
+    // Room for those of the next frame too, so that nothing is allocated for it.
+    parts_->current.in.reserve(groups_);
+    GroupIn* group = parts_->incoming.in.reserve(groups_);
+    const float* const guesses = request.guesses ? request.guesses : request.points;
+    for (uint32_t i = 0, left = groups_; left > 0; --left, ++group) {
+      group->n = std::min(size, request.n - i);
+      group->number = task_;
+      for (uint32_t k = 0; k < group->n; ++k, ++i)
+        group->points[k] = {request.points[2 * i], request.points[2 * i + 1], guesses[2 * i],
+                            guesses[2 * i + 1]};
+    }
     const size_t before = parts_->out.capacity();
     PointOut* out = parts_->out.reserve(request.n);
-    if (++task_ == kTasks) task_ = 1;
     // No stamp of long ago, or of what was there before, may look like the task's.
     if (task_ == 1 || parts_->out.capacity() != before)
       std::memset(static_cast<void*>(out), 0, parts_->out.capacity() * sizeof(PointOut));
@@ -220,24 +238,11 @@ class CudaSequence final : public Sequence, private Flight {
            uint64_t(scan_.frame.layout.width) * scan_.frame.layout.height <= max_pixels_;
   }
 
-  // Queues that. False where the file is for libjpeg after all.
+  // Adds that. False where the file is for libjpeg after all.
   bool decode_there() {
-    luma_ = device_->take_decoder();
-    try {
-      if (luma_->start(scan_, parts_->tables, landing_, device_->overlaps(), parts_->stream))
-        return true;
-    } catch (...) {
-      // It may have stopped in the middle: nobody else is to have it.
-      cudaStreamSynchronize(parts_->stream);
-      luma_.reset();
-      throw;
-    }
-    give_back_decoder();
-    return false;
-  }
-
-  void give_back_decoder() {
-    if (luma_) device_->give_back(std::move(luma_));
+    Parts& p = *parts_;
+    decodes_there_ = p.luma.add(scan_, landing_, device_->overlaps(), p.launches, p.stream);
+    return decodes_there_;
   }
 
   // For libjpeg.
@@ -293,27 +298,27 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   // With the frame on its way to the landing.
-  void launch_pyramids(const lk_flow_options& o) {
+  void add_pyramids(const lk_flow_options& o) {
     Parts& p = *parts_;
     const int top = top_level(o), window = int(std::max(o.win_width, o.win_height));
     // First, for the search waits for no kernel but the one right before it.
-    if (follows_) p.current.build(top, window, p.stream);
-    p.incoming.take(landing_, top, window, p.stream);
+    if (follows_) p.current.pyramid.build(top, window, p.launches);
+    p.incoming.pyramid.take(landing_, top, window, p.launches);
   }
 
-  void launch_search(const lk_flow_options& o, uint32_t n, bool back) {
+  void add_search(const lk_flow_options& o, bool back) {
     Parts& p = *parts_;
-    FollowTask task{{}, {}, top_level(o), o, back, task_, n, p.in.data(), p.out.data()};
-    std::copy(p.current.levels(), p.current.levels() + kMaxLevels, task.prev);
-    std::copy(p.incoming.levels(), p.incoming.levels() + kMaxLevels, task.next);
-    launch_follow(task, device_->overlaps(), p.stream);
+    FollowTask task{{},    {}, top_level(o), o, back, groups_, p.incoming.in.data(), p.out.data()};
+    std::copy_n(p.current.pyramid.levels(), kMaxLevels, task.prev);
+    std::copy_n(p.incoming.pyramid.levels(), kMaxLevels, task.next);
+    add_follow(task, device_->overlaps(), p.launches);
   }
 
   // ---- What comes back ----
 
   bool look() noexcept override {
     try {
-      const auto verdict = luma_ ? luma_->verdict() : LumaDecoder::kEven;
+      const auto verdict = this->verdict();
       const bool comes_back = follows_ && !is_dropped_;
       if (comes_back && verdict == LumaDecoder::kEven) {
         hand_out();
@@ -335,9 +340,13 @@ class CudaSequence final : public Sequence, private Flight {
     return true;
   }
 
+  LumaDecoder::Verdict verdict() const {
+    return decodes_there_ ? parts_->luma.verdict() : LumaDecoder::kEven;
+  }
+
   // All that was queued is done.
   void finish() {
-    const auto verdict = luma_ ? luma_->verdict() : LumaDecoder::kEven;
+    const auto verdict = this->verdict();
     if (verdict == LumaDecoder::kUnknown)
       fail(LK_ENGINE_FAILED, "Cannot decode the JPEG: it did not come back.");
     if (verdict == LumaDecoder::kUneven && !is_dropped_) return run_again();
@@ -365,7 +374,7 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   // To decode takes as long as the rest.
-  bool is_slow() const override { return luma_ != nullptr; }
+  bool is_slow() const override { return decodes_there_; }
 
   // Whatever has come back since it was last called, for to read what the GPU wrote is
   // slow, and can be done while the rest is on its way.
@@ -391,15 +400,15 @@ class CudaSequence final : public Sequence, private Flight {
   }
 
   void land() {
-    if (luma_) ++counters_->jpegs_on_gpu;
+    if (decodes_there_) ++counters_->jpegs_on_gpu;
     if (!is_dropped_ && job_->enter()) {
       std::swap(parts_->current, parts_->incoming);
       has_frame_ = true;
-      job_->done.frame = {uint32_t(parts_->current.width()), uint32_t(parts_->current.height()),
+      job_->done.frame = {uint32_t(parts_->current.pyramid.width()), uint32_t(parts_->current.pyramid.height()),
                           is_reset_, decode_ms_, watch_.ms()};
       // There is room for another one, and for so many points.
       known_size_ = is_reset_ ? 0 : uint64_t(landing_.width) << 32 | uint32_t(landing_.height);
-      known_points_ = uint32_t(parts_->in.capacity());
+      known_points_ = uint32_t(parts_->out.capacity());
     }
     end(LK_OK, "");
   }
@@ -409,7 +418,6 @@ class CudaSequence final : public Sequence, private Flight {
 
   // Gives up what a job in flight holds.
   JobPtr release() noexcept {
-    give_back_decoder();
     is_dropped_ = false;
     asked_ms_ = 0;
     return std::move(job_);
@@ -430,8 +438,10 @@ class CudaSequence final : public Sequence, private Flight {
   JobPtr job_;
   bool is_reset_ = false, follows_ = false;
   bool is_dropped_ = false;  // it was cancelled: what comes back is nobody's
-  std::unique_ptr<LumaDecoder> luma_;  // of a JPEG that the GPU decodes
+  bool decodes_there_ = false;  // it is a JPEG that the GPU decodes
   uint32_t task_ = 0;
+  Steady enough_groups_;
+  uint32_t groups_ = 0;
   Pending pending_;
   Stopwatch watch_;
   float decode_ms_ = 0, asked_ms_ = 0;

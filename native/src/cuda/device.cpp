@@ -36,29 +36,10 @@ Device::Device(int id, std::string name)
 Device::~Device() {
   if (is_silent()) {
     for (auto& detector : detectors_) detector.release();
-    for (auto& decoder : decoders_) decoder.release();
     return;
   }
   if (cudaSetDevice(id) != cudaSuccess) return;
   detectors_.clear();
-  decoders_.clear();
-}
-
-std::unique_ptr<LumaDecoder> Device::take_decoder() {
-  const std::lock_guard lock(mutex_);
-  if (decoders_.empty()) return std::make_unique<LumaDecoder>();
-  auto decoder = std::move(decoders_.back());
-  decoders_.pop_back();
-  return decoder;
-}
-
-void Device::give_back(std::unique_ptr<LumaDecoder> decoder) {
-  if (is_silent()) {
-    decoder.release();  // the GPU may still use it
-    return;
-  }
-  const std::lock_guard lock(mutex_);
-  decoders_.push_back(std::move(decoder));
 }
 
 void Device::check_works() const {

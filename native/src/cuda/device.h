@@ -14,7 +14,6 @@
 #include "cuda_check.h"
 #include "follow.h"
 #include "lkstream.h"
-#include "luma.h"
 #include "watcher.h"
 
 namespace lk::cuda {
@@ -64,11 +63,6 @@ class Device {
     return overlaps_;
   }
 
-  // Memory to decode a frame with, for as long as that takes. There is as much of it as
-  // is in use at once.
-  std::unique_ptr<LumaDecoder> take_decoder();
-  void give_back(std::unique_ptr<LumaDecoder>);
-
   // Lends a detector to a body. There are as many as are in use at once: they are
   // large, and a sequence seldom needs one.
   template <class Body>
@@ -100,7 +94,6 @@ class Device {
   std::atomic<bool> is_silent_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<CornerDetector>> detectors_;
-  std::vector<std::unique_ptr<LumaDecoder>> decoders_;
   std::once_flag overlap_known_;
   bool overlaps_ = false;
 };

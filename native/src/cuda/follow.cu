@@ -18,9 +18,9 @@
 namespace lk::cuda {
 namespace {
 
-// Most warps of a block, which have nothing to do with each other but to get their
-// points: of large windows, as many as there is shared memory for.
-constexpr unsigned kWarps = 4;
+// Most warps of a block, one for each point of its group, which have nothing else to do
+// with each other: of large windows, as many as there is shared memory for.
+constexpr unsigned kWarps = kMostOfGroup;
 
 // Whether a window with this top left corner is not farther out than its size.
 __device__ bool reaches_into(const DeviceImage& image, float x, float y, const FollowTask& task) {
@@ -30,6 +30,7 @@ __device__ bool reaches_into(const DeviceImage& image, float x, float y, const F
 
 struct KernelTask : FollowTask {
   Shape shape;
+  int unused = 0;
 };
 
 // What a warp has for its work.
@@ -237,19 +238,20 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
     follow_kernel(const __grid_constant__ KernelTask task) {
   extern __shared__ Gradients shared[];
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
-  const uint32_t first = blockIdx.x * (blockDim.x / 32), i = first + unsigned(warp);
   // One piece over the bus: many small ones wait for one another.
-  __shared__ float4 points[kWarps];
-  if (threadIdx.x < blockDim.x / 32 && first + threadIdx.x < task.n)
-    points[threadIdx.x] = __ldcv(reinterpret_cast<const float4*>(task.in) + first + threadIdx.x);
+  __shared__ float4 group[1 + kWarps];
+  if (threadIdx.x < 1 + kWarps)
+    group[threadIdx.x] =
+        __ldcv(reinterpret_cast<const float4*>(task.in + blockIdx.x) + threadIdx.x);
   __syncthreads();
-  if (i >= task.n) return;
+  if (unsigned(warp) >= __float_as_uint(group[0].x)) return;
+  const uint32_t i = blockIdx.x * (blockDim.x / 32) + unsigned(warp);
   const Work work{task.shape,
                   strip_of_lane(lane, task.shape, int(task.options.win_width),
                                 int(task.options.win_height)),
                   shared + warp * task.shape.rows * 32 + lane};
 
-  const float4 in = points[warp];
+  const float4 in = group[1 + warp];
   prefetch_levels(task.prev, task, in.x, in.y);
   Followed there{}, p{in.x, in.y, 0.f, LK_TRACKED};
   float guess_x = in.z, guess_y = in.w, distance = 0.f;
@@ -270,21 +272,25 @@ __global__ void __launch_bounds__(32 * kWarps, Blocks)
     guess_x = p.x - (in.z - in.x), guess_y = p.y - (in.w - in.y);
   }
   // Two lanes write one half each: one piece of 32 bytes on the bus.
-  const float stamp = __uint_as_float(stamp_of(task.number, there.status));
+  const float stamp = __uint_as_float(stamp_of(__float_as_uint(group[0].y), there.status));
   if (lane < 2)
     reinterpret_cast<float4*>(task.out + i)[lane] =
         lane == 0 ? float4{there.x, there.y, there.error, stamp}
                   : float4{distance, 0.f, 0.f, stamp};
 }
 
+unsigned warps_for(const Shape& shape) {
+  constexpr unsigned kShared = (48 << 10) - sizeof(float4[1 + kWarps]);
+  return std::min(kWarps, kShared / shared_bytes(shape));
+}
+
 // With many points, more warps at a time are worth fewer registers to each.
 template <int Rows>
-void launch(const KernelTask& task, bool overlap, cudaStream_t stream) {
+void add(const KernelTask& task, bool overlap, Launches& launches) {
   constexpr uint32_t kMany = 2048;
-  constexpr unsigned kShared = (48 << 10) - sizeof(float4[kWarps]);
-  const unsigned bytes = shared_bytes(task.shape), warps = std::min(kWarps, kShared / bytes);
-  launch_kernel(task.n > kMany ? follow_kernel<Rows, 8> : follow_kernel<Rows, 4>,
-                (task.n + warps - 1) / warps, 32 * warps, warps * bytes, overlap, stream, task);
+  const unsigned warps = warps_for(task.shape);
+  add_kernel(launches, task.groups * warps > kMany ? follow_kernel<Rows, 8> : follow_kernel<Rows, 4>,
+             task.groups, 32 * warps, warps * shared_bytes(task.shape), overlap, task);
 }
 
 }  // namespace
@@ -295,14 +301,17 @@ bool search_waits() {
   return attributes.ptxVersion >= 90;
 }
 
+uint32_t points_of_group(const lk_flow_options& options) {
+  return warps_for(shape_of(int(options.win_width), int(options.win_height)));
+}
+
 // The usual windows, 21 × 21 and 15 × 15, have their loops unrolled.
-void launch_follow(const FollowTask& task, bool overlap, cudaStream_t stream) {
-  if (task.n == 0) return;
+void add_follow(const FollowTask& task, bool overlap, Launches& launches) {
   const KernelTask t{task, shape_of(int(task.options.win_width), int(task.options.win_height))};
   switch (t.shape.rows) {
-    case 2: launch<2>(t, overlap, stream); break;
-    case 5: launch<5>(t, overlap, stream); break;
-    default: launch<0>(t, overlap, stream); break;
+    case 2: add<2>(t, overlap, launches); break;
+    case 5: add<5>(t, overlap, launches); break;
+    default: add<0>(t, overlap, launches); break;
   }
 }
 

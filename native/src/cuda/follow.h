@@ -2,15 +2,26 @@
 #pragma once
 
 #include "device_image.h"
+#include "launches.h"
 #include "lkstream.h"
 #include "pyramid.h"
 
 namespace lk::cuda {
 
-// Both lie in pinned memory, and the kernel reads and writes them through the
-// bus: one load and one store a point, instead of two copies a frame.
+// Points lie in pinned memory, and the kernel reads and writes them through the bus:
+// one load a block and one store a point, instead of two copies a frame.
 struct alignas(16) PointIn {
   float x, y, guess_x, guess_y;
+};
+// Of one block of threads. What changes from frame to frame is here, so that launches stay
+// the same (launches.h): each block reads its own over the bus in one piece, where all that
+// read the same one wait for one another.
+constexpr uint32_t kMostOfGroup = 4;
+struct alignas(128) GroupIn {
+  uint32_t n;       // points that it has
+  uint32_t number;  // of the task
+  uint32_t unused[2];
+  PointIn points[kMostOfGroup];
 };
 // A half of 16 bytes arrives as a whole, with its stamp: who finds the task's there
 // knows that this half has come.
@@ -35,19 +46,21 @@ struct FollowTask {
   DeviceImage prev[kMaxLevels], next[kMaxLevels];
   int top_level;
   lk_flow_options options;
-  bool back;  // fb_distance is wanted
-  uint32_t number;  // of the task
-  uint32_t n;
-  const PointIn* in;
+  uint32_t back;  // 1 if fb_distance is wanted
+  uint32_t groups;
+  const GroupIn* in;
   PointOut* out;
 };
+
+// So many points are in each group but the last ones.
+uint32_t points_of_group(const lk_flow_options&);
 
 // Whether the search was compiled for the device in use to wait for the kernel before
 // it: it was if for compute capability 9.0 or later. The device must be set.
 bool search_waits();
 
-// With overlap, while the kernel before it in the stream still runs: the one that
-// makes the levels of `next`. All else must be there when that one starts.
-void launch_follow(const FollowTask&, bool overlap, cudaStream_t);
+// With overlap, it starts while the kernel before it still runs: the one that makes the
+// levels of `next`. All else must be there when that one starts.
+void add_follow(const FollowTask&, bool overlap, Launches&);
 
 }  // namespace lk::cuda

@@ -31,16 +31,35 @@ __device__ void load_blocks(const LumaTask& task, Blocks& blocks) {
   if (threadIdx.x == 0) blocks.count = task.frame.blocks.count, blocks.luma = task.frame.blocks.luma;
 }
 
-// From a substream on, so many, and what is read beyond them.
-__device__ void load_words(const LumaTask& task, uint32_t substream, uint32_t count,
-                           uint32_t* words) {
-  const uint32_t first = substream * kSubstreamWords, all = task.frame.substreams * kSubstreamWords;
-  for (uint32_t i = threadIdx.x; i < count * kSubstreamWords + kWordsBeyond; i += blockDim.x)
-    words[i] = first + i < all ? __byte_perm(task.d_words[first + i], 0, 0x0123) : 0;
-}
+// The coded data.
+struct Coded {
+  const uint32_t* d_words;
+  uint32_t substreams;
+  const Segment* d_segments;
+  uint32_t segment_count;
 
-__device__ const Segment* segments_of(const LumaTask& task) {
-  return reinterpret_cast<const Segment*>(task.d_words + task.frame.substreams * kSubstreamWords);
+  __device__ explicit Coded(const LumaTask& task)
+      : d_words(reinterpret_cast<const uint32_t*>(task.d_cut + 1)),
+        substreams(task.d_cut->substreams),
+        d_segments(reinterpret_cast<const Segment*>(d_words + substreams * kSubstreamWords)),
+        segment_count(task.d_cut->segments) {}
+
+  __device__ uint32_t chunks() const { return (substreams + kOwn - 1) / kOwn; }
+  // That a substream belongs to.
+  __device__ uint32_t segment(uint32_t substream) const {
+    return segment_of(d_segments, segment_count, substream);
+  }
+  __device__ Extent extent(uint32_t substream, uint32_t from) const {
+    return extent_of(d_segments[segment(substream)], substream, from);
+  }
+};
+
+// From a substream on, so many, and what is read beyond them.
+__device__ void load_words(const Coded& coded, uint32_t substream, uint32_t count,
+                           uint32_t* words) {
+  const uint32_t first = substream * kSubstreamWords, all = coded.substreams * kSubstreamWords;
+  for (uint32_t i = threadIdx.x; i < count * kSubstreamWords + kWordsBeyond; i += blockDim.x)
+    words[i] = first + i < all ? __byte_perm(coded.d_words[first + i], 0, 0x0123) : 0;
 }
 
 // ---- Walks -----------------------------------------------------------------------------
@@ -59,17 +78,13 @@ __device__ void clear_coefficients(const LumaTask& task) {
 }
 
 // Of this block's chunk.
-__device__ void walk(const LumaTask& task, WalkMemory& m) {
+__device__ void walk(const LumaTask& task, const Coded& coded, WalkMemory& m) {
   const int chunk = int(blockIdx.x), first = chunk * kOwn - kLead;
-  const int begin = chunk == 0 ? kLead : 0, end = min(kChunk, int(task.frame.substreams) - first);
-  load_words(task, uint32_t(max(0, first)), uint32_t(end - begin), m.words);
-  if (int(threadIdx.x) >= begin && int(threadIdx.x) < end) {
-    const uint32_t substream = uint32_t(first + int(threadIdx.x));
-    const Segment* const segments = segments_of(task);
+  const int begin = chunk == 0 ? kLead : 0, end = min(kChunk, int(coded.substreams) - first);
+  load_words(coded, uint32_t(max(0, first)), uint32_t(end - begin), m.words);
+  if (int(threadIdx.x) >= begin && int(threadIdx.x) < end)
     m.walks.extents[threadIdx.x] =
-        extent_of(segments[segment_of(segments, task.frame.segment_count, substream)], substream,
-                  uint32_t(max(0, first)));
-  }
+        coded.extent(uint32_t(first + int(threadIdx.x)), uint32_t(max(0, first)));
   __syncthreads();
 
   const int slot = int(threadIdx.x) / kGuesses, i = int(threadIdx.x) % kGuesses;
@@ -121,11 +136,10 @@ __device__ bool is_last(uint32_t& counter) {
 }
 
 // For each way through the chunk before the one that goes on from it, four bits each.
-__device__ uint32_t links_of(const LumaTask& task, uint32_t chunk) {
+__device__ uint32_t links_of(const LumaTask& task, const Coded& coded, uint32_t chunk) {
   if (chunk == 0) return 0;
-  const Segment* const segments = segments_of(task);
   const uint32_t first = chunk * kOwn;
-  if (segments[segment_of(segments, task.frame.segment_count, first)].first == first) return 0;
+  if (coded.d_segments[coded.segment(first)].first == first) return 0;
   uint32_t links = 0;
   for (int i = 0; i < kGuesses; ++i)
     links |= (find(task.d_ways[chunk].entries, task.d_ways[chunk - 1].ends[i].exit) & 15u) << 4 * i;
@@ -133,16 +147,13 @@ __device__ uint32_t links_of(const LumaTask& task, uint32_t chunk) {
 }
 
 // Makes a chunk's first way one that goes on from the chunk before.
-__device__ void mend_chunk(const LumaTask& task, WalkMemory& m, uint32_t chunk, Entry entry) {
+__device__ void mend_chunk(const LumaTask& task, const Coded& coded, WalkMemory& m,
+                           uint32_t chunk, Entry entry) {
   const uint32_t first = chunk * kOwn;
-  const uint32_t count = min(uint32_t(kOwn), task.frame.substreams - first);
-  load_words(task, first, count, m.words);
-  if (threadIdx.x < count) {
-    const Segment* const segments = segments_of(task);
-    m.walks.extents[threadIdx.x] =
-        extent_of(segments[segment_of(segments, task.frame.segment_count, first + threadIdx.x)],
-                  first + threadIdx.x, first);
-  }
+  const uint32_t count = min(uint32_t(kOwn), coded.substreams - first);
+  load_words(coded, first, count, m.words);
+  if (threadIdx.x < count)
+    m.walks.extents[threadIdx.x] = coded.extent(first + threadIdx.x, first);
   __syncthreads();
   if (threadIdx.x == 0)
     mend(m.blocks, tables(), m.words, m.walks.extents, int(count), entry,
@@ -198,7 +209,7 @@ __device__ Total totals_up_to_here(Total total) {
 }
 
 // Which way through each chunk goes on from that through the one before.
-__device__ void join(const LumaTask& task, WalkMemory& m) {
+__device__ void join(const LumaTask& task, const Coded& coded, WalkMemory& m) {
   __shared__ uint32_t links[kChunk * kGuesses];
   __shared__ uint8_t ways[kChunk * kGuesses];
   __shared__ uint32_t stopped;
@@ -207,9 +218,10 @@ __device__ void join(const LumaTask& task, WalkMemory& m) {
   Sums before{0, 0};
   if (threadIdx.x == 0) task.d_taken[0].before = before;
   int mended = 0;
-  for (uint32_t batch = 0; batch < task.chunks; batch += blockDim.x) {
-    const uint32_t chunk = batch + threadIdx.x, count = min(blockDim.x, task.chunks - batch);
-    if (threadIdx.x < count) links[threadIdx.x] = links_of(task, chunk);
+  const uint32_t chunks = coded.chunks();
+  for (uint32_t batch = 0; batch < chunks; batch += blockDim.x) {
+    const uint32_t chunk = batch + threadIdx.x, count = min(blockDim.x, chunks - batch);
+    if (threadIdx.x < count) links[threadIdx.x] = links_of(task, coded, chunk);
     __syncthreads();
     for (uint32_t at = 0;;) {
       if (threadIdx.x == 0) stopped = chain(links, ways, at == 0 ? way : ways[at - 1], at, count);
@@ -222,11 +234,11 @@ __device__ void join(const LumaTask& task, WalkMemory& m) {
       if (++mended > kMostMended) {
         if (threadIdx.x == 0) task.d_state->uneven = 1;
       } else {
-        mend_chunk(task, m, to, entry);
+        mend_chunk(task, coded, m, to, entry);
       }
       if (threadIdx.x == 0) {
         ways[at] = 0;
-        if (at + 1 < count) links[at + 1] = links_of(task, to + 1);
+        if (at + 1 < count) links[at + 1] = links_of(task, coded, to + 1);
       }
       __syncthreads();
       ++at;
@@ -238,7 +250,7 @@ __device__ void join(const LumaTask& task, WalkMemory& m) {
     }
     total = totals_up_to_here(total);
     if (!total.is_fresh) total.sums = total.sums + before;
-    if (threadIdx.x < count && chunk + 1 < task.chunks) task.d_taken[chunk + 1].before = total.sums;
+    if (threadIdx.x < count && chunk + 1 < chunks) task.d_taken[chunk + 1].before = total.sums;
     if (threadIdx.x < count) task.d_taken[chunk].way = ways[threadIdx.x];
     if (threadIdx.x == count - 1) carried = total.sums;
     way = ways[count - 1];
@@ -253,8 +265,9 @@ __global__ void __launch_bounds__(kChunk * kGuesses)
   load_tables(task);
   load_blocks(task, memory.blocks);
   clear_coefficients(task);
-  walk(task, memory);
-  if (is_last(task.d_state->walked)) join(task, memory);
+  const Coded coded(task);
+  if (blockIdx.x < coded.chunks()) walk(task, coded, memory);
+  if (is_last(task.d_state->walked)) join(task, coded, memory);
 }
 
 // ---- Writing ---------------------------------------------------------------------------
@@ -283,16 +296,17 @@ __global__ void __launch_bounds__(kLoaders) write_kernel(const __grid_constant__
   __shared__ uint8_t places[64];
   load_tables(task);
   load_blocks(task, blocks);
+  const Coded coded(task);
   const uint32_t first = blockIdx.x * kWriters, substream = first + threadIdx.x;
-  load_words(task, first, min(kWriters, task.frame.substreams - first), words);
+  if (first >= coded.substreams) return;
+  load_words(coded, first, min(kWriters, coded.substreams - first), words);
   if (threadIdx.x < 64) places[threadIdx.x] = d_place_of_zigzag[threadIdx.x];
   __syncthreads();
   wait_for_kernel_before();
-  if (threadIdx.x < kWriters && substream < task.frame.substreams) {
-    const Segment* const segments = segments_of(task);
-    const uint32_t number = segment_of(segments, task.frame.segment_count, substream);
-    const Segment segment = segments[number];
-    const bool last = substream + 1 == segments[number + 1].first;
+  if (threadIdx.x < kWriters && substream < coded.substreams) {
+    const uint32_t number = coded.segment(substream);
+    const Segment segment = coded.d_segments[number];
+    const bool last = substream + 1 == coded.d_segments[number + 1].first;
     const Known here = known(task, substream, segment);
     const Known next = last ? here : known(task, substream + 1, segment);
     int16_t* const values = task.d_coefficients + task.frame.first_value_of(number);
@@ -368,13 +382,13 @@ unsigned blocks_for(size_t count, unsigned each) { return unsigned((count + each
 
 }  // namespace
 
-void launch_luma(const LumaTask& task, bool overlap, cudaStream_t stream) {
+void add_luma(const LumaTask& task, bool overlap, Launches& launches) {
   const unsigned shared = task.table_entries * unsigned(sizeof(uint32_t));
-  launch_kernel(walk_kernel, task.chunks, kChunk * kGuesses, shared, false, stream, task);
-  launch_kernel(write_kernel, blocks_for(task.frame.substreams, kWriters), kLoaders, shared, overlap,
-                stream, task);
-  launch_kernel(transform_kernel,
-                blocks_for(task.frame.luma_blocks(), kTransformed), kTransformers, 0, overlap, stream, task);
+  add_kernel(launches, walk_kernel, task.chunks, kChunk * kGuesses, shared, false, task);
+  add_kernel(launches, write_kernel, blocks_for(task.chunks * kOwn, kWriters), kLoaders, shared,
+             overlap, task);
+  add_kernel(launches, transform_kernel, blocks_for(task.frame.luma_blocks(), kTransformed),
+             kTransformers, 0, overlap, task);
 }
 
 }  // namespace lk::cuda

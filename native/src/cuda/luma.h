@@ -5,8 +5,10 @@
 #include <cuda_runtime_api.h>
 
 #include "device_image.h"
+#include "launches.h"
 #include "luma_scan.h"
 #include "memory.h"
+#include "steady.h"
 
 namespace lk::cuda {
 
@@ -24,10 +26,10 @@ struct LumaState {
 
 struct LumaTask {
   LumaFrame frame;
-  uint32_t chunks;
-  const uint32_t* d_tables;
+  uint32_t chunks;  // of the file, or more
   uint32_t table_entries;
-  const uint32_t* d_words;  // as they were cut, with the segments behind them
+  const uint32_t* d_tables;
+  const LumaCut* d_cut;
   Step* d_steps;            // kGuesses times kOwn for each chunk
   Ways* d_ways;             // one for each chunk,
   Taken* d_taken;           // and again
@@ -37,36 +39,31 @@ struct LumaTask {
   DeviceImage to;
 };
 
-// Before what is launched after it, the verdict is there, and the pixels are.
-void launch_luma(const LumaTask&, bool overlap, cudaStream_t);
+// Before what comes after it, the verdict is there, and the pixels are.
+void add_luma(const LumaTask&, bool overlap, Launches&);
 
-// The tables of one file after the other, which mostly are the same.
-class DeviceTables {
- public:
-  // Queues copying those of a file to the device, if they are not there. What was
-  // queued with this before must be done.
-  const uint32_t* upload(const CodeTables&, cudaStream_t);
-
- private:
-  PinnedBuffer<uint32_t> staging_;
-  DeviceBuffer<uint32_t> entries_;
-  uint32_t version_ = 0;
-};
-
-// Memory to decode a frame with; one frame at a time.
+// What a sequence decodes its files with, one at a time.
 class LumaDecoder {
  public:
   enum Verdict : uint32_t { kUnknown, kEven, kUneven };
 
-  // Queues the decoding of a file that was opened to an image of its size. False, and
-  // nothing is queued, where the file is for libjpeg. What was queued before must be done.
-  bool start(LumaScan&, DeviceTables&, const DeviceImage&, bool overlap, cudaStream_t);
+  // Adds the decoding of a file that was opened to an image of its size, and gives the file
+  // to the stream. False, and neither is done, where the file is for libjpeg. What was added
+  // before must be done.
+  bool add(LumaScan&, const DeviceImage&, bool overlap, Launches&, cudaStream_t);
 
-  // Of what was started: kUnknown until it is decoded. If it is uneven, the image holds
+  // Of what was added: kUnknown until it is decoded. If it is uneven, the image holds
   // nothing that may be used.
   Verdict verdict() const;
 
  private:
+  const uint32_t* upload(const CodeTables&, cudaStream_t);
+
+  // Of one file after the other, which mostly are the same.
+  PinnedBuffer<uint32_t> tables_;
+  DeviceBuffer<uint32_t> d_tables_;
+  uint32_t version_ = 0;
+
   PinnedBuffer<uint32_t> words_;
   PinnedBuffer<uint32_t> verdict_;
   DeviceBuffer<uint32_t> d_words_;
@@ -75,6 +72,7 @@ class LumaDecoder {
   DeviceBuffer<Taken> d_taken_;
   DeviceBuffer<int16_t> d_coefficients_;
   DeviceBuffer<LumaState> d_state_;
+  Steady chunks_;
 };
 
 }  // namespace lk::cuda

@@ -14,6 +14,8 @@ constexpr size_t kMostBytes = 1u << 28;
 // Sums of dequantized coefficients must fit 32 bits (idct).
 constexpr unsigned kMostQuantization = 8191;
 
+constexpr size_t kCutWords = sizeof(LumaCut) / 4;
+
 constexpr int kDc = 0;
 
 // What a symbol means (ITU-T T.81, F.2.2); its code has so many bits.
@@ -162,13 +164,13 @@ bool LumaScan::open(const uint8_t* jpeg, size_t bytes) {
   end_ = jpeg + bytes;
   // Each has a byte at least, and a marker.
   if (segments_wanted_ > size_t(end_ - coded_) / 3 + 1) return false;
-  words_ = size_t(end_ - coded_) / 4 + (kSubstreamWords + 2) * (segments_wanted_ + 2);
+  words_ = kCutWords + size_t(end_ - coded_) / 4 + (kSubstreamWords + 2) * (segments_wanted_ + 2);
   return true;
 }
 
-bool LumaScan::cut(uint32_t* words) {
+uint32_t LumaScan::cut(uint32_t* words) {
   segments_.clear();
-  uint8_t* const out = reinterpret_cast<uint8_t*>(words);
+  uint8_t* const out = reinterpret_cast<uint8_t*>(words + kCutWords);
   size_t begin = 0, at = 0;  // of the segment, and where it goes on
   const auto end_segment = [&] {
     if (at == begin) return false;
@@ -185,9 +187,9 @@ bool LumaScan::cut(uint32_t* words) {
     std::memcpy(out + at, p, bytes);
     at += bytes;
     // A file may end without its end marker.
-    if (mark && end_ - mark < 2) return false;
+    if (mark && end_ - mark < 2) return 0;
     if (!mark || mark[1] == 0xd9) {
-      if (!end_segment() || segments_.size() != segments_wanted_) return false;
+      if (!end_segment() || segments_.size() != segments_wanted_) return 0;
       break;
     }
     p = mark + 2;
@@ -195,15 +197,15 @@ bool LumaScan::cut(uint32_t* words) {
       out[at++] = 0xff;
     } else if (mark[1] != (0xd0 | (segments_.size() & 7)) || !end_segment() ||
                segments_.size() >= segments_wanted_) {
-      return false;
+      return 0;
     }
   }
-  frame.segment_count = uint32_t(segments_.size());
-  frame.substreams = uint32_t(begin * 8 / kSubstreamBits);
-  segments_.push_back({frame.substreams, 0});
+  const LumaCut cut{uint32_t(begin * 8 / kSubstreamBits), uint32_t(segments_.size())};
+  std::memcpy(words, &cut, sizeof cut);
+  segments_.push_back({cut.substreams, 0});
   std::memcpy(out + begin, segments_.data(), segments_.size() * sizeof(Segment));
-  used_words_ = begin / 4 + segments_.size() * sizeof(Segment) / 4;
-  return true;
+  used_words_ = kCutWords + begin / 4 + segments_.size() * sizeof(Segment) / 4;
+  return cut.substreams;
 }
 
 }  // namespace lk::cuda

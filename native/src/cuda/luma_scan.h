@@ -36,10 +36,9 @@ struct LumaScan {
   // are to be had for cut().
   bool open(const uint8_t* jpeg, size_t bytes);
 
-  // Copies the coded data, each segment from the beginning of a substream on, and zeros
-  // after it; and behind it all the segments, with one at the end that holds nothing.
-  // False where it is for libjpeg.
-  bool cut(uint32_t* words);
+  // Writes a LumaCut, and the coded data, each segment from the beginning of a substream
+  // on, and zeros after it. Gives the number of substreams; 0 where it is for libjpeg.
+  uint32_t cut(uint32_t* words);
   size_t words() const { return words_; }
   size_t used_words() const { return used_words_; }
 

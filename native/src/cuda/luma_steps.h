@@ -490,9 +490,9 @@ struct LumaLayout {
 struct LumaFrame {
   Blocks blocks;
   LumaLayout layout;
+  uint32_t mcus_of_segment;  // the last one may have less
+  uint32_t unused = 0;
   alignas(16) uint16_t quantization[64];  // in the order of Coefficients
-  uint32_t mcus_of_segment;               // the last one may have less
-  uint32_t segment_count, substreams;
 
   LK_ANYWHERE uint32_t blocks_of(uint32_t segment) const {
     const uint32_t left = layout.mcus - segment * mcus_of_segment;
@@ -503,6 +503,12 @@ struct LumaFrame {
     return size_t(segment) * mcus_of_segment * blocks.luma * 64;
   }
   LK_ANYWHERE uint32_t luma_blocks() const { return layout.mcus * blocks.luma; }
+};
+
+// What begins the coded data of a file as it was cut: the words of its substreams come
+// right after it, and then its segments, with one at the end that holds nothing.
+struct alignas(16) LumaCut {
+  uint32_t substreams, segments;
 };
 
 struct BlockCorner {

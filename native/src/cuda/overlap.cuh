@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cuda_check.h"
+#include "launches.h"
 
 namespace lk::cuda {
 
@@ -23,19 +24,33 @@ __device__ inline void wait_for_kernel_before() {
 }
 
 template <class Task>
-void launch_kernel(void (*kernel)(Task), unsigned blocks, unsigned threads, unsigned shared_bytes,
-                   bool overlap, cudaStream_t stream, const Task& task) {
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config{};
-  config.gridDim = blocks;
-  config.blockDim = threads;
-  config.dynamicSmemBytes = shared_bytes;
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = overlap;
-  check(cudaLaunchKernelEx(&config, kernel, task), "launch a kernel");
+struct KernelLaunch {
+  void (*kernel)(Task);
+  dim3 blocks;
+  unsigned threads, shared_bytes, overlap;
+  Task task;
+
+  static void start(const KernelLaunch& launch, cudaStream_t stream) {
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = launch.blocks;
+    config.blockDim = launch.threads;
+    config.dynamicSmemBytes = launch.shared_bytes;
+    config.stream = stream;
+    config.attrs = &attribute;
+    config.numAttrs = launch.overlap;
+    check(cudaLaunchKernelEx(&config, launch.kernel, launch.task), "launch a kernel");
+  }
+};
+
+// With overlap, it starts while the one before it still runs.
+template <class Task>
+void add_kernel(Launches& launches, void (*kernel)(Task), dim3 blocks, unsigned threads,
+                unsigned shared_bytes, bool overlap, const Task& task) {
+  using Launch = KernelLaunch<Task>;
+  launches.add(Launch::start, Launch{kernel, blocks, threads, shared_bytes, overlap, task});
 }
 
 }  // namespace lk::cuda

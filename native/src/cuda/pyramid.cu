@@ -12,6 +12,7 @@
 // Pixels near the border are written to their mirrored places in the margin too. That
 // is most of what the slowest blocks do, those in the corners.
 #include <algorithm>
+#include <iterator>
 
 #include "lkstream.h"
 #include "overlap.cuh"
@@ -42,7 +43,7 @@ static_assert(kAbove >= LK_MAX_WINDOW + 4 && kRight >= LK_MAX_WINDOW + 16);
 struct Task {
   DeviceImage source;  // where the first of the levels is, or comes from
   DeviceImage levels[kFusedLevels + 1];
-  bool write_first;  // of the levels
+  int write_first;  // of the levels
   int margin;        // pixels around each level
 };
 
@@ -111,7 +112,7 @@ __device__ __noinline__ void write_near(uint8_t* d_pixels, int width, int height
 // Writes four pixels of a row, as far as they are in the image, and their mirror
 // images in the margin.
 __device__ inline void write(const DeviceImage& level, int x, int y, unsigned pixels, int margin) {
-  const auto [d_pixels, width, height, pitch] = level;
+  const auto [d_pixels, width, height, pitch, unused] = level;
   if (x >= width || y >= height) return;
   if (x > margin && x + 4 + margin < width && y > margin && y + 1 + margin < height)
     *reinterpret_cast<unsigned*>(d_pixels + y * pitch + x) = pixels;
@@ -304,20 +305,17 @@ __global__ void __launch_bounds__(kFine + kCoarse, kBlocks)
 int aligned(int bytes) { return (bytes + 127) & ~127; }
 
 // Computes levels[1 … count] from levels[0], or from an image that becomes it.
-void launch_levels(const DeviceImage& source, bool write_first, const DeviceImage* levels,
-                   int count, int margin, cudaStream_t stream) {
+void add_levels(const DeviceImage& source, bool write_first, const DeviceImage* levels, int count,
+                int margin, Launches& launches) {
   Task task{source, {}, write_first, margin};
   std::copy(levels, levels + count + 1, task.levels);
   const dim3 tiles((unsigned(source.width) + kTile - 1) / kTile,
                    (unsigned(source.height) + kTile - 1) / kTile);
   const unsigned threads = kFine + (count > 1 ? kCoarse : 0);
-  switch (count) {
-    case 0: pyramid_kernel<0><<<tiles, threads, 0, stream>>>(task); break;
-    case 1: pyramid_kernel<1><<<tiles, threads, 0, stream>>>(task); break;
-    case 2: pyramid_kernel<2><<<tiles, threads, 0, stream>>>(task); break;
-    default: pyramid_kernel<3><<<tiles, threads, 0, stream>>>(task); break;
-  }
-  check_launch("launch the pyramid");
+  void (*const kernels[])(Task) = {pyramid_kernel<0>, pyramid_kernel<1>, pyramid_kernel<2>,
+                                   pyramid_kernel<3>};
+  static_assert(std::size(kernels) == kFusedLevels + 1);
+  add_kernel(launches, kernels[count], tiles, threads, 0, false, task);
 }
 
 }  // namespace
@@ -344,24 +342,23 @@ void Pyramid::resize(int width, int height, cudaStream_t stream) {
   }
 }
 
-void Pyramid::take(const DeviceImage& image, int top, int window, cudaStream_t stream) {
-  built_ = margin_ = 0;  // should the launch fail
+void Pyramid::take(const DeviceImage& image, int top, int window, Launches& launches) {
   const int count = std::min(top, kFusedLevels);
   const int margin = window + 3;  // with what gradients and sub-pixel places need
-  launch_levels(image, true, levels_, count, margin, stream);
+  add_levels(image, true, levels_, count, margin, launches);
   built_ = count;
   margin_ = margin;
-  build(top, window, stream);
+  build(top, window, launches);
 }
 
-void Pyramid::build(int top, int window, cudaStream_t stream) {
+void Pyramid::build(int top, int window, Launches& launches) {
   if (window + 3 > margin_) {
-    take(levels_[0], top, window, stream);
+    take(levels_[0], top, window, launches);
     return;
   }
   while (built_ < top) {
     const int count = std::min(top - built_, kFusedLevels);
-    launch_levels(levels_[built_], false, levels_ + built_, count, margin_, stream);
+    add_levels(levels_[built_], false, levels_ + built_, count, margin_, launches);
     built_ += count;
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "device_image.h"
+#include "launches.h"
 #include "memory.h"
 
 namespace lk::cuda {
@@ -15,12 +16,15 @@ class Pyramid {
   // set.
   void resize(int width, int height, cudaStream_t);
 
-  // Queues taking over an image of that size, and its levels up to top, with
-  // margins for a window as large as this.
-  void take(const DeviceImage&, int top, int window, cudaStream_t);
+  // Adds taking over an image of that size, and its levels up to top, with margins
+  // for a window as large as this.
+  void take(const DeviceImage&, int top, int window, Launches&);
 
   // The same, of an image that has been taken, as far as it is not there yet.
-  void build(int top, int window, cudaStream_t);
+  void build(int top, int window, Launches&);
+
+  // What was added was not started.
+  void forget() { built_ = margin_ = 0; }
 
   int width() const { return levels_[0].width; }
   int height() const { return levels_[0].height; }

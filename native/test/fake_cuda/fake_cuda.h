@@ -26,7 +26,10 @@ void mend_device();
 int given();
 int given_here();
 
-// Allocations of device and pinned memory, streams and events that are not released yet.
+// How often a graph was started.
+int graphs();
+
+// Allocations of device and pinned memory, streams, graphs and events that are not released yet.
 int held();
 
 }  // namespace fake_cuda

@@ -37,8 +37,11 @@ void follow(const FollowTask& t) {
   for (lk::Pyramid* p : {&prev, &next})
     p->build(t.top_level, int(t.options.win_width), int(t.options.win_height), kernels(), turn);
   const FlowTask task{prev.levels(), next.levels(), t.top_level, t.options};
-  for (uint32_t i = 0; i < t.n; ++i) {
-    const PointIn in = t.in[i];
+  const uint32_t size = points_of_group(t.options);
+  for (uint32_t i = 0; i < t.groups * size; ++i) {
+    const GroupIn& group = t.in[i / size];
+    if (i % size >= group.n) continue;
+    const PointIn in = group.points[i % size];
     FlowPoint there{in.x, in.y, in.guess_x, in.guess_y, 0, 0};
     kernels().follow(task, &there, 1);
     float distance = t.back ? std::numeric_limits<float>::quiet_NaN() : 0;
@@ -54,7 +57,7 @@ void follow(const FollowTask& t) {
     }
     PointOut& out = t.out[i];
     out.x = there.next_x, out.y = there.next_y, out.error = there.error;
-    const uint32_t stamp = stamp_of(t.number, there.status);
+    const uint32_t stamp = stamp_of(group.number, there.status);
     __atomic_store_n(&out.stamp, stamp, __ATOMIC_RELEASE);
     out.fb_distance = distance;
     __atomic_store_n(&out.same_stamp, stamp, __ATOMIC_RELEASE);
@@ -110,23 +113,41 @@ void compare(const CompareWindowsTask& t) {
   }
 }
 
-thread_local ScoreTask last_scores;  // what launch_pick() is called right after
-
-}  // namespace
-
-bool search_waits() { return true; }
-
-void launch_luma(const LumaTask& task, bool, cudaStream_t stream) {
+void start_luma(const LumaTask& task, cudaStream_t stream) {
   fake_cuda::enqueue(stream, [task] {
-    LumaOnCpu decoder(task.frame, task.d_tables, task.d_words);
+    LumaOnCpu decoder(task.frame, task.d_tables, reinterpret_cast<const uint32_t*>(task.d_cut));
     const bool even = decoder.decode(task.to.d_pixels, size_t(task.to.pitch));
     __atomic_store_n(task.verdict, even ? LumaDecoder::kEven : LumaDecoder::kUneven,
                      __ATOMIC_RELEASE);
   });
 }
 
-void launch_follow(const FollowTask& task, bool, cudaStream_t stream) {
+void start_follow(const FollowTask& task, cudaStream_t stream) {
   fake_cuda::enqueue(stream, [task] { follow(task); });
+}
+
+struct TakeImage {
+  Image from;
+  DeviceImage to;
+};
+
+void start_take_image(const TakeImage& task, cudaStream_t stream) {
+  fake_cuda::enqueue(stream, [task] {
+    for (int y = 0; y < task.to.height; ++y)
+      std::memcpy(task.to.d_pixels + y * task.to.pitch, task.from.row(y), size_t(task.to.width));
+  });
+}
+
+thread_local ScoreTask last_scores;  // what launch_pick() is called right after
+
+}  // namespace
+
+bool search_waits() { return true; }
+uint32_t points_of_group(const lk_flow_options&) { return 3; }
+
+void add_luma(const LumaTask& task, bool, Launches& launches) { launches.add(start_luma, task); }
+void add_follow(const FollowTask& task, bool, Launches& launches) {
+  launches.add(start_follow, task);
 }
 
 void launch_take(const TakeTask& task, cudaStream_t stream) {
@@ -148,13 +169,10 @@ void Pyramid::resize(int width, int height, cudaStream_t) {
   levels_[0] = {memory_.reserve(size_t(width) * size_t(height)), width, height, width};
 }
 
-void Pyramid::take(const DeviceImage& image, int, int, cudaStream_t stream) {
-  fake_cuda::enqueue(stream, [from = view(image), to = levels_[0]] {
-    for (int y = 0; y < to.height; ++y)
-      std::memcpy(to.d_pixels + y * to.pitch, from.row(y), size_t(to.width));
-  });
+void Pyramid::take(const DeviceImage& image, int, int, Launches& launches) {
+  launches.add(start_take_image, TakeImage{view(image), levels_[0]});
 }
 
-void Pyramid::build(int, int, cudaStream_t) {}
+void Pyramid::build(int, int, Launches&) {}
 
 }  // namespace lk::cuda

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "fake_cuda.h"
 
@@ -42,9 +44,15 @@ class Stream {
 
   uint64_t push(std::function<void()> work) {
     const std::lock_guard lock(mutex_);
+    if (captured_) return captured_->push_back(std::move(work)), pushed_;
     work_.push_back(std::move(work));
     changed_.notify_all();
     return ++pushed_;
+  }
+  // What is pushed goes there instead; null: it does not any more.
+  void capture(std::vector<std::function<void()>>* to) {
+    const std::lock_guard lock(mutex_);
+    captured_ = to;
   }
   uint64_t pushed() {
     const std::lock_guard lock(mutex_);
@@ -81,8 +89,13 @@ class Stream {
   std::deque<std::function<void()>> work_;
   uint64_t pushed_ = 0, done_ = 0;
   bool ending_ = false;
+  std::vector<std::function<void()>>* captured_ = nullptr;
   std::thread thread_{[this] { run(); }};
 };
+
+using Graph = std::vector<std::function<void()>>;
+thread_local Graph* capturing = nullptr;
+std::atomic<int> graphs_started{0};
 
 Stream& of(cudaStream_t stream) { return *reinterpret_cast<Stream*>(stream); }
 
@@ -110,6 +123,7 @@ void mend_device() { broken = false; }
 int given() { return work_given; }
 int given_here() { return work_given_here; }
 int held() { return count; }
+int graphs() { return graphs_started; }
 
 }  // namespace fake_cuda
 
@@ -155,9 +169,9 @@ cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
 cudaError_t cudaFreeHost(void* p) {
   if (!p) return state();
   --count;
-  std::free(p);
   const std::lock_guard lock(pinned_mutex);
   pinned.erase(p);
+  std::free(p);
   return state();
 }
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* p) {
@@ -184,6 +198,37 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   if (broken || stream == cudaStreamLegacy) return state();
   return of(stream).has_done(of(stream).pushed()) ? cudaSuccess : cudaErrorNotReady;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  of(stream).capture(capturing = new Graph);
+  ++count;
+  return state();
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  of(stream).capture(nullptr);
+  *graph = reinterpret_cast<cudaGraph_t>(std::exchange(capturing, nullptr));
+  return state();
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete reinterpret_cast<Graph*>(graph);
+  --count;
+  return state();
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph, unsigned long long) {
+  *made = reinterpret_cast<cudaGraphExec_t>(new Graph(*reinterpret_cast<Graph*>(graph)));
+  ++count;
+  return state();
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  delete reinterpret_cast<Graph*>(graph);
+  --count;
+  return state();
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
+  for (const auto& work : *reinterpret_cast<Graph*>(graph)) fake_cuda::enqueue(stream, work);
+  ++graphs_started;
+  return state();
 }
 
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
