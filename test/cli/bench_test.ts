@@ -116,7 +116,7 @@ Deno.test({
       ],
     ];
     for (const [message, trial] of trials) {
-      await assert.rejects(onTrial(["--engine", "wasm"], trial), { message });
+      await assert.rejects(onTrial([], trial), { message });
     }
   },
 });

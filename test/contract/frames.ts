@@ -45,14 +45,16 @@ export function checkFrames(check: Check): void {
     ["of low quality", { quality: 20 }],
   ];
   check("takes the luma of a colour JPEG as it is", async (engine) => {
+    const pictures = [[320, 240], [97, 61], [33, 48]].map(([width, height]) =>
+      merge(
+        texture.draw(width, height),
+        new Texture(2).draw(width, height),
+        new Texture(3).draw(width, height),
+      )
+    );
     for (const [what, how] of encodings) {
       await under(what, async () => {
-        for (const [width, height] of [[320, 240], [97, 61], [33, 48]]) {
-          const colours = merge(
-            texture.draw(width, height),
-            new Texture(2).draw(width, height),
-            new Texture(3).draw(width, height),
-          );
+        for (const colours of pictures) {
           const grey = decodeGreyJpeg(encodeJpeg(luma(colours), { quality: how.quality }));
           await assertSamePixels(engine, encodeJpeg(colours, how), grey);
           await assertSamePixels(engine, withAdobe(encodeJpeg(colours, how), 1), grey);

@@ -68,10 +68,11 @@ const SCREEN_MS = 50;
 
 /**
  * A page in a session of its own, before a slow screen: to draw 60 times a second what no test looks
- * at would take most of a run's processor time.
+ * at would take most of a run's processor time. It keeps nothing for later, which would have each
+ * test fetch all files twice.
  */
 export async function openPage(browser: Browser, context: BrowserContextOptions): Promise<Page> {
-  const page = await browser.newPage(context);
+  const page = await browser.newPage({ serviceWorkers: "block", ...context });
   await page.addInitScript(slowScreen, SCREEN_MS);
   return page;
 }

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import type { PointColumns } from "../../client/sdk/mod.ts";
 import type {} from "../../client/page/ui/events.ts";
@@ -72,6 +73,20 @@ export function nextPainted(page: Page): Promise<void> {
       });
     })
   );
+}
+
+/** Sees that no result comes while the page is repainted, but for what was under way; how many came until then. */
+export async function comesToRest(page: Page): Promise<number> {
+  const before = await seenSoFarAfter(page, 10);
+  assert.equal(await seenSoFarAfter(page, 10), before);
+  return before;
+}
+
+function seenSoFarAfter(page: Page, repaints: number): Promise<number> {
+  return page.evaluate(async (repaints) => {
+    for (let i = 0; i < repaints; i++) await new Promise(requestAnimationFrame);
+    return seen.length;
+  }, repaints);
 }
 
 /** The place in the window of one in a frame of 640 × 480. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { freePort } from "../lib/free_port.ts";
 import { LOST_REASONS } from "../../protocol/mod.ts";
-import { DESKTOP, inPage, isLive } from "../lib/page.ts";
+import { DESKTOP, inPage, isLive, seenSoFar, seenTracks } from "../lib/page.ts";
+import { movableClock } from "../lib/page_clock.ts";
 import { start } from "../lib/running.ts";
 import { announced, followSample, followStill, inWindow, nextPainted } from "../lib/stage.ts";
 
@@ -100,13 +101,14 @@ inPage("a finger adds a point, and pressed long it removes the nearest", {
   ...DESKTOP,
   hasTouch: true,
 }, async (page) => {
+  await movableClock(page);
   const [x, y] = await followStill(page);
   await emptyStage(page);
   const at = await inWindow(page, x, y);
   const client = await page.context().newCDPSession(page);
   const touch = async (ms: number) => {
     await client.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [at] });
-    await page.waitForTimeout(ms);
+    await page.evaluate((ms) => passTime(ms), ms);
     await client.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
   };
   await touch(50);
@@ -127,7 +129,7 @@ inPage(
     await drag(page, [100, 100], [300, 260]);
     await allIn(page, [100, 100, 300, 260]);
     await page.selectOption("#rate", { label: "15 / s" }); // the same scene goes on
-    await page.waitForTimeout(300);
+    await seenTracks(page, 5, await seenSoFar(page));
     await allIn(page, [100, 100, 300, 260]);
     await page.click("#undo");
     await page.waitForFunction(() => points.xy.some((x, i) => i % 2 === 0 && x > 320));
@@ -164,6 +166,7 @@ inPage(
 );
 
 inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
+  await movableClock(page);
   const [x, y] = nearest(await followStill(page), 320, 240); // each key takes its time
   await emptyStage(page);
   await page.focus("#touch");
@@ -202,7 +205,7 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
     for (let i = 0; i < 3; i++) await page.keyboard.press(`${key}`);
     await page.keyboard.press("Enter");
     await announced(page, corner as RegExp);
-    await page.waitForTimeout(600); // where the crosshair rests is not said over it
+    await page.evaluate(() => passTime(600)); // where the crosshair rests is not said over it
     assert.match((await page.textContent("#announcer"))!, corner as RegExp);
   }
   await page.keyboard.press("m");

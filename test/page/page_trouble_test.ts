@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { screenshotPath } from "../lib/browser.ts";
 import { DESKTOP, inPage, isLive, PHONE, pointsAbove, server } from "../lib/page.ts";
+import { movableClock } from "../lib/page_clock.ts";
 
 /** A camera whose frames a test makes. */
 interface FakeCamera {
@@ -49,30 +50,31 @@ function installCamera(): void {
   Object.assign(globalThis, { camera });
 }
 
-/** The trouble that is told, over the picture or in place of it. */
-async function trouble(page: Page, place = "#banner"): Promise<string> {
-  await page.waitForSelector("#state[data-state=troubled]");
+/** Lets the page's time pass until this trouble is told, over the picture or in place of it. */
+async function trouble(page: Page, told: RegExp, place = "#banner"): Promise<void> {
+  await page.waitForFunction(([place, told]) => {
+    passTime(500);
+    return document.querySelector("#state[data-state=troubled]") &&
+      new RegExp(told).test(document.querySelector(place)!.textContent!.trim());
+  }, [place, told.source]);
   assert.equal(await page.textContent("#state"), "Waiting");
   for (const each of ["#banner", "#waiting"]) {
     assert.equal(await page.isVisible(each), each === place, each);
   }
-  return (await page.textContent(place))!.trim();
 }
 
 inPage(
   "a camera that shows nothing says why, and goes on by itself",
   DESKTOP,
   async (page) => {
+    await movableClock(page);
     await page.addInitScript(installCamera);
     await page.goto(server.url);
     await page.click("#start");
     const shot = async (kind: string) =>
       page.screenshot({ path: await screenshotPath(`trouble-${kind}`) });
 
-    assert.match(
-      await trouble(page, "#waiting"),
-      /^The camera is on, but no picture comes\. .*by itself/,
-    );
+    await trouble(page, /^The camera is on, but no picture comes\. .*by itself/, "#waiting");
     await shot("no-picture");
     await page.evaluate(() => camera.shows = "scene");
     await isLive(page);
@@ -80,19 +82,16 @@ inPage(
     assert.equal(await page.isHidden("#banner"), true);
 
     await page.evaluate(() => camera.hold(true));
-    assert.match(await trouble(page), /^The camera is held back\. .*by itself/);
+    await trouble(page, /^The camera is held back\. .*by itself/);
     await shot("held-back");
     await page.evaluate(() => camera.hold(false));
     await isLive(page);
 
     await page.evaluate(() => camera.shows = "nothing");
-    assert.match(await trouble(page), /^The camera's picture stands still\. .*Stop and Start/);
+    await trouble(page, /^The camera's picture stands still\. .*Stop and Start/);
     await shot("frozen");
     await page.evaluate(() => camera.shows = "black");
-    await page.waitForFunction(() =>
-      /is black/.test(document.querySelector("#banner")!.textContent!)
-    );
-    assert.match(await trouble(page), /^The camera's picture is black\. .*cover/);
+    await trouble(page, /^The camera's picture is black\. .*cover/);
     await shot("black");
     await page.evaluate(() => camera.shows = "scene");
     await isLive(page);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { DESKTOP, GOVERNOR_OFF, inPage, pointsAbove, server } from "../lib/page.ts";
+import { DESKTOP, inPage } from "../lib/page.ts";
+import { followSample } from "../lib/stage.ts";
 
 inPage("a video that the browser left empty is told, and not offered", DESKTOP, async (page) => {
   await page.addInitScript(() => {
@@ -10,8 +11,7 @@ inPage("a video that the browser left empty is told, and not offered", DESKTOP, 
     };
     Object.defineProperty(MediaRecorder.prototype, "state", { get: () => "recording" });
   });
-  await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
-  await pointsAbove(page, 20);
+  await followSample(page); // until it is painted: before, there is nothing to record
   await page.getByRole("heading", { name: "Record" }).click();
   await page.click("#record");
   await page.waitForFunction(() =>

@@ -61,7 +61,7 @@ for (const threads of ["1", "2"]) {
     const server = await start({
       args: [
         ...["--cert", files.cert, "--key", files.key, "--token-file", files.token],
-        ...["--engine", "wasm", "--threads", threads],
+        ...["--threads", threads],
       ],
     });
     const { url } = server;

@@ -43,7 +43,7 @@ Deno.test("descriptors: connections are as many as there can be, or what was ask
 });
 
 Deno.test("descriptors: a start with too few says so", async () => {
-  const start = ["run", "-A", "--config", "deno.start.json", "server/main.ts", "--engine", "wasm"];
+  const start = ["run", "-A", "--config", "deno.start.json", "server/main.ts"];
   const refused = withLimit(300, [...start, "--max-connections", "1000"]);
   await refused.stdin.close();
   const { code, stderr } = await refused.output();

@@ -4,28 +4,36 @@ import { Client } from "../lib/client.ts";
 import { type Motion, move, shift, Texture } from "../lib/images.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { random } from "../lib/random.ts";
-import { start } from "../lib/running.ts";
+import { type Running, start } from "../lib/running.ts";
 
 const WIDTH = 320, HEIGHT = 240;
 /** Half a window: a point nearer to the border is compared on what is not in the picture. */
 const MARGIN = 11;
 
-/** Registers a test twice, with the best engine and with opencv.js, as a client of `deno task start`. */
-function endToEnd(name: string, use: (client: Client) => Promise<void>): void {
-  for (const engine of ["auto", "wasm"]) {
-    Deno.test(`end to end, --engine ${engine}: ${name}`, () => withClient(engine, use));
-  }
-}
+const ENGINES = ["auto", "wasm"] as const;
+/** A server of `deno task start` for each, which all tests share. */
+const servers = new Map<string, Running>();
 
-async function withClient(engine: string, use: (client: Client) => Promise<void>): Promise<void> {
-  const server = await start({ args: ["--engine", engine] });
-  const client = await Client.connect(server.url);
-  try {
-    await client.nextOf("hello");
-    await use(client);
-  } finally {
-    await client.close();
-    assert.equal(await server.stop(), 0);
+Deno.test.beforeAll(async () => {
+  for (const engine of ENGINES) servers.set(engine, await start({ args: ["--engine", engine] }));
+});
+
+Deno.test.afterAll(async () => {
+  for (const server of servers.values()) assert.equal(await server.stop(), 0);
+});
+
+/** Registers a test twice, as a client of the best engine and of opencv.js. */
+function endToEnd(name: string, use: (client: Client) => Promise<void>): void {
+  for (const engine of ENGINES) {
+    Deno.test(`end to end, --engine ${engine}: ${name}`, async () => {
+      const client = await Client.connect(servers.get(engine)!.url);
+      try {
+        await client.nextOf("hello");
+        await use(client);
+      } finally {
+        await client.close();
+      }
+    });
   }
 }
 
@@ -42,13 +50,22 @@ function positions({ points }: Tracks): Map<number, [number, number]> {
   return new Map(Array.from(points.id, (id, i) => [id, [points.xy[2 * i], points.xy[2 * i + 1]]]));
 }
 
-endToEnd("known motion is followed within 0.1 px, no id in view is lost", async (client) => {
+const FRAMES = 60;
+/** Made once for both engines. */
+let wandering: Uint8Array[] | undefined;
+
+function film(): Uint8Array[] {
   const texture = new Texture(11);
+  const draw = (_: unknown, frame: number) => texture.draw(WIDTH, HEIGHT, wander(frame));
+  return wandering ??= Array.from({ length: FRAMES }, draw)
+    .map((picture) => encodeJpeg(picture, { quality: 95 }));
+}
+
+endToEnd("known motion is followed within 0.1 px, no id in view is lost", async (client) => {
   client.say({ type: "configure", detect: { refill: 0, maxCorners: 200 } });
   const born = new Map<number, [number, number]>();
   const errors: number[] = [];
-  for (let frame = 0; frame < 60; frame++) {
-    const jpeg = encodeJpeg(texture.draw(WIDTH, HEIGHT, wander(frame)), { quality: 95 });
+  for (const [frame, jpeg] of film().entries()) {
     client.send(encodeFrame({ seq: frame, timestamp: frame, jpeg }));
     const { tracks } = (await client.nextOf("tracks"))!;
     assert.equal(tracks.seq, frame);

@@ -390,7 +390,7 @@ function open(url: string): Promise<Socket> {
 }
 
 Deno.test("limits: past them all, memory stays flat", async () => {
-  const server = await start({ args: ["--engine", "wasm", "--max-frame-bytes", "1000000"] });
+  const server = await start({ args: ["--max-frame-bytes", "1000000"] });
   const bad = encodeFrame({ seq: 0, timestamp: 0, jpeg: new Uint8Array(900_000) });
   const flood = async (rounds: number) => {
     for (let i = 0; i < rounds; i++) {
@@ -414,7 +414,7 @@ Deno.test("limits: past them all, memory stays flat", async () => {
 });
 
 Deno.test("limits: points that are added and cleared without a frame between do not pile up", async () => {
-  const server = await start({ args: ["--engine", "wasm", "--max-control-rate", "100000"] });
+  const server = await start({ args: ["--max-control-rate", "100000"] });
   const points = Array.from({ length: 10_000 }, () => [1, 1]);
   const client = await Client.connect(server.url);
   const flood = async (rounds: number) => {

@@ -6,6 +6,7 @@ import { Client } from "../lib/client.ts";
 import { HEADER_ONLY_JPEG } from "../lib/header_only_jpeg.ts";
 import { inTime } from "../lib/in_time.ts";
 import { withServer } from "../lib/serving.ts";
+import { taskCommand } from "../lib/task_command.ts";
 
 /** A pipe whose reader comes late: a write waits until {@linkcode Pipe.read} is called. */
 class Pipe {
@@ -109,11 +110,11 @@ for (const threads of ["1", "2"]) {
     // standard error is a pipe that holds all it can, and that nobody reads
     const script = `mkfifo "$0/pipe"; exec 3<>"$0/pipe"; head -c 65536 /dev/zero >&3
       exec "$@" 2>&3`;
-    const args = ["task", "--quiet", "start", "--port", "0", "--engine", "wasm"];
+    const { args, env } = taskCommand("start");
     const child = new Deno.Command("sh", {
-      args: ["-c", script, folder, Deno.execPath(), ...args, "--threads", threads],
+      args: ["-c", script, folder, Deno.execPath(), ...args, "--port", "0", "--threads", threads],
       cwd: new URL("../../", import.meta.url),
-      env: { LKSTREAM_DRAIN: "0" }, // there is no other server to wait for
+      env: { ...env, LKSTREAM_DRAIN: "0" }, // there is no other server to wait for
       stdin: "null",
       stdout: "piped",
       stderr: "inherit",

@@ -98,7 +98,7 @@ Deno.test("main: variables count as flags do", async () => {
 });
 
 Deno.test("main: --tls self-signed serves HTTPS and WSS by a certificate that names this machine", async () => {
-  const args = ["--tls", "self-signed", "--host", "0.0.0.0", "--open", "--engine", "wasm"];
+  const args = ["--tls", "self-signed", "--host", "0.0.0.0", "--open"];
   const server = await start({ args });
   try {
     const { port, protocol } = new URL(server.url);
@@ -128,19 +128,18 @@ Deno.test("main: beyond this machine without a token it does not start, unless o
 Deno.test("main: where it cannot listen, a sentence says why", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
-  const wasm = ["--engine", "wasm"];
   await assert.rejects(
-    start({ port, args: wasm }),
+    start({ port }),
     new RegExp(`Cannot start: it cannot listen on 127.0.0.1:${port}, which is in use: allowed`),
   );
   for (const args of [[], ["--token", "t"]]) {
     await assert.rejects(
-      start({ args: ["--host", "nosuch.invalid", ...args, ...wasm] }),
+      start({ args: ["--host", "nosuch.invalid", ...args] }),
       /Cannot start: it cannot listen on nosuch\.invalid, a name without an address: allowed/,
     );
   }
   await assert.rejects(
-    start({ args: ["--host", "192.0.2.1", "--token", "t", ...wasm] }), // of RFC 5737, nobody's
+    start({ args: ["--host", "192.0.2.1", "--token", "t"] }), // of RFC 5737, nobody's
     /Cannot start: it cannot listen on 192\.0\.2\.1, which is no address of this machine/,
   );
 });
