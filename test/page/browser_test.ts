@@ -8,7 +8,6 @@ import {
   GOVERNOR_OFF,
   inPage,
   isLive,
-  PHONE,
   pointsAbove,
   seenSoFar,
   seenTracks,
@@ -88,20 +87,6 @@ inPage("a changed option is in force at once, in the same session", DESKTOP, asy
   after.reduce((a, b) => (assert.ok(b.seq > a.seq && !b.reset), b)); // no new session
   const old = (await page.evaluate((at) => seen[at].ids, before - 1)) as number[];
   assert.ok(after.at(-1)!.ids.some((id) => old.includes(id)));
-});
-
-inPage("fits a phone", PHONE, async (page) => {
-  await page.goto(server.url);
-  await page.screenshot({ path: await screenshotPath("idle-390") });
-  await page.click("#start");
-  await isLive(page);
-  await page.waitForFunction(() => /\d/.test(document.querySelector("#rtt")!.textContent!));
-  await page.screenshot({ path: await screenshotPath("live-390") });
-  const { scroll, client } = await page.evaluate(() => ({
-    scroll: document.documentElement.scrollWidth,
-    client: document.documentElement.clientWidth,
-  }));
-  assert.ok(scroll <= client, `the page is ${scroll} px wide on a screen of ${client}`);
 });
 
 inPage(

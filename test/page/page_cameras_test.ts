@@ -14,7 +14,7 @@ import {
 declare global {
   /** Cameras that are not there, in the page. */
   var cameras: {
-    /** Those that are plugged in, by their names, which are their ids too. */
+    /** Those that are plugged in, by their names; each id is the name after a #. */
     plugged: string[];
     /** The names of those that were opened, and what each was asked for. */
     opened: string[];
@@ -51,20 +51,20 @@ function installCameras(): void {
   devices.enumerateDevices = () =>
     Promise.resolve(cameras.plugged.map((label) => ({
       kind: "videoinput",
-      deviceId: label,
+      deviceId: `#${label}`,
       label,
       groupId: "",
       toJSON: () => "",
     })));
   devices.getUserMedia = (wish) => {
     const { deviceId } = wish!.video as { deviceId?: { exact: string } };
-    const name = deviceId?.exact ?? cameras.plugged[0];
+    const name = deviceId?.exact.slice(1) ?? cameras.plugged[0];
     cameras.opened.push(name);
     const stream = canvas.captureStream(30);
     const [track] = stream.getVideoTracks();
     cameras.track = track;
     Object.defineProperty(track, "label", { value: name });
-    track.getSettings = () => ({ deviceId: name, frameRate: 30 });
+    track.getSettings = () => ({ deviceId: `#${name}`, frameRate: 30 });
     track.getCapabilities = () =>
       name === "Back" ? { torch: true, zoom: { min: 1, max: 4, step: 0.5 } } as object : {};
     track.applyConstraints = (wish) => {
@@ -92,7 +92,7 @@ inPage("cameras have names, and are switched while live", DESKTOP, async (page) 
   await goLive(page);
   const names = page.locator("#source optgroup option");
   assert.deepEqual(await names.allTextContents(), ["Front", "Back"]);
-  await page.selectOption("#source", "Back");
+  await page.selectOption("#source", { label: "Back" });
   await page.waitForFunction(() => cameras.opened.length === 2);
   await isLive(page);
   await goesOn(page);
@@ -101,7 +101,7 @@ inPage("cameras have names, and are switched while live", DESKTOP, async (page) 
 
 inPage("a camera that was unplugged goes on once it is back", DESKTOP, async (page) => {
   await goLive(page);
-  await page.selectOption("#source", "Back");
+  await page.selectOption("#source", { label: "Back" });
   await page.waitForFunction(() => cameras.opened.length === 2);
   await isLive(page);
   await page.evaluate(() => {
@@ -124,7 +124,7 @@ inPage("a camera that was unplugged goes on once it is back", DESKTOP, async (pa
 inPage("light and zoom are offered where the camera has them", DESKTOP, async (page) => {
   await goLive(page);
   assert.equal(await page.isVisible("#light") || await page.isVisible("#zoom"), false);
-  await page.selectOption("#source", "Back");
+  await page.selectOption("#source", { label: "Back" });
   await page.click("#light");
   await page.waitForSelector("#light[aria-pressed=true]");
   await page.fill("#zoom", "2.5");

@@ -139,8 +139,7 @@ inPage("a source that is none is told, and no camera is opened", DESKTOP, async 
     "Cannot set source to “foo”: allowed are camera, sample",
   );
   assert.equal(await page.inputValue("#source"), "camera");
-  await page.waitForTimeout(300);
-  assert.equal(await page.getAttribute("#state", "data-state"), "idle");
+  assert.equal(await page.getAttribute("#state", "data-state"), "idle"); // it starts before it has loaded
 });
 
 inPage("where nothing may be copied, the link is shown", DESKTOP, async (page) => {
@@ -189,6 +188,8 @@ inPage("the thresholds act at once, by keyboard too", DESKTOP, async (page) => {
   await slider.focus();
   await page.keyboard.press("Home");
   await page.keyboard.press("PageUp"); // by a tenth of the range
+  const [at, end] = [await slider.inputValue(), await slider.getAttribute("max")];
+  assert.equal(Number(at), Number(end) / 10);
   for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowRight");
   const limit = parseFloat((await slider.getAttribute("aria-valuetext"))!);
   assert.ok(limit > 0 && limit < 2, `${limit} grey levels`);
@@ -267,7 +268,10 @@ inPage("the point under the pointer is the one that is seen from near", DESKTOP,
     await page.mouse.move(x + width * (i % 40) / 40, y + height * (0.3 + i % 5 / 10));
     await page.waitForTimeout(30);
     if (!await page.getAttribute("body", "data-hovered")) continue;
-    await page.waitForTimeout(300); // for the panel to show it
+    await page.waitForFunction(() => { // the panel shows it, unless it is gone
+      const id = document.body.dataset.hovered;
+      return !id || document.querySelector("#inspected")!.textContent!.startsWith(`Point ${id},`);
+    });
     off = await ringOff(page);
   }
   assert.ok(off < 1, `the ring is ${off} px off the point`);

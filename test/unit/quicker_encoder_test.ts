@@ -45,7 +45,7 @@ Deno.test("encoder: where the page's thread is not much faster, the worker stays
   const { encode } = encoders({ worker: 100, main: 60 });
   assert.equal(await encode(7), "main"); // it is tried
   assert.equal(await encode(7), "worker");
-  assert.equal(await encode(350), "worker");
+  for (let i = 0; i < 50; i++) assert.equal(await encode(7), "worker");
 });
 
 Deno.test("encoder: a page's thread that gives noise is not used", async () => {
