@@ -5,7 +5,7 @@
 #include "check.h"
 #include "cpu/corners.h"
 #include "pictures.h"
-#include "reference.h"
+#include "reference/corners.h"
 
 using namespace lk;
 

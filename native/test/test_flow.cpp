@@ -10,7 +10,7 @@
 #include "levels.h"
 #include "lkstream.h"
 #include "pictures.h"
-#include "reference.h"
+#include "reference/flow.h"
 
 using namespace lk;
 

@@ -6,7 +6,9 @@
 #include "check.h"
 #include "lkstream.h"
 #include "pictures.h"
-#include "reference.h"
+#include "reference/corners.h"
+#include "reference/flow.h"
+#include "reference/windows.h"
 
 namespace {
 

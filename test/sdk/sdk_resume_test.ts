@@ -164,6 +164,9 @@ for (
         const anew = next(connection, "anew");
         await first.close();
         assert.deepEqual(await anew, { reason: "server" });
+        const large = new Uint8Array(connection.hello!.limits.maxFrameBytes);
+        large.set(JPEG);
+        assert.throws(() => connection.send(large), { code: "rejected" }); // begins nothing
         const tracks = await track(connection);
         assert.ok(tracks.reset);
         assert.equal(ids(tracks)[0], 3);

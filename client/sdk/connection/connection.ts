@@ -1,8 +1,6 @@
 import {
   type ClientMessage,
   CloseCode,
-  encodeFrame,
-  FRAME_HEADER_BYTES,
   type Hello,
   type Options,
   parseControl,
@@ -20,6 +18,7 @@ import { Handover } from "./handover.ts";
 import { ended, isFinal } from "./ending.ts";
 import { LkstreamError } from "./errors.ts";
 import { Flight, MAX_UNANSWERED, type Measured } from "./flight.ts";
+import { frameMessage, messageBytes } from "./frame_message.ts";
 import { type JpegData, jpegData } from "./jpeg_data.ts";
 import { growingPauseMs } from "./pause.ts";
 import { explainRefusal } from "./refusal.ts";
@@ -44,8 +43,6 @@ import {
 
 export type * from "./interface.ts";
 export type { JpegData, SocketClass };
-
-type FrameHeader = Omit<Parameters<typeof encodeFrame>[0], "jpeg">;
 
 const SILENT_MS = 10_000;
 const CONNECT_MS = 5000;
@@ -168,11 +165,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   send(jpeg: JpegData, { seq, timestamp, reset, spent }: SendOptions = {}): number | null {
     const data = jpegData(jpeg);
     if (this.free <= 0) return null;
-    const number = seq ?? this.#nextSeq;
-    const now = performance.now();
-    const isAnew = this.#resuming.isLive && this.#resuming.takeReset();
-    const header = { seq: number, timestamp: timestamp ?? now, reset: reset || isAnew };
-    const bytes = FRAME_HEADER_BYTES + (data instanceof Uint8Array ? data.length : data.size);
+    const bytes = messageBytes(data);
     const limit = this.#hello?.limits.maxFrameBytes ?? Infinity;
     if (bytes > limit) {
       throw new LkstreamError(
@@ -180,12 +173,12 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
         `Cannot send a frame message of ${bytes} bytes: allowed are up to ${limit}`,
       );
     }
+    const number = seq ?? this.#nextSeq;
     this.#nextSeq = (number + 1) >>> 0;
-    const message = data instanceof Uint8Array
-      ? encodeFrame({ ...header, jpeg: data })
-      : this.#read(data, header);
-    if (message instanceof Promise) message.catch(() => {}); // told when it is its turn
-    const frame = { seq: number, at: now, message, bytes, spent };
+    const now = performance.now();
+    const isAnew = this.#resuming.isLive && this.#resuming.takeReset();
+    const header = { seq: number, timestamp: timestamp ?? now, reset: reset || isAnew };
+    const frame = { seq: number, at: now, message: frameMessage(data, header), bytes, spent };
     if (this.#resuming.isLive) this.#sendFrame(frame);
     else if (this.#resuming.keep(frame)) this.emit("anew", { reason: "gap" });
     return number;
@@ -454,16 +447,6 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
 
   #isClosed(): boolean {
     return this.#state.name === "closed";
-  }
-
-  async #read(blob: Blob, header: FrameHeader): Promise<Uint8Array<ArrayBuffer>> {
-    try {
-      return encodeFrame({ ...header, jpeg: new Uint8Array(await blob.arrayBuffer()) });
-    } catch (error) { // a file that is gone
-      const why = error instanceof Error ? error.message : error;
-      const message = `Cannot read the Blob of frame ${header.seq}: ${why}`;
-      throw new LkstreamError("rejected", message, header.seq);
-    }
   }
 
   /** @returns `value` of the answer; it may be ignored: errors are also events */
