@@ -148,6 +148,11 @@ void test_frames_alike() {
       graphs_of(3);  // one without points, and one for each pyramid
       CHECK_EQUAL(graphs_of(5), 5);
     }
+    fake_cuda::have_room_for_graphs(false);
+    show(waves(192, kHeight));
+    CHECK_EQUAL(graphs_of(8), 0);
+    fake_cuda::have_room_for_graphs(true);
+    CHECK_EQUAL(graphs_of(2), 2);
   }
 }
 

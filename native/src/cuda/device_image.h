@@ -9,7 +9,7 @@ struct DeviceImage {
   uint8_t* d_pixels;  // rows start at multiples of 8 bytes, and can be read up to one
   int width, height;
   int pitch;  // bytes from one row to the next
-  int unused = 0;
+  int unused = 0;  // in place of padding (launches.h)
 };
 
 }  // namespace lk::cuda

@@ -30,8 +30,9 @@ __device__ bool reaches_into(const DeviceImage& image, float x, float y, const F
 
 struct KernelTask : FollowTask {
   Shape shape;
-  int unused = 0;
+  int unused = 0;  // in place of padding (launches.h)
 };
+static_assert(sizeof(KernelTask) == sizeof(FollowTask) + sizeof(Shape) + sizeof(int));
 
 // What a warp has for its work.
 struct Work {

@@ -51,6 +51,8 @@ struct FollowTask {
   const GroupIn* in;
   PointOut* out;
 };
+static_assert(sizeof(FollowTask) == 2 * kMaxLevels * sizeof(DeviceImage) + sizeof(lk_flow_options) +
+                                        3 * sizeof(uint32_t) + 2 * sizeof(void*));
 
 // So many points are in each group but the last ones.
 uint32_t points_of_group(const lk_flow_options&);

@@ -20,8 +20,8 @@ class Launches {
   Launches(const Launches&) = delete;
   ~Launches();
 
-  // One more, after those before. `what` is all that `start` goes by; its values are
-  // compared as bytes, so it must have no padding.
+  // One more, after those before. `what` is all that `start` goes by. It is compared as
+  // bytes: with padding it would never be the same, and no graph be made.
   template <class What>
   void add(void (*start)(const What&, cudaStream_t), const What& what) {
     static_assert(std::is_trivially_copyable_v<What> && alignof(What) <= alignof(Piece));

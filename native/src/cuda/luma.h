@@ -4,6 +4,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <type_traits>
+
 #include "device_image.h"
 #include "launches.h"
 #include "luma_scan.h"
@@ -38,6 +40,7 @@ struct LumaTask {
   uint32_t* verdict;  // pinned; LumaDecoder::Verdict
   DeviceImage to;
 };
+static_assert(std::has_unique_object_representations_v<LumaTask>);
 
 // Before what comes after it, the verdict is there, and the pixels are.
 void add_luma(const LumaTask&, bool overlap, Launches&);

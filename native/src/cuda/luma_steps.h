@@ -491,7 +491,7 @@ struct LumaFrame {
   Blocks blocks;
   LumaLayout layout;
   uint32_t mcus_of_segment;  // the last one may have less
-  uint32_t unused = 0;
+  uint32_t unused = 0;       // in place of padding (launches.h)
   alignas(16) uint16_t quantization[64];  // in the order of Coefficients
 
   LK_ANYWHERE uint32_t blocks_of(uint32_t segment) const {

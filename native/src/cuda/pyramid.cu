@@ -13,6 +13,7 @@
 // is most of what the slowest blocks do, those in the corners.
 #include <algorithm>
 #include <iterator>
+#include <type_traits>
 
 #include "lkstream.h"
 #include "overlap.cuh"
@@ -43,9 +44,10 @@ static_assert(kAbove >= LK_MAX_WINDOW + 4 && kRight >= LK_MAX_WINDOW + 16);
 struct Task {
   DeviceImage source;  // where the first of the levels is, or comes from
   DeviceImage levels[kFusedLevels + 1];
-  int write_first;  // of the levels
-  int margin;        // pixels around each level
+  int write_first;  // of the levels, or 0
+  int margin;       // pixels around each level
 };
+static_assert(std::has_unique_object_representations_v<Task>);
 
 // ---- Borders -------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ void mend_device();
 int given();
 int given_here();
 
+// Whether there is memory for more graphs.
+void have_room_for_graphs(bool);
+
 // How often a graph was started.
 int graphs();
 

@@ -96,6 +96,7 @@ class Stream {
 using Graph = std::vector<std::function<void()>>;
 thread_local Graph* capturing = nullptr;
 std::atomic<int> graphs_started{0};
+std::atomic<bool> room_for_graphs{true};
 
 Stream& of(cudaStream_t stream) { return *reinterpret_cast<Stream*>(stream); }
 
@@ -124,6 +125,7 @@ int given() { return work_given; }
 int given_here() { return work_given_here; }
 int held() { return count; }
 int graphs() { return graphs_started; }
+void have_room_for_graphs(bool have) { room_for_graphs = have; }
 
 }  // namespace fake_cuda
 
@@ -216,6 +218,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return state();
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph, unsigned long long) {
+  if (!room_for_graphs) return cudaErrorMemoryAllocation;
   *made = reinterpret_cast<cudaGraphExec_t>(new Graph(*reinterpret_cast<Graph*>(graph)));
   ++count;
   return state();
