@@ -1,3 +1,4 @@
+import { statfs } from "node:fs/promises";
 import chromium from "@sparticuz/chromium";
 import {
   type Browser,
@@ -38,12 +39,16 @@ export function serveBrowser(): Promise<BrowserServer> {
 }
 
 async function started<T>(
-  launch: (options: { executablePath: string; args: string[] }) => Promise<T>,
+  launch: (
+    options: { executablePath: string; ignoreDefaultArgs: string[]; args: string[] },
+  ) => Promise<T>,
   camera?: string,
 ): Promise<T> {
   try {
     return await launch({
       executablePath: await chromium.executablePath(),
+      // which has pictures go between processes by files on the disk
+      ignoreDefaultArgs: await hasSharedMemory() ? ["--disable-dev-shm-usage"] : [],
       args: [
         "--no-sandbox", // tests may run as root
         "--disable-gpu", // a software GPU is slower than none
@@ -60,6 +65,16 @@ async function started<T>(
         "The browser comes with @sparticuz/chromium and needs a 64-bit x86 Linux with " +
         "libnss3 and libnspr4 (Debian: apt-get install libnss3 libnspr4).",
     );
+  }
+}
+
+/** Whether /dev/shm holds what Chromium shares; a container's, of 64 MB, does not. */
+async function hasSharedMemory(): Promise<boolean> {
+  try {
+    const { bavail, bsize } = await statfs("/dev/shm");
+    return bavail * bsize > 1 << 30;
+  } catch {
+    return false; // there is none
   }
 }
 
