@@ -6,8 +6,8 @@ import { serveBrowser, SHARED_BROWSER } from "./lib/browser.ts";
 import { SHARED_SERVER, start } from "./lib/running.ts";
 
 const named = Deno.args.length > 0 ? Deno.args : ["test/"];
-/** Files wait much of their time: one more than there are cores keeps those busy. */
-const jobs = Deno.env.get("DENO_JOBS") ?? `${navigator.hardwareConcurrency + 1}`;
+/** Files wait much of their time: two more than there are cores keep those busy. */
+const jobs = Deno.env.get("DENO_JOBS") ?? `${navigator.hardwareConcurrency + 2}`;
 /** Types are checked by `deno task check`. */
 const flags = ["-A", "--no-check", "--parallel", "--sanitize-ops", "--sanitize-resources"];
 

@@ -137,8 +137,8 @@ inPage("light and zoom are offered where the camera has them", DESKTOP, async (p
 /** Hides the page for so long, as it is told by the browser, or shows it. */
 function hide(page: Page, hidden: boolean, seconds = 0): Promise<void> {
   return page.evaluate(([hidden, seconds]) => {
-    const { now } = Date;
-    Date.now = () => now() + 1000 * seconds;
+    const now = Date.now() + 1000 * seconds;
+    Date.now = () => now; // it stands still: so long it was, however busy the machine is
     Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
   }, [hidden, seconds] as const);
