@@ -13,16 +13,21 @@ export const LIMITS: ServerLimits = {
 
 export type ServerChange = Partial<Omit<ServeOptions, "limits" | "engine">> & {
   limits?: Partial<ServerLimits>;
+  /** So many times as fast time passes for what the server counts in looks; see server/looks.ts. */
+  hurry?: number;
 };
 
 /** Runs `use` against a server on a free port and a scripted engine. */
 export async function withServer(
-  { limits, ...change }: ServerChange,
+  { limits, hurry = 1, ...change }: ServerChange,
   use: (url: string, engine: ScriptedEngine, log: string[]) => Promise<void>,
   script: Script[] = [{ corners: [[10, 10]] }],
 ): Promise<void> {
   const engine = new ScriptedEngine(() => [...script]);
   const log: string[] = [];
+  const { setInterval } = globalThis;
+  globalThis.setInterval =
+    ((look: () => void, ms: number) => setInterval(look, ms / hurry)) as typeof setInterval;
   const server = await serve({
     host: "127.0.0.1",
     port: 0,
@@ -33,6 +38,7 @@ export async function withServer(
     log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
     ...change,
   });
+  globalThis.setInterval = setInterval;
   try {
     await use(server.url, engine, log);
   } finally {

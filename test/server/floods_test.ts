@@ -144,7 +144,7 @@ Deno.test("floods: a hundred pings in a piece are answered, and the session goes
   }));
 
 Deno.test("floods: after the server's close, who goes on sending has two seconds, and its place is free", () =>
-  withServer({ limits: { maxSessions: 1 } }, async (url, _, log) => {
+  withServer({ limits: { maxSessions: 1 }, hurry: 20 }, async (url, _, log) => {
     for (
       const wrong of [Uint8Array.of(0xf1, 0x80, 0, 0, 0, 0), clientFrame(TEXT, Uint8Array.of(0xff))]
     ) {

@@ -9,7 +9,11 @@ import { dial, repeated } from "../../bench/attack/peer.ts";
 import { inTime } from "../lib/in_time.ts";
 
 const PAIR = await selfSigned(["localhost"]);
-const REQUEST = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+const REQUEST = get("/");
+
+function get(path: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+}
 
 function cut(_error: Error, socket: Duplex): void {
   socket.destroy();
@@ -35,9 +39,9 @@ async function withListener(
 }
 
 /** What the server says to who comes after everything that was sent before. */
-async function afterOthers(url: string): Promise<void> {
+async function afterOthers(url: string, path = "/"): Promise<void> {
   const socket = await dial(url, false);
-  socket.write(REQUEST);
+  socket.write(get(path));
   await inTime(once(socket, "data"), 10_000);
   socket.destroy();
 }
@@ -50,14 +54,15 @@ for (const tls of [undefined, PAIR]) {
       const asked: ServerResponse[] = [];
       let arrived = () => {};
       const socket = await dial(url);
-      server.on("request", (_request: IncomingMessage, response: ServerResponse) => {
+      server.on("request", ({ url }: IncomingMessage, response: ServerResponse) => {
+        if (url === "/later") return response.end("served");
         asked.push(response);
         arrived();
       });
       socket.write(repeated(REQUEST, 5));
       for (let i = 0; i < 5; i++) {
         while (asked.length <= i) await new Promise<void>((next) => arrived = next);
-        await new Promise((later) => setTimeout(later, 20)); // what came is dispatched by then
+        await afterOthers(url, "/later");
         assert.equal(asked.length, i + 1);
         asked[i].end("answer");
       }
@@ -133,6 +138,7 @@ Deno.test("pace: over TLS, where unread answers pile up, a connection has so man
       answered++;
       response.end("answer");
     });
+    server.once("dropRequest", () => server.keepAliveTimeout = 1); // no other one is waited for
     const socket = await dial(url);
     socket.write(repeated(REQUEST, 100));
     await inTime(new Promise((ended) => socket.once("close", ended)), 10_000);
