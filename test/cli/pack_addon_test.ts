@@ -39,7 +39,9 @@ if (!missing) {
       await Deno.writeFile(`${project}/${name}.jpg`, encodeJpeg(frame, { quality: 95 }));
     }
   });
-  Deno.test.afterAll(() => Deno.remove(project, { recursive: true }));
+  Deno.test.afterAll(async () => {
+    if (project) await Deno.remove(project, { recursive: true });
+  });
 }
 
 check("it has the library, what that is linked with, and the licences of all", async () => {

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import chromium from "@sparticuz/chromium";
 import {
   type Browser,
@@ -12,6 +15,9 @@ export const INSECURE_HOST = "insecure.test";
 
 /** Where screenshots are kept; git ignores it. */
 export const ARTIFACTS = new URL("../../artifacts/", import.meta.url);
+
+/** Where the package lays the fonts that come with its browser. */
+const FONTS = join(tmpdir(), "fonts");
 
 /** The address of the browser that a run of many files shares; see test/run.ts. */
 export const SHARED_BROWSER = "SHARED_BROWSER";
@@ -38,12 +44,22 @@ export function serveBrowser(): Promise<BrowserServer> {
 }
 
 async function started<T>(
-  launch: (options: { executablePath: string; args: string[] }) => Promise<T>,
+  launch: (options: {
+    executablePath: string;
+    env: Record<string, string>;
+    args: string[];
+  }) => Promise<T>,
   camera?: string,
 ): Promise<T> {
   try {
+    const executablePath = await chromium.executablePath();
     return await launch({
-      executablePath: await chromium.executablePath(),
+      executablePath,
+      // on a machine without fonts a page ends its browser
+      env: {
+        ...Deno.env.toObject(),
+        ...(existsSync(`${FONTS}/fonts.conf`) ? { FONTCONFIG_PATH: FONTS } : {}),
+      },
       args: [
         "--no-sandbox", // tests may run as root
         "--disable-gpu", // a software GPU is slower than none
