@@ -86,9 +86,7 @@ export class Ffmpeg {
         stderr: "piped",
       }).spawn();
     } catch (error) {
-      const isMissing = error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.NotCapable; // the permission names a program that is not there
-      if (!isMissing) throw error;
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
       throw new Error(
         withoutPasswords(
           `Cannot read ${this.#input}: ffmpeg does that, and it is not installed. ${howToInstall()}`,

@@ -1,6 +1,9 @@
 /**
  * Makes the Node addon an npm package for machines like this one, dist/lkstream-addon-VERSION.tgz:
  * the addon, the library, the libjpeg-turbo that it was built with, types, and the licences of all.
+ * As a program it prints where that is:
+ *
+ *     deno run -A native/addon/pack.ts
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,15 +42,13 @@ export const { Engine, Sequence, decodeGrey, jpegInfo } = addon;
 export default addon;
 `;
 
-try {
-  console.log(`Packed dist/${await pack()}`);
-} catch (error) {
-  if (!(error instanceof MissingToolError)) throw error;
-  console.error(error.message);
-  Deno.exit(1);
-}
-
-async function pack(): Promise<string> {
+/**
+ * Builds the addon, and packs it.
+ *
+ * @returns the name of the package in dist/
+ * @throws {MissingToolError} where there is no tool to build with, or a licence is not found
+ */
+export async function packAddon(): Promise<string> {
   console.error("Building the addon…");
   const addon = await buildAddon(), library = await builtLibrary();
   const libjpeg = await linked(library, /libjpeg\.so/);
@@ -145,4 +146,14 @@ async function output(program: string, args: string[], cwd?: string): Promise<st
 
 function write(name: string, text: string): void {
   Deno.writeTextFileSync(join(OUT, name), text);
+}
+
+if (import.meta.main) {
+  try {
+    console.log(`Packed dist/${await packAddon()}`);
+  } catch (error) {
+    if (!(error instanceof MissingToolError)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
 }

@@ -12,6 +12,7 @@ export function listenError(error: NodeJS.ErrnoException, host: string, port: nu
       case "EACCES":
         return `${at}, which needs an administrator: allowed are ports from 1024`;
       case "ENOTFOUND":
+      case "EAI_AGAIN": // nobody is there to ask
         return `${host}, a name without an address: ${HOSTS}`;
       case "EADDRNOTAVAIL":
       case "EINVAL": // as which Deno reports it

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { forgetOthers } from "../../native/cmake_cache.ts";
+import { LIBRARIES, taskCommand } from "../lib/task_command.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -120,13 +121,24 @@ class NativeProject implements AsyncDisposable {
     return new NativeProject(folder);
   }
 
-  /** Runs the build; it must succeed and say nothing on standard output. */
+  /**
+   * Runs the build, with the permissions of its task by default. It must succeed and say nothing on
+   * standard output.
+   */
   async build(...permissions: string[]): Promise<void> {
     const { folder } = this;
-    const allowed = permissions.length > 0 ? ["--no-prompt", ...permissions] : ["-A"];
+    const allowed = permissions.length > 0
+      ? permissions
+      : taskCommand("build:native").args.filter((arg) => arg.startsWith("--allow-"));
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", ...allowed, "--no-config", `${folder}/native/build.ts`],
-      env: { PATH: `${folder}/bin:/usr/bin:/bin`, NOTES: `${folder}/notes`, LKSTREAM_LIBRARY: "" },
+      args: ["run", "--no-prompt", ...allowed, "--no-config", `${folder}/native/build.ts`],
+      cwd: folder,
+      env: {
+        ...LIBRARIES,
+        PATH: `${folder}/bin:/usr/bin:/bin`,
+        NOTES: `${folder}/notes`,
+        LKSTREAM_LIBRARY: "",
+      },
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     assert.equal(stdout.length, 0);

@@ -1,11 +1,13 @@
 /** The addon as a package, installed into an empty project of Node's. */
 import assert from "node:assert/strict";
-import { buildAddon, MissingToolError } from "../../native/addon/build.ts";
+import config from "../../deno.json" with { type: "json" };
+import { MissingToolError } from "../../native/addon/build.ts";
+import { packAddon } from "../../native/addon/pack.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { shift, Texture } from "../lib/images.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const missing = await buildAddon().then(() => null, (error) => {
+const missing = await packAddon().then(() => null, (error) => {
   if (!(error instanceof MissingToolError)) throw error;
   console.warn(`Tests of the addon's package are skipped. ${error.message}`);
   return error.message;
@@ -27,10 +29,8 @@ function check(title: string, body: () => Promise<void> | void): void {
 
 if (!missing) {
   Deno.test.beforeAll(async () => {
-    await ok(Deno.execPath(), ["task", "--quiet", "pack:addon"], ROOT.pathname);
     project = await Deno.makeTempDir({ prefix: "lkstream-pack-addon-" });
-    const { version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-    const tarball = new URL(`dist/lkstream-addon-${version}.tgz`, ROOT).pathname;
+    const tarball = new URL(`dist/lkstream-addon-${config.version}.tgz`, ROOT).pathname;
     await Deno.writeTextFile(`${project}/package.json`, `{ "type": "module" }`);
     await ok("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball]);
     const texture = new Texture(3);
@@ -39,7 +39,9 @@ if (!missing) {
       await Deno.writeFile(`${project}/${name}.jpg`, encodeJpeg(frame, { quality: 95 }));
     }
   });
-  Deno.test.afterAll(() => Deno.remove(project, { recursive: true }));
+  Deno.test.afterAll(async () => {
+    if (project) await Deno.remove(project, { recursive: true });
+  });
 }
 
 check("it has the library, what that is linked with, and the licences of all", async () => {

@@ -26,7 +26,7 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(async () => {
   await browser?.close();
   await server?.stop();
-  await Deno.remove(project, { recursive: true });
+  if (project) await Deno.remove(project, { recursive: true });
 });
 
 /** Runs a program, in the project by default, and gives its output; throws where it fails. */

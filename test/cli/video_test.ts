@@ -6,7 +6,7 @@ import type { Grey } from "../../tracking/engine.ts";
 import { tracksFromJson } from "../../protocol/mod.ts";
 import { concat, inFolder } from "../lib/commands.ts";
 import { shift, Texture } from "../lib/images.ts";
-import { taskCommand } from "../lib/task_command.ts";
+import { LIBRARIES, taskCommand } from "../lib/task_command.ts";
 
 const TEXTURE = new Texture(5);
 const GREYS = [0, 1, 2].map((i) => TEXTURE.draw(160, 120, shift(1.5 * i, i)));
@@ -152,7 +152,12 @@ Deno.test("video: deno task track finds ffmpeg by the PATH, and may run it", asy
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...args, "clip.mp4"],
     cwd: new URL("../../", import.meta.url),
-    env: { ...env, PATH: `${script.path}:${Deno.env.get("PATH")}`, INIT_CWD: folder.path },
+    env: {
+      ...env,
+      ...LIBRARIES,
+      PATH: `${script.path}:${Deno.env.get("PATH")}`,
+      INIT_CWD: folder.path,
+    },
   }).output();
   const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   assert.equal(code, 0, error);

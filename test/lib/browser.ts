@@ -1,4 +1,6 @@
-import { statfs } from "node:fs/promises";
+import { existsSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import chromium from "@sparticuz/chromium";
 import {
   type Browser,
@@ -13,6 +15,9 @@ export const INSECURE_HOST = "insecure.test";
 
 /** Where screenshots are kept; git ignores it. */
 export const ARTIFACTS = new URL("../../artifacts/", import.meta.url);
+
+/** Where the package lays the fonts that come with its browser. */
+const FONTS = join(tmpdir(), "fonts");
 
 /** The address of the browser that a run of many files shares; see test/run.ts. */
 export const SHARED_BROWSER = "SHARED_BROWSER";
@@ -39,16 +44,25 @@ export function serveBrowser(): Promise<BrowserServer> {
 }
 
 async function started<T>(
-  launch: (
-    options: { executablePath: string; ignoreDefaultArgs: string[]; args: string[] },
-  ) => Promise<T>,
+  launch: (options: {
+    executablePath: string;
+    env: Record<string, string>;
+    ignoreDefaultArgs: string[];
+    args: string[];
+  }) => Promise<T>,
   camera?: string,
 ): Promise<T> {
   try {
+    const executablePath = await chromium.executablePath();
     return await launch({
-      executablePath: await chromium.executablePath(),
+      executablePath,
+      // on a machine without fonts a page ends its browser
+      env: {
+        ...Deno.env.toObject(),
+        ...(existsSync(`${FONTS}/fonts.conf`) ? { FONTCONFIG_PATH: FONTS } : {}),
+      },
       // which has pictures go between processes by files on the disk
-      ignoreDefaultArgs: await hasSharedMemory() ? ["--disable-dev-shm-usage"] : [],
+      ignoreDefaultArgs: hasSharedMemory() ? ["--disable-dev-shm-usage"] : [],
       args: [
         "--no-sandbox", // tests may run as root
         "--disable-gpu", // a software GPU is slower than none
@@ -69,9 +83,9 @@ async function started<T>(
 }
 
 /** Whether /dev/shm holds what Chromium shares; a container's, of 64 MB, does not. */
-async function hasSharedMemory(): Promise<boolean> {
+function hasSharedMemory(): boolean {
   try {
-    const { bavail, bsize } = await statfs("/dev/shm");
+    const { bavail, bsize } = statfsSync("/dev/shm");
     return bavail * bsize > 1 << 30;
   } catch {
     return false; // there is none

@@ -6,7 +6,7 @@ import config from "../../deno.json" with { type: "json" };
  * person does, without the task runner and without building anew.
  */
 export function taskCommand(
-  name: "start" | "flow" | "track" | "send",
+  name: "start" | "flow" | "track" | "send" | "build:native",
 ): { args: string[]; env: Record<string, string> } {
   const words = config.tasks[name].command.split(" ");
   return {
@@ -16,3 +16,8 @@ export function taskCommand(
     ),
   };
 }
+
+/**
+ * As ROS and CUDA set it. Deno lets a program that may run only some others run none at all then.
+ */
+export const LIBRARIES = { LD_LIBRARY_PATH: "/opt/nowhere/lib" };

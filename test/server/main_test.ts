@@ -144,7 +144,12 @@ Deno.test("main: where it cannot listen, a sentence says why", async () => {
   );
 });
 
-Deno.test("main: the sentence of a port that needs an administrator", () => {
+Deno.test("main: the sentences of a port that needs an administrator, and of a name where no DNS is", () => {
+  const unknown = Object.assign(new Error("getaddrinfo EAI_AGAIN name"), { code: "EAI_AGAIN" });
+  assert.match(
+    listenError(unknown, "name", 443).message,
+    /^Cannot listen on name, a name without an address: allowed are this machine's addresses/,
+  );
   const refused = Object.assign(new Error("listen EACCES"), { code: "EACCES" });
   assert.equal(
     listenError(refused, "::1", 443).message,
