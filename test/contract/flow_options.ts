@@ -18,7 +18,7 @@ import {
 export function checkOptions(check: Check): void {
   const motion = rotation(3, 100, 100);
   const moved = texture.draw(WIDTH, HEIGHT, motion);
-  const crowd = gridPoints(still, 6, 4);
+  const crowd = gridPoints(still, 8, 4);
   /** For windows that take long. */
   const few = gridPoints(still, 16, 4);
   const variants: [string, Partial<FlowOptions>][] = [

@@ -18,8 +18,10 @@ export { DETECT, detect, FLOW, follow, MAX_FRAME_PIXELS } from "./given.ts";
 /**
  * Registers the suite's tests for one engine. They share one, for opencv.js
  * takes long to load; only what closes its engine has one of its own.
+ *
+ * @returns what registers further tests on the one they share
  */
-export function contract(name: string, makeEngine: MakeEngine): void {
+export function contract(name: string, makeEngine: MakeEngine): Check {
   let shared: FlowEngine | undefined;
   Deno.test.beforeAll(async () => {
     shared = await makeEngine();
@@ -45,4 +47,5 @@ export function contract(name: string, makeEngine: MakeEngine): void {
   checkResume(check);
   checkAppearance(check);
   checkEnd(checkAlone);
+  return check;
 }
