@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { LkstreamError } from "../../client/sdk/connection/errors.ts";
 import { CloseCode, decodeFrame, defaultOptions } from "../../protocol/mod.ts";
 import { Client } from "../lib/client.ts";
+import { installClock } from "../lib/clock.ts";
 import { freePort } from "../lib/free_port.ts";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import {
@@ -20,6 +21,9 @@ import {
   withPeer,
   withServer,
 } from "../lib/sdk.ts";
+
+/** Longer than a connection is told to wait. */
+const LONG_MS = 5000;
 
 sdkTest(
   "after a restart on the same port, options and mask are in force again, told once",
@@ -109,6 +113,18 @@ sdkTest(
     }),
 );
 
+/** A test that has time pass by `passTime`. */
+function onOwnClock(name: string, body: Parameters<typeof sdkTest>[1]): void {
+  sdkTest(name, async (open) => {
+    const restore = installClock();
+    try {
+      await body(open);
+    } finally {
+      restore();
+    }
+  });
+}
+
 sdkTest("a connect that is never answered is given up, and tried again", async (open) => {
   const held: Deno.Conn[] = [];
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -130,45 +146,53 @@ sdkTest("a connect that is never answered is given up, and tried again", async (
   }
 });
 
-sdkTest(
+onOwnClock(
   "a server that takes the stream and does not say hello is not there either",
   (open) =>
     withPeer((peer, count) => {
       if (count > 1) peer.send(JSON.stringify(hello()));
+      else passTime(LONG_MS);
     }, async (url) => {
       const connection = open(url, { connectMs: 300 });
       const states: string[] = [];
       connection.on("state", ({ name }) => states.push(name));
       await next(connection, "hello");
       assert.deepEqual(states, ["reconnecting", "connecting", "open"]);
-      await new Promise((resolve) => setTimeout(resolve, 500)); // past its deadline it lives on
+      passTime(LONG_MS); // past its deadline it lives on
+      assert.equal(connection.state.name, "open");
       assert.equal(opened.length, 2);
     }),
 );
 
-sdkTest("silence while frames are unanswered is a dead link", (open) =>
-  withPeer((peer, count) => {
-    peer.send(JSON.stringify(hello()));
-    if (count === 1) return; // says nothing ever again
-    peer.on("message", (data) => peer.send(tracksOf(decodeFrame(data as Uint8Array).seq!)));
-  }, async (url) => {
-    const connection = open(url, { silentMs: 500 });
-    await next(connection, "hello");
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    assert.equal(connection.state.name, "open"); // nothing was asked
-    const lost = entered(connection, "reconnecting");
-    connection.send(JPEG);
-    const { error } = await lost;
-    assert.equal(error.code, "disconnected");
-    assert.match(error.message, /0\.5 s/);
-    assert.equal(connection.free, 0);
-    await next(connection, "hello");
-    assert.equal(connection.free, 2);
-    await track(connection);
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    assert.equal(connection.state.name, "open"); // all is answered
-    assert.equal(opened.length, 2);
-  }));
+onOwnClock(
+  "silence while frames are unanswered is a dead link",
+  (open) =>
+    withPeer((peer, count) => {
+      peer.send(JSON.stringify(hello()));
+      if (count === 1) return; // says nothing ever again
+      peer.on("message", (data) => peer.send(tracksOf(decodeFrame(data as Uint8Array).seq!)));
+    }, async (url) => {
+      const connection = open(url, { silentMs: 500 });
+      await next(connection, "hello");
+      passTime(LONG_MS);
+      assert.equal(connection.state.name, "open"); // nothing was asked
+      const lost = entered(connection, "reconnecting");
+      connection.send(JPEG);
+      passTime(100);
+      assert.equal(connection.state.name, "open");
+      passTime(LONG_MS);
+      const { error } = await lost;
+      assert.equal(error.code, "disconnected");
+      assert.match(error.message, /0\.5 s/);
+      assert.equal(connection.free, 0);
+      await next(connection, "hello");
+      assert.equal(connection.free, 2);
+      await track(connection);
+      passTime(LONG_MS);
+      assert.equal(connection.state.name, "open"); // all is answered
+      assert.equal(opened.length, 2);
+    }),
+);
 
 sdkTest(
   "a frame that is long in work is waited for while anything comes",
@@ -191,7 +215,7 @@ sdkTest(
     }),
 );
 
-sdkTest("close, twice, is for good", (open) =>
+onOwnClock("close, twice, is for good", (open) =>
   withServer({}, async (url) => {
     const connection = open(url);
     await track(connection);
@@ -210,11 +234,11 @@ sdkTest("close, twice, is for good", (open) =>
       await assert.rejects(asked, { code: "disconnected" });
     }
     await Promise.all(allClosed);
-    await new Promise((resolve) => setTimeout(resolve, 100)); // five pauses
+    passTime(LONG_MS);
     assert.equal(opened.length, 1);
   }));
 
-sdkTest("closed during a pause, it does not come again", async (open) => {
+onOwnClock("closed during a pause, it does not come again", async (open) => {
   const server = await startServer();
   const connection = open(server.url);
   await track(connection);
@@ -222,7 +246,7 @@ sdkTest("closed during a pause, it does not come again", async (open) => {
   await server.close();
   await lost;
   connection.close();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  passTime(LONG_MS);
   assert.equal(opened.length, 1);
 });
 
