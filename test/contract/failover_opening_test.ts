@@ -55,7 +55,7 @@ Deno.test("failover: a sole engine whose opening hangs is not opened once more m
     await assert.rejects(advance(sequence), EngineError);
     await until(() => openings === 2);
     await assert.rejects(advance(sequence), /no engine runs/); // it takes too long
-    await new Promise((later) => setTimeout(later, 200));
+    await retriedOften();
     assert.equal(openings, 2);
     cuda.mood = "well";
     resolve();
@@ -65,6 +65,28 @@ Deno.test("failover: a sole engine whose opening hangs is not opened once more m
     await engine.close();
   }
 });
+
+/** Waits while an engine that cannot be opened, and whose opening does not hang, is tried again and again. */
+async function retriedOften(): Promise<void> {
+  let openings = 0;
+  const cpu = new Trial("cpu");
+  const lost: Candidate = {
+    name: "cpu",
+    create: (reason) => {
+      if (openings++) throw new EngineError("it cannot be opened");
+      return cpu.create(reason);
+    },
+  };
+  const engine = await FailoverEngine.start({ candidates: [lost], reason: "a test", retryMs: 600 });
+  try {
+    await using sequence = engine.open();
+    cpu.mood = "is lost";
+    await assert.rejects(advance(sequence), EngineError);
+    await until(() => openings >= 5);
+  } finally {
+    await engine.close();
+  }
+}
 
 Deno.test("failover: to close does not wait for an opening that hangs", async () => {
   const [cuda, cpu] = [new Trial("cuda"), new Trial("cpu")];

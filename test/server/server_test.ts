@@ -156,11 +156,12 @@ Deno.test("server: a session counts until the engine is done with it", async () 
 
 Deno.test("server: a client that answers no ping is cut off, one that does stays", () =>
   withServer({ pingMs: 50 }, async (url) => {
-    const dead = await Client.connect(url, { autoPong: false });
     const alive = await Client.connect(url);
-    assert.equal((await dead.closed).code, 1006);
-    await new Promise((later) => setTimeout(later, 200));
-    assert.ok(alive.isOpen);
+    for (let i = 0; i < 3; i++) {
+      const dead = await Client.connect(url, { autoPong: false });
+      assert.equal((await dead.closed).code, 1006);
+      assert.ok(alive.isOpen);
+    }
     await alive.close();
   }));
 
