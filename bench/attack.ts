@@ -1,4 +1,5 @@
 /** Attacks a server that it starts, while a client that behaves is served. `--help` tells the flags. */
+import { fileURLToPath } from "node:url";
 import { defineCommand, type Flag, readNumber, runProcess } from "../cli/command_line.ts";
 import { GoodClient } from "./attack/good_client.ts";
 import { NESTED, pourNested } from "./attack/nested_text.ts";
@@ -134,7 +135,7 @@ class Attacker implements AsyncDisposable {
         "run",
         "-A",
         "--no-check",
-        new URL(import.meta.url).pathname,
+        fileURLToPath(import.meta.url),
         "--url",
         url,
         "--only",

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+
 const NATIVE = new URL("../native/", import.meta.url);
 
 /** Prints the native library beside OpenCV's own C++ functions, where those are installed. */
@@ -15,7 +17,7 @@ export async function benchOpenCv(): Promise<void> {
 }
 
 async function run(command: string, args: string[], output: "null" | "inherit" = "null") {
-  const path = command.includes("/") ? new URL(command, NATIVE).pathname : command;
+  const path = command.includes("/") ? fileURLToPath(new URL(command, NATIVE)) : command;
   try {
     const { success } = await new Deno.Command(path, {
       args,

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { FlowEngine } from "../tracking/engine.ts";
 import { serve } from "../server/http/server.ts";
 import { DEFAULT_LIMITS } from "../server/limits.ts";
@@ -70,7 +71,7 @@ async function runClient(
   height: number,
   unanswered: number,
 ): Promise<ClientResult> {
-  const script = new URL("load_client.ts", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("load_client.ts", import.meta.url));
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", script, url, ...[width, height, unanswered, SECONDS].map(String)],
     stderr: "inherit",

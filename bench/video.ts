@@ -6,6 +6,7 @@
  * Needs ffmpeg. Says how often ffmpeg's time the command takes, after checking that it tracks right.
  */
 import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
 import { howToInstall } from "../cli/sources/ffmpeg_arguments.ts";
 import { makeClip } from "./clip.ts";
 import { Timings } from "./timings.ts";
@@ -86,7 +87,7 @@ async function timed(program: string, args: string[]): Promise<number> {
 /** Milliseconds that the command says it took, without the start of Deno. */
 async function track(): Promise<number> {
   const out = `${folder}/tracks.ndjson`;
-  const script = new URL("../cli/track.ts", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("../cli/track.ts", import.meta.url));
   const args = ["run", "-A", "--no-check", script, file, "-o", out];
   const { stderr } = await new Deno.Command(Deno.execPath(), { args, stdout: "null" }).output();
   const said = new TextDecoder().decode(stderr);

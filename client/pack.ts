@@ -37,7 +37,7 @@ writeReadme();
 copy("LICENSE", "LICENSE");
 copy(`node_modules/${BUNDLED}/LICENSE.md`, `LICENSE-${BUNDLED}.md`);
 const { success, stdout } = await new Deno.Command("npm", {
-  args: ["pack", "--silent", "--pack-destination", DIST.pathname],
+  args: ["pack", "--silent", "--pack-destination", path(DIST)],
   cwd: OUT,
   stderr: "inherit",
 }).output();
@@ -53,13 +53,17 @@ async function bundle(): Promise<void> {
       "lkstream": "client/sdk/mod.ts",
       "capture-worker": "client/sdk/capture/encoder_worker.ts",
     },
-    outdir: OUT.pathname,
+    outdir: path(OUT),
     bundle: true,
     format: "esm",
     target: "es2022",
     logLevel: "warning",
   });
   await esbuild.stop();
+}
+
+function path(url: URL): string {
+  return decodeURIComponent(url.pathname);
 }
 
 /** One file for all types, those of {@linkcode BUNDLED} that they need among them. */
@@ -76,13 +80,13 @@ function writeTypes(): void {
     allowImportingTsExtensions: true,
     noEmit: true,
   };
-  const entry = new URL("client/sdk/mod.ts", ROOT).pathname;
+  const entry = path(new URL("client/sdk/mod.ts", ROOT));
   Deno.writeTextFileSync(project, JSON.stringify({ compilerOptions, files: [entry] }));
   const [types] = generateDtsBundle([{
     filePath: entry,
     libraries: { inlinedLibraries: [BUNDLED] },
     output: { noBanner: true, exportReferencedTypes: false },
-  }], { preferredConfigPath: project.pathname });
+  }], { preferredConfigPath: path(project) });
   Deno.removeSync(project);
   // Projects for Node name neither library.
   const libraries = ["dom", "esnext.disposable"].map((lib) => `/// <reference lib="${lib}" />\n`);

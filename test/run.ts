@@ -2,7 +2,7 @@
  * Runs tests, several files at once, over one browser and one server that they
  * share: `deno task test` runs all, `deno task test test/page` what is named.
  */
-import { serveBrowser, SHARED_BROWSER } from "./lib/browser.ts";
+import { INSECURE_HOST, serveBrowser, SHARED_BROWSER } from "./lib/browser.ts";
 import { SHARED_SERVER, start } from "./lib/running.ts";
 
 const named = Deno.args.length > 0 ? Deno.args : ["test/"];
@@ -10,6 +10,11 @@ const named = Deno.args.length > 0 ? Deno.args : ["test/"];
 const jobs = Deno.env.get("DENO_JOBS") ?? `${navigator.hardwareConcurrency + 2}`;
 /** Types are checked by `deno task check`. */
 const flags = ["-A", "--no-check", "--parallel", "--sanitize-ops", "--sanitize-resources"];
+
+// Where a proxy is set, it is asked for this machine too, unless told otherwise.
+for (const name of ["NO_PROXY", "no_proxy"]) {
+  Deno.env.set(name, `127.0.0.0/8,localhost,[::1],${INSECURE_HOST}`);
+}
 
 const server = await start();
 const browser = await serveBrowser();

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
+import { fileURLToPath } from "node:url";
 
 const TYPES: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -77,7 +78,7 @@ export async function readPageFiles(folder: URL): Promise<Map<string, PageFile>>
   }
   if (!files.has("index.html")) {
     throw new Error(
-      `Cannot serve the page: ${folder.pathname} has no index.html; run deno task build`,
+      `Cannot serve the page: ${fileURLToPath(folder)} has no index.html; run deno task build`,
     );
   }
   return files;

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+
 const PAGE = new URL("../../docs/page.md", import.meta.url);
 /** The table of the page lies between this line and the next empty one. */
 const MARK = "<!-- made by deno task test:browsers --write -->\n\n";
@@ -25,5 +27,6 @@ export async function writeTable(outcomes: Outcome[]): Promise<void> {
   const [before, after] = text.split(MARK);
   const rest = after.slice(after.indexOf("\n\n") + 1);
   await Deno.writeTextFile(PAGE, before + MARK + table + rest);
-  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", PAGE.pathname] }).output();
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", fileURLToPath(PAGE)] })
+    .output();
 }

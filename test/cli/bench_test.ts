@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
+import { fileURLToPath } from "node:url";
 import { openSession } from "../../bench/attack/peer.ts";
 import type { ServerProcess } from "../../bench/server_process.ts";
 import { onTrial } from "../../bench/trial.ts";
@@ -11,7 +12,7 @@ const BENCH = new URL("../../bench/", import.meta.url);
 
 async function runBench(script: string, args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL(script, BENCH).pathname, ...args],
+    args: ["run", "-A", "--no-check", fileURLToPath(new URL(script, BENCH)), ...args],
   }).output();
   const decoder = new TextDecoder();
   return { code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };

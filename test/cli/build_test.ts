@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { forgetOthers } from "../../native/cmake_cache.ts";
 import { LIBRARIES, taskCommand } from "../lib/task_command.ts";
 
@@ -13,7 +14,7 @@ class PageProject implements AsyncDisposable {
     for (const part of ["client", "formats", "protocol", "deno.start.json"]) {
       await copy(new URL(part, ROOT), `${folder}/${part}`);
     }
-    await Deno.symlink(new URL("node_modules", ROOT).pathname, `${folder}/node_modules`);
+    await Deno.symlink(fileURLToPath(new URL("node_modules", ROOT)), `${folder}/node_modules`);
     return new PageProject(folder);
   }
 
@@ -21,7 +22,13 @@ class PageProject implements AsyncDisposable {
   async build(...permissions: string[]): Promise<string> {
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--quiet", "--no-prompt", "--config", new URL("deno.start.json", ROOT).pathname],
+        ...[
+          "run",
+          "--quiet",
+          "--no-prompt",
+          "--config",
+          fileURLToPath(new URL("deno.start.json", ROOT)),
+        ],
         ...permissions,
         `${this.folder}/client/build.ts`,
       ],

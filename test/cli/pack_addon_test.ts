@@ -1,5 +1,6 @@
 /** The addon as a package, installed into an empty project of Node's. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import { MissingToolError } from "../../native/addon/build.ts";
 import { packAddon } from "../../native/addon/pack.ts";
@@ -30,7 +31,7 @@ function check(title: string, body: () => Promise<void> | void): void {
 if (!missing) {
   Deno.test.beforeAll(async () => {
     project = await Deno.makeTempDir({ prefix: "lkstream-pack-addon-" });
-    const tarball = new URL(`dist/lkstream-addon-${config.version}.tgz`, ROOT).pathname;
+    const tarball = fileURLToPath(new URL(`dist/lkstream-addon-${config.version}.tgz`, ROOT));
     await Deno.writeTextFile(`${project}/package.json`, `{ "type": "module" }`);
     await ok("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball]);
     const texture = new Texture(3);
@@ -112,5 +113,5 @@ engine.detect(image, { maxCorners: 5 });
     `${project}/tsconfig.json`,
     JSON.stringify({ compilerOptions, files: ["use.ts"] }),
   );
-  await ok("node", [new URL("node_modules/typescript/bin/tsc", ROOT).pathname]);
+  await ok("node", [fileURLToPath(new URL("node_modules/typescript/bin/tsc", ROOT))]);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { openBrowser } from "../lib/browser.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
@@ -13,10 +14,10 @@ let server: Running;
 let browser: Browser;
 
 Deno.test.beforeAll(async () => {
-  await ok("deno", ["task", "--quiet", "pack"], ROOT.pathname);
+  await ok("deno", ["task", "--quiet", "pack"], fileURLToPath(ROOT));
   project = await Deno.makeTempDir({ prefix: "lkstream-pack-" });
   const { version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-  const tarball = new URL(`dist/lkstream-${version}.tgz`, ROOT).pathname;
+  const tarball = fileURLToPath(new URL(`dist/lkstream-${version}.tgz`, ROOT));
   await Deno.writeTextFile(`${project}/package.json`, `{ "type": "module" }`);
   await ok("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball]);
   server = await start();
@@ -128,13 +129,13 @@ connection.configure({ detect: { maxCorners: "5" } });
   };
   const compilerOptions = { ...strict, module: "nodenext" };
   await write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["use.ts"] }));
-  await ok("node", [new URL("node_modules/typescript/bin/tsc", ROOT).pathname]);
+  await ok("node", [fileURLToPath(new URL("node_modules/typescript/bin/tsc", ROOT))]);
 });
 
 Deno.test("pack: every example of the documents has right types", async () => {
   const sdk = new URL("client/sdk/mod.ts", ROOT).href;
   // the same in each run of this checkout, for Deno's cache of what was checked
-  const folder = join(tmpdir(), `lkstream-examples${ROOT.pathname.replaceAll("/", "-")}`);
+  const folder = join(tmpdir(), `lkstream-examples${fileURLToPath(ROOT).replaceAll("/", "-")}`);
   await Deno.mkdir(folder, { recursive: true });
   const files = Array.from(await examples(), ([heading, code]) => {
     const file = join(folder, `${heading.replaceAll(" ", "_")}.ts`);
@@ -142,7 +143,7 @@ Deno.test("pack: every example of the documents has right types", async () => {
     return file;
   });
   assert.equal(files.length, 4);
-  const config = new URL("deno.json", ROOT).pathname;
+  const config = fileURLToPath(new URL("deno.json", ROOT));
   await ok("deno", ["check", "--quiet", "--config", config, ...files]);
 });
 

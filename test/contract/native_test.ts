@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import {
   DeadlineError,
   EngineError,
@@ -181,7 +182,7 @@ nativeTest("an engine that cannot run here says why", async () => {
 });
 
 Deno.test("native: a library that is none is a clear error", async () => {
-  const file = new URL("../../README.md", import.meta.url).pathname;
+  const file = fileURLToPath(new URL("../../README.md", import.meta.url));
   await assert.rejects(
     createNativeEngine({ library: file, kind: "cpu", maxFramePixels: 100 }),
     (error) => error instanceof EngineError && error.message.includes(file),

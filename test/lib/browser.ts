@@ -1,6 +1,7 @@
 import { existsSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import chromium from "@sparticuz/chromium";
 import {
   type Browser,
@@ -132,5 +133,5 @@ function slowScreen(ms: number): void {
 /** The path of a screenshot by this name. */
 export async function screenshotPath(name: string): Promise<string> {
   await Deno.mkdir(ARTIFACTS, { recursive: true });
-  return new URL(`${name}.png`, ARTIFACTS).pathname;
+  return fileURLToPath(new URL(`${name}.png`, ARTIFACTS));
 }

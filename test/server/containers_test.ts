@@ -1,5 +1,6 @@
 /** What docs/operations/container/ holds: it must fit the server and its unit. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { parse as parseYaml } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { checkVariables, readConfig } from "../../server/config.ts";
@@ -77,7 +78,7 @@ Deno.test("containers: what compose.yaml sets, the server reads; its proxy's fil
   }
   const haproxy = await findProgram("haproxy");
   if (!haproxy) return console.log("skipped its syntax: no haproxy (Debian: haproxy)");
-  const file = new URL("haproxy.cfg", FOLDER).pathname;
+  const file = fileURLToPath(new URL("haproxy.cfg", FOLDER));
   const { code, stderr } = await new Deno.Command(haproxy, { args: ["-c", "-f", file] }).output();
   assert.equal(code, 0, new TextDecoder().decode(stderr));
 });

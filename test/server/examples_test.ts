@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import type { WebSocket as Peer } from "ws";
 import { tracksToJson } from "../../protocol/mod.ts";
 import { concat } from "../lib/commands.ts";
@@ -9,7 +10,7 @@ import { type Script, ScriptedEngine } from "../lib/scripted.ts";
 import { hello, startServer, withPeer } from "../lib/sdk.ts";
 import { withServer } from "../lib/serving.ts";
 
-const FOLDER = new URL("../../examples/python/", import.meta.url).pathname;
+const FOLDER = fileURLToPath(new URL("../../examples/python/", import.meta.url));
 
 const pythons = new Map<string, Promise<string | undefined>>();
 

@@ -2,13 +2,17 @@
 import assert from "node:assert/strict";
 import { permissions } from "../../server/permissions.ts";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
 const ROOT = new URL("../../", import.meta.url);
 const ALLOWED = permissions([]);
 
 /** Runs `code` with the server's permissions; resolves with what it prints. */
 async function runAsServer(code: string, flags: readonly string[] = ALLOWED): Promise<string> {
-  const file = await Deno.makeTempFile({ dir: new URL("dist/", ROOT).pathname, suffix: ".ts" });
+  const file = await Deno.makeTempFile({
+    dir: fileURLToPath(new URL("dist/", ROOT)),
+    suffix: ".ts",
+  });
   try {
     await Deno.writeTextFile(file, code);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -1,9 +1,10 @@
 /** The ROS 2 node of the examples, on stubs of rclpy and sensor_msgs. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { HEADER_ONLY_JPEG as JPEG } from "../lib/header_only_jpeg.ts";
 import { withServer } from "../lib/serving.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const NODE = `${ROOT}examples/ros2/lkstream_node.py`;
 const STUBS = `${ROOT}test/lib/ros2_stubs`;
 
