@@ -266,7 +266,6 @@ inPage("the point under the pointer is the one that is seen from near", DESKTOP,
   for (let i = 1; off === null; i++) {
     assert.ok(i < 200, "no point is under the pointer anywhere");
     await page.mouse.move(x + width * (i % 40) / 40, y + height * (0.3 + i % 5 / 10));
-    await page.waitForTimeout(30);
     if (!await page.getAttribute("body", "data-hovered")) continue;
     await page.waitForFunction(() => { // the panel shows it, unless it is gone
       const id = document.body.dataset.hovered;
