@@ -79,8 +79,20 @@ function invite({ host, token }: Config, { url }: Running, isSecure: boolean): v
   }
 }
 
+/** Whether a terminal is read or written. It is lost before it is closed, where its shell ends first. */
 function hasTerminal(): boolean {
-  return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+  const streams = [Deno.stdin, Deno.stdout, Deno.stderr];
+  return streams.some((stream) => stream.isTerminal()) && isControlled();
+}
+
+/** Whether a terminal controls this process. */
+function isControlled(): boolean {
+  try {
+    Deno.openSync("/dev/tty").close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function main(): Promise<void> {

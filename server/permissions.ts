@@ -21,7 +21,7 @@ export function permissions(files: readonly string[]): string[] {
   return [
     "--no-prompt",
     "--allow-net",
-    `--allow-read=${[".", "/etc/alpine-release", ...files].join(",")}`,
+    `--allow-read=${[".", "/etc/alpine-release", "/dev/tty", ...files].join(",")}`,
     "--allow-ffi",
     "--allow-sys=networkInterfaces",
     `--allow-env=${["LKSTREAM_*", ...OF_WS, ...OF_NODE_GYP_BUILD].join(",")}`,

@@ -32,56 +32,81 @@ const hasScript = await new Deno.Command("which", { args: ["script"], stdout: "n
   .then(({ success }) => success, () => false);
 if (!hasScript) console.log("main: a terminal is not tried, for there is no script(1)");
 
-Deno.test({
-  name: "main: in a terminal it asks nothing, and starts",
-  ignore: !hasScript,
-  async fn() {
-    const command = `${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
-    const child = new Deno.Command("script", {
-      args: ["-qec", command, "/dev/null"],
-      cwd: new URL("../../", import.meta.url),
-      stdin: "piped", // at its end the terminal would be
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let output = "";
-    while (!/ listens on |Allow\?/.test(output)) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      output += value;
-    }
-    assert.match(output, / listens on /);
-    child.kill("SIGTERM");
-    await child.stdin.close();
-    while (!(await reader.read()).done);
-    await child.status;
-  },
-});
+for (
+  const [title, shell, signal] of [
+    ["in a terminal it asks nothing, and ends as it is told", "/bin/bash", "SIGTERM"],
+    [
+      "it ends with its terminal, whose SIGHUP is no wish for new credentials",
+      "/bin/bash",
+      "SIGKILL",
+    ],
+    ["it ends with its terminal, whose shell ended before", "/bin/sh", "SIGTERM"],
+  ] as const
+) {
+  Deno.test({
+    name: `main: ${title}`,
+    ignore: !hasScript,
+    async fn() {
+      const command = `${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
+      const child = new Deno.Command("script", {
+        args: ["-qec", command, "/dev/null"],
+        cwd: new URL("../../", import.meta.url),
+        env: { SHELL: shell },
+        stdin: "piped", // at its end the terminal would be
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      let output = "";
+      while (!/ listens on \S+,|Allow\?/.test(output)) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        output += value;
+      }
+      assert.match(output, / listens on /);
+      const url = / listens on (\S+),/.exec(output)![1];
+      child.kill(signal);
+      await child.status;
+      await child.stdin.close();
+      await reader.cancel();
+      const end = performance.now() + 20_000;
+      while (await fetch(url).then((response) => response.text(), () => null) !== null) {
+        assert.ok(performance.now() < end, "it is still there");
+      }
+    },
+  });
+}
 
 Deno.test({
-  name: "main: it ends with its terminal, whose SIGHUP is no wish for new credentials",
+  name: "main: started by nohup, it goes on when its terminal is closed",
   ignore: !hasScript,
   async fn() {
-    const command = `${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
+    const folder = await Deno.makeTempDir();
+    const task = `nohup ${Deno.execPath()} task --quiet start --port 0 --engine wasm`;
     const child = new Deno.Command("script", {
-      args: ["-qec", command, "/dev/null"],
+      args: ["-qec", `${task} < /dev/null > ${folder}/log 2>&1 & echo $!; wait`, "/dev/null"],
       cwd: new URL("../../", import.meta.url),
+      env: { SHELL: "/bin/sh" },
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
     }).spawn();
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let output = "";
-    while (!/ listens on \S+,/.test(output)) output += (await reader.read()).value;
-    const url = / listens on (\S+),/.exec(output)![1];
-    child.kill("SIGKILL");
-    await child.status;
-    await child.stdin.close();
-    await reader.cancel();
-    const end = performance.now() + 20_000;
-    while (await fetch(url).then((response) => response.text(), () => null) !== null) {
-      assert.ok(performance.now() < end, "it is still there");
+    const pid = Number((await reader.read()).value);
+    const log = () => Deno.readTextFile(`${folder}/log`).catch(() => "");
+    try {
+      while (!/ listens on \S+,/.test(await log()));
+      const url = / listens on (\S+),/.exec(await log())![1];
+      child.kill("SIGKILL");
+      await child.status;
+      Deno.kill(pid, "SIGHUP"); // as shells do too
+      for (let i = 0; i < 20; i++) await (await fetch(url)).text();
+      assert.doesNotMatch(await log(), /stopp/);
+    } finally {
+      Deno.kill(pid, "SIGTERM");
+      await child.stdin.close();
+      await reader.cancel();
+      await Deno.remove(folder, { recursive: true });
     }
   },
 });
