@@ -89,7 +89,7 @@ function lucasKanade(
   const [w, h] = options.winSize;
   const some = Math.ceil(PIXELS_A_CALL / (w * h));
   for (let at = 0; at < n; at += some) {
-    if (isEnded()) throw new EngineError("Cannot follow points: the worker was ended");
+    if (isEnded()) throw new EngineError("Cannot follow points: nobody waits for them");
     const of = (xy: Float32Array) => xy.subarray(2 * at, 2 * (at + some));
     const part = callOpenCv(cv, prev, next, of(points), options, guess && of(guess));
     all.xy.set(part.xy, 2 * at);

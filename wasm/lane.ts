@@ -1,6 +1,15 @@
 import { CallError, DeadlineError, EngineError, FrameError } from "../tracking/engine.ts";
 import { Gate } from "./gate.ts";
-import type { Answer, Failure, Ready, Request, Results, Start } from "./messages.ts";
+import {
+  type Answer,
+  type Failure,
+  IN_FLIGHT,
+  placeOf,
+  type Ready,
+  type Request,
+  type Results,
+  type Start,
+} from "./messages.ts";
 
 /** Makes a worker that runs `worker.ts`. */
 export type Spawn = () => Worker;
@@ -16,6 +25,7 @@ const START_MS = 60_000;
 const LOOKS = 10;
 
 interface Call {
+  sequence: number;
   resolve(result: never): void;
   reject(error: Error): void;
 }
@@ -29,8 +39,8 @@ interface Call {
  * computes (denoland/deno#35657): it is told, and looks between calls of OpenCV.
  */
 export class Lane {
-  /** Lets in the call at work, and one that follows without a pause; no more are lost with a worker. */
-  readonly #gate = new Gate(2);
+  /** No more calls are lost with a worker. */
+  readonly #gate = new Gate(IN_FLIGHT);
   /** Sequences that live here. */
   load = 0;
   /** OpenCV's version; empty before the first worker was ready. */
@@ -92,9 +102,17 @@ export class Lane {
     if (this.#closed) throw this.#closed;
     const call = this.#nextCall++;
     const { promise, resolve, reject } = Promise.withResolvers<Results[R["kind"]]>();
-    this.#calls.set(call, { resolve, reject });
+    this.#calls.set(call, { sequence: request.sequence, resolve, reject });
+    Atomics.store(this.#ended, placeOf(call), 0);
     this.#worker.postMessage({ ...request, call }, transfer);
     return promise;
+  }
+
+  /** Nobody waits any more for what the worker computes for this sequence. */
+  giveUp(sequence: number): void {
+    for (const [number, call] of this.#calls) {
+      if (call.sequence === sequence) Atomics.store(this.#ended, placeOf(number), 1);
+    }
   }
 
   /** Ends the worker; calls in flight fail. Idempotent. */
@@ -119,7 +137,8 @@ export class Lane {
       event.preventDefault(); // else it ends this thread too
       this.#replace(new EngineError("The wasm engine's worker died", { cause: event.message }));
     };
-    this.#ended = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const places = 1 + IN_FLIGHT;
+    this.#ended = new Int32Array(new SharedArrayBuffer(places * Int32Array.BYTES_PER_ELEMENT));
     worker.postMessage(
       { maxFramePixels: this.#maxFramePixels, ended: this.#ended } satisfies Start,
     );

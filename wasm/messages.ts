@@ -14,8 +14,19 @@ import type {
 /** First message to a worker; it answers with {@linkcode Ready}. */
 export interface Start {
   maxFramePixels: number;
-  /** Its one element is not 0 once the worker is to end: what computes has to look. */
+  /**
+   * What computes has to look: the first element is not 0 once the worker is to end, that at
+   * {@linkcode placeOf} a call once nobody waits for this call any more.
+   */
   ended: Int32Array<SharedArrayBuffer>;
+}
+
+/** Calls that a worker has at once, one after the other: that at work, and one to follow without a pause. */
+export const IN_FLIGHT = 2;
+
+/** Where `ended` speaks of a call; the next one that is meant by this place comes after its answer. */
+export function placeOf(call: number): number {
+  return 1 + call % IN_FLIGHT;
 }
 
 /** The worker has loaded everything. */

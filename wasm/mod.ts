@@ -193,6 +193,7 @@ class WasmSequence implements FlowSequence {
   /** A worker that is gone took the sequence with it. */
   async #close(): Promise<void> {
     this.#end(new EngineError("Cannot go on: the sequence was closed"));
+    this.#lane.giveUp(this.#sequence);
     this.#lane.load--;
     try {
       await this.#lane.call({ kind: "close", sequence: this.#sequence }, []);

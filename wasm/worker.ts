@@ -6,7 +6,15 @@
  */
 import { EngineError, FrameError } from "../tracking/engine.ts";
 import { JpegDecoder } from "./jpeg.ts";
-import type { Answer, Failure, Numbered, Ready, Results, Start } from "./messages.ts";
+import {
+  type Answer,
+  type Failure,
+  type Numbered,
+  placeOf,
+  type Ready,
+  type Results,
+  type Start,
+} from "./messages.ts";
 import { loadOpenCv, openCvVersion } from "./opencv.ts";
 import { Sequence, type Tools } from "./sequence.ts";
 
@@ -14,10 +22,14 @@ self.onmessage = ({ data }: MessageEvent<Start>) => start(data);
 
 async function start({ maxFramePixels, ended }: Start): Promise<void> {
   const { cv } = await loadOpenCv();
-  const isEnded = () => Atomics.load(ended, 0) !== 0;
+  let atWork = 0;
+  const isEnded = () => Atomics.load(ended, 0) !== 0 || Atomics.load(ended, placeOf(atWork)) !== 0;
   const tools = { cv, jpeg: await JpegDecoder.load(), maxFramePixels, isEnded };
   const sequences = new Map<number, Sequence>();
-  self.onmessage = ({ data }: MessageEvent<Numbered>) => answer(data, tools, sequences);
+  self.onmessage = ({ data }: MessageEvent<Numbered>) => {
+    atWork = data.call;
+    answer(data, tools, sequences);
+  };
   self.postMessage({ kind: "ready", version: openCvVersion(cv) } satisfies Ready);
 }
 

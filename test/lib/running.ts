@@ -44,8 +44,9 @@ export async function start(
   while (!/ listens on \S+, .*\n/.test(output)) {
     const { value, done } = await rest.read();
     if (done) {
-      await child.status;
-      throw new Error(`Cannot start the server: ${output}${await stderr}`);
+      const { code, signal } = await child.status;
+      const end = `it ended with ${signal ?? code}`;
+      throw new Error(`Cannot start the server: ${end}. ${output}${await stderr}`);
     }
     output += value;
   }

@@ -113,6 +113,7 @@ inPage("a finger adds a point, and pressed long it removes the nearest", {
   };
   await touch(50);
   await page.waitForFunction(() => points.id.length === 1);
+  await nextPainted(page);
   await touch(900);
   await page.waitForFunction(() => points.id.length === 0);
   await announced(page, /Point removed/);
