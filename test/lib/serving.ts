@@ -25,24 +25,33 @@ export async function withServer(
 ): Promise<void> {
   const engine = new ScriptedEngine(() => [...script]);
   const log: string[] = [];
-  const { setInterval } = globalThis;
-  globalThis.setInterval =
-    ((look: () => void, ms: number) => setInterval(look, ms / hurry)) as typeof setInterval;
-  const server = await serve({
-    host: "127.0.0.1",
-    port: 0,
-    engine,
-    limits: { ...LIMITS, ...limits },
-    token: null,
-    allowOrigins: [],
-    log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
-    ...change,
-  });
-  globalThis.setInterval = setInterval;
+  const server = await hurried(hurry, () =>
+    serve({
+      host: "127.0.0.1",
+      port: 0,
+      engine,
+      limits: { ...LIMITS, ...limits },
+      token: null,
+      allowOrigins: [],
+      log: (event, fields) => log.push(`${event} ${JSON.stringify(fields)}`),
+      ...change,
+    }));
   try {
     await use(server.url, engine, log);
   } finally {
     await server.close();
     await server.close();
+  }
+}
+
+/** Starts what looks about at intervals, which are so many times as short. */
+async function hurried<T>(hurry: number, start: () => Promise<T>): Promise<T> {
+  const { setInterval } = globalThis;
+  globalThis.setInterval =
+    ((look: () => void, ms: number) => setInterval(look, ms / hurry)) as typeof setInterval;
+  try {
+    return await start();
+  } finally {
+    globalThis.setInterval = setInterval;
   }
 }
