@@ -20,15 +20,10 @@ class PageProject implements AsyncDisposable {
 
   /** @returns what it says, or why it failed */
   async build(...permissions: string[]): Promise<string> {
+    const config = fileURLToPath(new URL("deno.start.json", ROOT));
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...[
-          "run",
-          "--quiet",
-          "--no-prompt",
-          "--config",
-          fileURLToPath(new URL("deno.start.json", ROOT)),
-        ],
+        ...["run", "--quiet", "--no-prompt", "--config", config],
         ...permissions,
         `${this.folder}/client/build.ts`,
       ],

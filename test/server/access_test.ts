@@ -31,12 +31,17 @@ Deno.test("server: with a token, only who presents it gets in, in any of three w
     assert.ok(!log.join("\n").includes("s3cret"));
   }));
 
+/** Connects as a page of each of these origins. */
+async function letIn(url: string, origins: string[]): Promise<void> {
+  for (const origin of origins) {
+    await (await Client.connect(url, { headers: { Origin: origin } })).close();
+  }
+}
+
 Deno.test("server: pages of other origins are refused unless they are named", () =>
   withServer({ allowOrigins: ["https://robots.example"] }, async (url) => {
     const { port } = new URL(url);
-    for (const origin of [url, `http://localhost:${port}`, "https://robots.example"]) {
-      await (await Client.connect(url, { headers: { Origin: origin } })).close();
-    }
+    await letIn(url, [url, `http://localhost:${port}`, "https://robots.example"]);
     for (
       const origin of [
         "https://evil.example",
@@ -55,9 +60,7 @@ Deno.test("server: pages of other origins are refused unless they are named", ()
 Deno.test("server: pages of files, apps and extensions are let in where they are named", async () => {
   const origins = ["null", "file://", "capacitor://localhost", "chrome-extension://abcdef"];
   await withServer({ allowOrigins: origins }, async (url) => {
-    for (const origin of origins) {
-      await (await Client.connect(url, { headers: { Origin: origin } })).close();
-    }
+    await letIn(url, origins);
     const other = { headers: { Origin: "chrome-extension://other" } };
     assert.equal((await refused(Client.connect(url, other))).status, 403);
   });
@@ -76,9 +79,7 @@ Deno.test("server: pages of files, apps and extensions are let in where they are
 
 Deno.test("server: a wildcard lets in every name below it, of its scheme, and no other", () =>
   withServer({ allowOrigins: ["https://*.robots.example"] }, async (url) => {
-    for (const origin of ["https://a.robots.example", "https://b.a.robots.example"]) {
-      await (await Client.connect(url, { headers: { Origin: origin } })).close();
-    }
+    await letIn(url, ["https://a.robots.example", "https://b.a.robots.example"]);
     for (
       const origin of [
         "https://robots.example",
