@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type {} from "../../client/page/ui/events.ts";
+import type { PointColumns } from "../../client/sdk/mod.ts";
 import { openBrowser, openPage } from "./browser.ts";
 import { defaultServer } from "./running.ts";
 
@@ -30,6 +32,7 @@ export function inPage(
   Deno.test(`browser: ${name}`, async () => {
     const page = await openPage(browser, { permissions: ["camera"], ...context });
     page.setDefaultTimeout(DEADLINE_MS);
+    await watchTracks(page);
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error}`));
     page.on("console", (message) => {
@@ -81,15 +84,18 @@ export interface Seen {
 declare global {
   /** What {@linkcode watchTracks} collected, in the page. */
   var seen: Seen[];
+  /** Points of the latest result, in the page. */
+  var points: PointColumns;
 }
 
-/** Collects, in the page, what each tracks message says. */
+/** Collects, in each page that is opened from now on, what each tracks message says: from the
+ * first one on, so that a test finds one wherever the page shows points. */
 export async function watchTracks(page: Page): Promise<void> {
-  await page.evaluate(() => {
-    const seen: Seen[] = [];
-    Object.assign(globalThis, { seen });
-    document.addEventListener("lkstream:tracks", (event) => {
-      const { seq, width, height, reset, points, lost } = (event as CustomEvent).detail;
+  await page.addInitScript(() => {
+    globalThis.seen = [];
+    document.addEventListener("lkstream:tracks", ({ detail }) => {
+      const { seq, width, height, reset, lost } = detail;
+      globalThis.points = detail.points;
       const ids: number[] = Array.from(points.id);
       const gone = { ids: Array.from<number>(lost.id), reasons: Array.from<number>(lost.reason) };
       seen.push({ at: performance.now(), seq, size: [width, height], reset, ids, lost: gone });

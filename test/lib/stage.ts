@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import type { PointColumns } from "../../client/sdk/mod.ts";
-import type {} from "../../client/page/ui/events.ts";
-import { GOVERNOR_OFF, pointsAbove, server, watchTracks } from "./page.ts";
+import { GOVERNOR_OFF, pointsAbove, server } from "./page.ts";
 
 declare global {
-  /** Points of the latest result, in the page. */
-  var points: PointColumns;
   /** What {@linkcode makeVideo} made, in the page. */
   var video: Blob;
 }
@@ -17,8 +13,6 @@ export const EDITS = ["#box", "#polygon", "#undo", "#clear-regions", "#clear-poi
 /** Follows the sample, with the points of the latest result at hand. */
 export async function followSample(page: Page, url = server.url): Promise<void> {
   await page.goto(`${url}${GOVERNOR_OFF}&source=sample&autostart=1`);
-  await watchTracks(page);
-  await keepPoints(page);
   await pointsAbove(page, 20);
   await nextPainted(page);
 }
@@ -44,21 +38,10 @@ export function dropImages(page: Page, images: Record<number, number>, width = 3
 /** Follows a still, where what is added stays where it is; the place of a corner in it. */
 export async function followStill(page: Page): Promise<number[]> {
   await page.goto(server.url + GOVERNOR_OFF);
-  await watchTracks(page);
-  await keepPoints(page);
   await dropImages(page, { 1: 3 }, 640);
   await pointsAbove(page, 20);
   await nextPainted(page);
   return await page.evaluate(() => [...points.xy]);
-}
-
-/** Keeps the points of the latest result as `points`, in the page. */
-export function keepPoints(page: Page): Promise<void> {
-  return page.evaluate(() =>
-    document.addEventListener("lkstream:tracks", ({ detail }) => {
-      globalThis.points = detail.points;
-    })
-  );
 }
 
 /** Waits until the latest result, or one after it, is on the canvas: what is not seen cannot be pointed at. */

@@ -12,7 +12,6 @@ import {
   seenSoFar,
   seenTracks,
   server,
-  watchTracks,
 } from "../lib/page.ts";
 import { start } from "../lib/running.ts";
 
@@ -32,7 +31,6 @@ inPage(
   DESKTOP,
   async (page) => {
     await page.goto(server.url);
-    await watchTracks(page);
     await page.screenshot({ path: await screenshotPath("idle-1280") });
     await page.click("#start");
     await pointsAbove(page, 0);
@@ -53,7 +51,6 @@ inPage(
 
 inPage("low-latency mode draws points alone, over the live picture", DESKTOP, async (page) => {
   await page.goto(`${server.url}/?source=sample&autostart=1`);
-  await watchTracks(page);
   await pointsAbove(page, 20);
   await page.selectOption("#mode", "low-latency");
   await seenTracks(page, 5, await seenSoFar(page));
@@ -63,7 +60,6 @@ inPage("low-latency mode draws points alone, over the live picture", DESKTOP, as
 
 inPage("ids live on while the picture moves", DESKTOP, async (page) => {
   await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample`);
-  await watchTracks(page);
   await page.click("#start");
   await pointsAbove(page, 20);
   const frames = await seenTracks(page, 30);
@@ -75,7 +71,6 @@ inPage("ids live on while the picture moves", DESKTOP, async (page) => {
 
 inPage("a changed option is in force at once, in the same session", DESKTOP, async (page) => {
   await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
-  await watchTracks(page);
   await pointsAbove(page, 150);
   await page.click("#options > summary");
   const before = await seenSoFar(page);

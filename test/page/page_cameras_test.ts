@@ -8,7 +8,6 @@ import {
   seenSoFar,
   seenTracks,
   server,
-  watchTracks,
 } from "../lib/page.ts";
 
 declare global {
@@ -78,7 +77,6 @@ function installCameras(): void {
 async function goLive(page: Page): Promise<void> {
   await page.addInitScript(installCameras);
   await page.goto(server.url + GOVERNOR_OFF);
-  await watchTracks(page);
   await page.click("#start");
   await isLive(page);
 }

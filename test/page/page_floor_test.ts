@@ -8,7 +8,6 @@ import {
   seenSoFar,
   seenTracks,
   server,
-  watchTracks,
 } from "../lib/page.ts";
 
 /** Runs in the page and in its workers before their own scripts. */
@@ -48,7 +47,6 @@ inPage("the oldest supported browsers follow camera and sample", DESKTOP, async 
   await beforeScripts(page, YOUNGER);
   await page.goto(server.url);
   assert.equal(await page.evaluate(() => "canParse" in URL || "try" in Promise), false);
-  await watchTracks(page);
   await page.click("#start");
   await pointsAbove(page, 0);
   await seenTracks(page, 3);
@@ -87,7 +85,6 @@ inPage("a camera is followed where the browser tells of no frame", DESKTOP, asyn
     HTMLVideoElement.prototype.requestVideoFrameCallback = () => 1; // as WebKit does at times
   });
   await page.goto(server.url);
-  await watchTracks(page);
   await page.click("#start");
   await seenTracks(page, 3);
 });

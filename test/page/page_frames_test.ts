@@ -11,7 +11,6 @@ import {
   seenSoFar,
   seenTracks,
   server,
-  watchTracks,
 } from "../lib/page.ts";
 
 interface Drawn {
@@ -101,7 +100,6 @@ inPage(
   async (page) => {
     await page.addInitScript(installCoded);
     await page.goto(server.url + GOVERNOR_OFF);
-    await watchTracks(page);
     await page.click("#start");
     for (const [width, height] of [[640, 480], [480, 640], [640, 480]]) {
       await page.waitForFunction(
@@ -124,7 +122,6 @@ inPage(
   async (page) => {
     await page.addInitScript(installCoded);
     await page.goto(`${server.url}${GOVERNOR_OFF}&source=sample&autostart=1`);
-    await watchTracks(page);
     await isLive(page);
     await pointsAbove(page, 20);
     await page.evaluate(() => Object.assign(coded, { holds: true, asks: true }));

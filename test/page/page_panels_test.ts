@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import type { Tracks } from "../../protocol/mod.ts";
 import { screenshotPath } from "../lib/browser.ts";
-import {
-  DESKTOP,
-  inPage,
-  isLive,
-  pointsAbove,
-  seenTracks,
-  server,
-  watchTracks,
-} from "../lib/page.ts";
+import { DESKTOP, inPage, isLive, pointsAbove, seenTracks, server } from "../lib/page.ts";
 
 const LIVE = "/?source=sample&autostart=1";
 
@@ -121,7 +113,6 @@ inPage("a link's options are in force from the first frame, what is wrong is tol
   assert.match(problems[1], /^Cannot set speed/);
   const window = page.locator("#option-flow-winSize"); // its steps are whole pixels, even or odd
   assert.ok(await window.evaluate((input: HTMLInputElement) => input.checkValidity()));
-  await watchTracks(page);
   await page.click("#start");
   const [first] = await seenTracks(page, 1);
   assert.ok(first.ids.length > 10 && first.ids.length <= 40, `${first.ids.length} points`);

@@ -12,7 +12,6 @@ import {
   seenSoFar,
   seenTracks,
   server,
-  watchTracks,
 } from "../lib/page.ts";
 import { decodeBy } from "../lib/protobuf.ts";
 import {
@@ -21,7 +20,6 @@ import {
   EDITS,
   followSample,
   followStill,
-  keepPoints,
   makeVideo,
   nextPainted,
 } from "../lib/stage.ts";
@@ -72,8 +70,6 @@ async function offered(page: Page, extension: string): Promise<string> {
 inPage("a recording is NDJSON, CSV and a video, and is replayed over it", DESKTOP, async (page) => {
   await page.goto(server.url + GOVERNOR_OFF);
   for (const button of EDITS) assert.equal(await page.isDisabled(button), true, button);
-  await watchTracks(page);
-  await keepPoints(page);
   await makeVideo(page, 1);
   await choose(page, "video", { "clip.webm": null });
   await pointsAbove(page, 10);
@@ -169,7 +165,6 @@ inPage("a recording is replayed over the video recorded with it", {
   bypassCSP: true, // to read the recorded video back
 }, async (page) => {
   await followSample(page);
-  await watchTracks(page);
   const ndjson = await record(page, 10);
   const [, ...results] = ndjson.trim().split("\n").map((line) => JSON.parse(line));
   for (const [i, { at }] of results.entries()) assert.ok(i === 0 || at > results[i - 1].at);
@@ -227,7 +222,6 @@ inPage("what is chosen while a recording is read comes instead of it", DESKTOP, 
     };
   });
   await page.goto(server.url + GOVERNOR_OFF);
-  await watchTracks(page);
   await makeVideo(page, 0.5);
   const header = '{"type":"recording","version":1,"source":"clip.webm","origin":0,"date":""}';
   const result = JSON.stringify(await oneResult(page));

@@ -11,11 +11,10 @@ import {
   seenSoFar,
   seenTracks,
   server,
-  watchTracks,
 } from "../lib/page.ts";
 import { movableClock } from "../lib/page_clock.ts";
 import { start } from "../lib/running.ts";
-import { choose, comesToRest, dropImages, keepPoints, makeVideo } from "../lib/stage.ts";
+import { choose, comesToRest, dropImages, makeVideo } from "../lib/stage.ts";
 
 declare global {
   /** For how long the page set its timers, in the page. */
@@ -24,8 +23,6 @@ declare global {
 
 inPage("a video file plays, is held, and begins anew at its end", DESKTOP, async (page) => {
   await page.goto(server.url + GOVERNOR_OFF);
-  await watchTracks(page);
-  await keepPoints(page);
   await makeVideo(page, 0.5);
   await choose(page, "video", { "clip.webm": null });
   await isLive(page);
@@ -58,8 +55,7 @@ inPage("what cannot be played is told, and what runs goes on", DESKTOP, async (p
   });
   await page.waitForSelector("#banner:not([hidden])");
   assert.match((await page.textContent("#banner"))!, /no video, image or recording/);
-  await watchTracks(page);
-  await seenTracks(page, 3);
+  await seenTracks(page, 3, await seenSoFar(page));
   assert.equal(await page.isVisible("#banner"), true);
   await page.evaluate(() => passTime(6000));
   assert.equal(await page.isVisible("#banner"), false);
@@ -74,7 +70,6 @@ inPage("a source that fails after another was chosen stops nothing", DESKTOP, as
       });
   });
   await page.goto(server.url + GOVERNOR_OFF);
-  await watchTracks(page);
   await page.click("#start");
   await page.selectOption("#source", "sample");
   await isLive(page);
@@ -121,8 +116,6 @@ inPage(
   async (page) => {
     await movableClock(page);
     await page.goto(server.url + GOVERNOR_OFF);
-    await watchTracks(page);
-    await keepPoints(page);
     await page.selectOption("#rate", "5");
     await page.evaluate(() => {
       const { setTimeout } = globalThis, pauses: number[] = [];
