@@ -32,7 +32,7 @@ export function inPage(
   Deno.test(`browser: ${name}`, async () => {
     const page = await openPage(browser, { permissions: ["camera"], ...context });
     page.setDefaultTimeout(DEADLINE_MS);
-    await watchTracks(page);
+    await watchPage(page);
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error}`));
     page.on("console", (message) => {
@@ -82,17 +82,25 @@ export interface Seen {
   lost: { ids: number[]; reasons: number[] };
 }
 declare global {
-  /** What {@linkcode watchTracks} collected, in the page. */
+  /** What {@linkcode watchPage} collected, in the page. */
   var seen: Seen[];
+  /** What the page said to a screen reader and no test has waited for yet. */
+  var announcements: string[];
   /** Points of the latest result, in the page. */
   var points: PointColumns;
 }
 
-/** Collects, in each page that is opened from now on, what each tracks message says: from the
- * first one on, so that a test finds one wherever the page shows points. */
-export async function watchTracks(page: Page): Promise<void> {
+/** Collects, in each page that is opened from now on, what each tracks message and the page itself
+ * say: from the first word on, however late a test asks. */
+export async function watchPage(page: Page): Promise<void> {
   await page.addInitScript(() => {
-    globalThis.seen = [];
+    [globalThis.seen, globalThis.announcements] = [[], []];
+    document.addEventListener("DOMContentLoaded", () => {
+      const region = document.querySelector("#announcer");
+      if (!region) return; // no page of lkstream
+      const note = () => announcements.push(region.textContent!);
+      new MutationObserver(note).observe(region, { childList: true });
+    });
     document.addEventListener("lkstream:tracks", ({ detail }) => {
       const { seq, width, height, reset, lost } = detail;
       globalThis.points = detail.points;

@@ -121,22 +121,11 @@ export async function choose(page: Page, kind: string, files: Record<string, str
   }, files);
 }
 
-declare global {
-  /** What the page said to a screen reader and no test has waited for yet. */
-  var announcements: string[] | undefined;
-}
-
-/** Waits until the page says this to a screen reader, whatever it says right after it. */
+/** Waits until the page says this to a screen reader, or takes it that it did, whatever came after. */
 export function announced(page: Page, text: RegExp): Promise<unknown> {
   return page.waitForFunction((source) => {
-    const region = document.querySelector("#announcer")!;
-    if (!globalThis.announcements) {
-      const said = globalThis.announcements = [region.textContent!];
-      const note = () => said.push(region.textContent!);
-      new MutationObserver(note).observe(region, { childList: true });
-    }
-    const at = globalThis.announcements.findIndex((said) => new RegExp(source).test(said));
-    globalThis.announcements.splice(0, at + 1);
+    const at = announcements.findIndex((said) => new RegExp(source).test(said));
+    announcements.splice(0, at + 1);
     return at >= 0;
   }, text.source);
 }

@@ -9,6 +9,7 @@ import {
   seenTracks,
   server,
 } from "../lib/page.ts";
+import { announced } from "../lib/stage.ts";
 
 declare global {
   /** Cameras that are not there, in the page. */
@@ -146,8 +147,7 @@ inPage("who comes back to the page is told that it saw nothing", DESKTOP, async 
   await goLive(page);
   await hide(page, true);
   await hide(page, false, 60);
-  const banner = page.locator("#banner:not([hidden])");
-  assert.match((await banner.textContent())!, /background for 60 s.*goes on/);
+  await announced(page, /background for 60 s.*goes on/);
   await goesOn(page);
 });
 

@@ -231,15 +231,14 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
 inPage("what the server refuses is told, and is not shown", DESKTOP, async (page) => {
   const own = await start({ args: ["--max-mask-polygons", "1"] });
   try {
+    await movableClock(page); // what is told stays
     await followSample(page, own.url);
     await drag(page, [100, 100], [300, 260]);
     await announced(page, /Region of 4 corners/);
     const before = await page.getAttribute(REGIONS, "d");
     assert.ok(before);
     await drag(page, [400, 300], [500, 400]);
-    await page.waitForFunction(() =>
-      /^Cannot mask by 2 polygons/.test(document.querySelector("#banner")!.textContent!)
-    );
+    await announced(page, /^Cannot mask by 2 polygons/);
     assert.equal(await page.isVisible("#banner"), true);
     assert.equal(await page.getAttribute(REGIONS, "d"), before);
     await drag(page, [400, 300], [500, 400]); // and two at once
@@ -262,11 +261,7 @@ inPage("a point that is lost at once is told, with the reason", DESKTOP, async (
   await drag(page, [x0, 40], [x1, 440]);
   await allIn(page, [x0, 40, x1, 440]);
   await clickAt(page, x, y);
-  await page.waitForFunction(() =>
-    /^The point added at \d+, \d+ was lost at once: masked$/.test(
-      document.querySelector("#banner")!.textContent!,
-    )
-  );
+  await announced(page, /^The point added at \d+, \d+ was lost at once: masked$/);
 });
 
 inPage("what was done to points is not undone in another session", DESKTOP, async (page) => {

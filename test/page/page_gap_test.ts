@@ -15,7 +15,7 @@ import {
   type Seen,
   seenSoFar,
   seenTracks,
-  watchTracks,
+  watchPage,
 } from "../lib/page.ts";
 import { type Script, ScriptedEngine } from "../lib/scripted.ts";
 
@@ -127,7 +127,7 @@ Deno.test("browser: a server that is replaced in a moment is not missed: points 
   front.leadTo(first.url);
   const page = await openPage(browser, DESKTOP);
   try {
-    await watchTracks(page);
+    await watchPage(page);
     await page.goto(`${url}${GOVERNOR_OFF}&source=sample&autostart=1`);
     await isLive(page);
     await pointsAbove(page, 50);

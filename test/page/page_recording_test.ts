@@ -171,8 +171,7 @@ inPage("a recording is replayed over the video recorded with it", {
   await page.click("#stop");
   const before = await seenSoFar(page);
   await choose(page, "recording", { "tracks.ndjson": ndjson, "any name.webm": null });
-  await page.getByText(/“any name\.webm” has neither the name/).and(page.locator("#banner"))
-    .waitFor();
+  await announced(page, /“any name\.webm” has neither the name/);
   const replayed = await seenTracks(page, 8, before);
   const ids = new Map(results.map(({ seq, points }) => [seq, points.id]));
   for (const { seq, ids: shown } of replayed) assert.deepEqual(shown, ids.get(seq));
