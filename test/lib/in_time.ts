@@ -1,5 +1,8 @@
+/** Far more than a busy machine needs for anything that a test waits for. */
+const DEADLINE_MS = 60_000;
+
 /** What `work` comes to. @throws where that takes longer than `ms`: what waits for ever says nothing. */
-export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+export async function inTime<T>(work: Promise<T>, ms = DEADLINE_MS): Promise<T> {
   const late = Promise.withResolvers<never>();
   const deadline = setTimeout(() => late.reject(new Error(`Not done within ${ms} ms`)), ms);
   try {

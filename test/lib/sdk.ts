@@ -22,8 +22,6 @@ export const LIMITS = {
   maxPoints: 100,
   maxSessions: 10,
 };
-/** A test that waits for what never comes fails after this. */
-const DEADLINE_MS = 60_000;
 export const CORNERS: Script = { corners: [[10, 10], [30, 40]] };
 export const MASK: [number, number][][] = [[[0, 0], [49.5, 0], [49.5, 79.5], [0, 79.5]]];
 
@@ -63,7 +61,7 @@ export function sdkTest(
         connections.push(connect(url, { pauseMs: () => 20, ...options }));
         return connections.at(-1)!;
       });
-      await inTime(tested, DEADLINE_MS);
+      await inTime(tested);
     } finally {
       for (const connection of connections) connection.close();
       globalThis.WebSocket = native;

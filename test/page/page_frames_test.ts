@@ -32,7 +32,7 @@ function drawNext(page: Page): Promise<Drawn> {
     const { seq, xy, release } = coded.held.shift()!;
     const sent = (await coded.sent.get(seq))!;
     release();
-    const until = performance.now() + 3000;
+    const until = performance.now() + 30_000;
     while (coded.numberOf(coded.drawn(), 640, 480) !== sent && performance.now() < until) {
       await repainted();
     }

@@ -78,7 +78,7 @@ async function watch(page: Page, inWorker = ""): Promise<void> {
     };
     watched.makeConnection = (frames) => {
       const { promise: full, resolve, reject } = Promise.withResolvers<void>();
-      setTimeout(() => reject(new Error("the frames did not come")), 10_000);
+      setTimeout(() => reject(new Error("the frames did not come")), 30_000);
       let seq = 0;
       const connection = {
         state: { name: "open" },

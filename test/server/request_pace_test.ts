@@ -34,7 +34,7 @@ async function withListener(
     const closed = once(server, "close");
     server.close();
     server.closeAllConnections();
-    await inTime(closed, 10_000);
+    await inTime(closed);
   }
 }
 
@@ -42,7 +42,7 @@ async function withListener(
 async function afterOthers(url: string, path = "/"): Promise<void> {
   const socket = await dial(url, false);
   socket.write(get(path));
-  await inTime(once(socket, "data"), 10_000);
+  await inTime(once(socket, "data"));
   socket.destroy();
 }
 
@@ -79,7 +79,7 @@ for (const tls of [undefined, PAIR]) {
       );
       const socket = await dial(url, false);
       socket.write(REQUEST);
-      await inTime(cut, 20_000);
+      await inTime(cut);
       socket.destroy();
     }));
 }
@@ -95,7 +95,7 @@ Deno.test("pace: silence and half a handshake of TLS end, and the others are ser
       if (bytes) socket.write(bytes);
       ends.push(new Promise((ended) => socket.once("close", ended)));
     }
-    await inTime(Promise.all(ends), 10_000);
+    await inTime(Promise.all(ends));
     await afterOthers(url);
   }));
 
@@ -125,7 +125,7 @@ Deno.test("pace: what follows bytes that are no HTTP is read by nobody, nor by a
     good.write(half);
     await afterOthers(url); // another one has the parser of the bad one, or will
     good.write(REQUEST.subarray(20));
-    await inTime(Promise.race([once(good, "data"), once(good, "close")]), 10_000);
+    await inTime(Promise.race([once(good, "data"), once(good, "close")]));
     assert.match(answers, /^HTTP\/1\.1 200 /);
     bad.destroy();
     good.destroy();
@@ -141,7 +141,7 @@ Deno.test("pace: over TLS, where unread answers pile up, a connection has so man
     server.once("dropRequest", () => server.keepAliveTimeout = 1); // no other one is waited for
     const socket = await dial(url);
     socket.write(repeated(REQUEST, 100));
-    await inTime(new Promise((ended) => socket.once("close", ended)), 10_000);
+    await inTime(new Promise((ended) => socket.once("close", ended)));
     assert.equal(answered, 32);
     await afterOthers(url);
   }));

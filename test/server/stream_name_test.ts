@@ -72,7 +72,7 @@ Deno.test("stream name: whoever answers no more loses it to who asks for it", ()
   withServer({ pingMs: HOUR_MS, hurry: 20 }, async (url) => {
     const fromDead = async (name: string) => {
       const dead = await Client.connect(url, { query: `?stream=${name}`, autoPong: false });
-      const next = await inTime(nextNamed(url, name), 60_000);
+      const next = await inTime(nextNamed(url, name));
       assert.equal((await dead.closed).code, 1006);
       return next;
     };
