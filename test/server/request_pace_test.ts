@@ -85,7 +85,7 @@ for (const tls of [undefined, PAIR]) {
 }
 
 Deno.test("pace: silence and half a handshake of TLS end, and the others are served", () =>
-  withListener(PAIR, { handshakeMs: 300 }, async (url, server) => {
+  withListener(PAIR, { handshakeMs: 1000 }, async (url, server) => {
     server.on("request", (_request, response) => response.end("served"));
     const plain = url.replace("https", "http");
     const hello = Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3); // and no more
