@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
-import { openBrowser } from "../lib/browser.ts";
+import { endInTime, openBrowser } from "../lib/browser.ts";
 import { encodeJpeg } from "../lib/jpeg.ts";
 import { type Running, start } from "../lib/running.ts";
 
@@ -168,25 +168,20 @@ Deno.test("pack: the example for Deno and Node runs in both", async () => {
 Deno.test("pack: the examples for pages and workers run in a browser", async () => {
   const inBrowser = async (heading: string) =>
     (await example(heading)).replace(`"lkstream"`, `"${server.url}/lkstream.js"`);
-  const page = await browser.newPage({ permissions: ["camera"], bypassCSP: true });
-  const deadline = setTimeout(() => page.close(), 60_000); // what waits in it fails
-  try {
-    await page.goto(`${server.url}/healthz`);
-    await page.addScriptTag({ type: "module", content: await inBrowser("In a page") });
-    await page.waitForFunction(() => /^frame \d+: [1-9]\d* points$/.test(document.title));
-    const points = await page.evaluate(async (code) => {
-      const module = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-      const worker = new Worker(module, { type: "module" });
-      const points = await new Promise<number>((resolve, reject) => {
-        worker.onerror = ({ message }) => reject(new Error(message));
-        worker.onmessage = ({ data: xy }) => xy.length > 0 && resolve(xy.length / 2);
-      });
-      worker.terminate();
-      return points;
-    }, await inBrowser("In a worker"));
-    assert.ok(points > 0);
-  } finally {
-    clearTimeout(deadline);
-    await page.close();
-  }
+  const options = { permissions: ["camera"], bypassCSP: true };
+  await using page = endInTime(await browser.newPage(options));
+  await page.goto(`${server.url}/healthz`);
+  await page.addScriptTag({ type: "module", content: await inBrowser("In a page") });
+  await page.waitForFunction(() => /^frame \d+: [1-9]\d* points$/.test(document.title));
+  const points = await page.evaluate(async (code) => {
+    const module = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const worker = new Worker(module, { type: "module" });
+    const points = await new Promise<number>((resolve, reject) => {
+      worker.onerror = ({ message }) => reject(new Error(message));
+      worker.onmessage = ({ data: xy }) => xy.length > 0 && resolve(xy.length / 2);
+    });
+    worker.terminate();
+    return points;
+  }, await inBrowser("In a worker"));
+  assert.ok(points > 0);
 });

@@ -93,6 +93,8 @@ function hasSharedMemory(): boolean {
   }
 }
 
+const DEADLINE_MS = 300_000;
+
 /** What a page's screen takes for one picture: it shows about 15 a second. */
 const SCREEN_MS = 50;
 
@@ -102,8 +104,19 @@ const SCREEN_MS = 50;
  * test fetch all files twice.
  */
 export async function openPage(browser: Browser, context: BrowserContextOptions): Promise<Page> {
-  const page = await browser.newPage({ serviceWorkers: "block", ...context });
+  const page = endInTime(await browser.newPage({ serviceWorkers: "block", ...context }));
   await page.addInitScript(slowScreen, SCREEN_MS);
+  return page;
+}
+
+/**
+ * Closes the page, if nobody has, after more time than a busy machine needs for anything: what waits
+ * in it fails then. How long something takes is for bench/page.ts to say.
+ */
+export function endInTime(page: Page): Page {
+  page.setDefaultTimeout(DEADLINE_MS);
+  const deadline = setTimeout(() => page.close(), DEADLINE_MS);
+  page.once("close", () => clearTimeout(deadline));
   return page;
 }
 

@@ -7,16 +7,16 @@ declare global {
 
 /**
  * Gives this thread a clock that a test moves on: nobody waits for what takes seconds. A timer of
- * two seconds and more ends by {@linkcode passTime} alone, not while a busy machine is at something
+ * `longMs` and more ends by {@linkcode passTime} alone, not while a busy machine is at something
  * else. It is one function, for pages are given its text.
  *
  * @returns what puts the true clock back, where nothing is painted
  */
-export function installClock(): () => void {
+export function installClock(longMs = 2000): () => void {
   const { setTimeout, clearTimeout, requestAnimationFrame, performance } = globalThis;
   const { now } = performance;
   const timers = new Map<Timer, { due: number; run: () => void }>();
-  const LONG_MS = 2000, NEVER = 2 ** 31 - 1;
+  const NEVER = 2 ** 31 - 1;
   let ahead = 0;
   performance.now = () => now.call(performance) + ahead;
   if (requestAnimationFrame) {
@@ -28,7 +28,7 @@ export function installClock(): () => void {
       timers.delete(timer);
       callback(...args);
     };
-    const timer = setTimeout(run, ms < LONG_MS ? ms : NEVER);
+    const timer = setTimeout(run, ms < longMs ? ms : NEVER);
     timers.set(timer, { due: performance.now() + ms, run });
     return timer;
   }) as typeof setTimeout;

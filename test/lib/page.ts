@@ -19,10 +19,6 @@ export const GOVERNOR_OFF = "/?governor=off";
 export let browser: Browser;
 export let server: Awaited<ReturnType<typeof defaultServer>>;
 
-/** What waits in a page for longer than this fails; the longest test takes a tenth of it. How long
- * something takes is for bench/page.ts to say. */
-const DEADLINE_MS = 120_000;
-
 /** A test in a page of its own, which must not have logged an error at its end. */
 export function inPage(
   name: string,
@@ -30,22 +26,15 @@ export function inPage(
   body: (page: Page) => Promise<void>,
 ): void {
   Deno.test(`browser: ${name}`, async () => {
-    const page = await openPage(browser, { permissions: ["camera"], ...context });
-    page.setDefaultTimeout(DEADLINE_MS);
+    await using page = await openPage(browser, { permissions: ["camera"], ...context });
     await watchPage(page);
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error}`));
     page.on("console", (message) => {
       if (/Content Security Policy/.test(message.text())) errors.push(message.text());
     });
-    const deadline = setTimeout(() => page.close(), DEADLINE_MS);
-    try {
-      await body(page);
-      assert.deepEqual(errors, []);
-    } finally {
-      clearTimeout(deadline);
-      await page.close();
-    }
+    await body(page);
+    assert.deepEqual(errors, []);
   });
 }
 

@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { freePort } from "../lib/free_port.ts";
 import { LOST_REASONS } from "../../protocol/mod.ts";
 import { DESKTOP, inPage, isLive, seenSoFar, seenTracks } from "../lib/page.ts";
-import { movableClock } from "../lib/page_clock.ts";
+import { LONG_PRESS_MS, movableClock } from "../lib/page_clock.ts";
 import { start } from "../lib/running.ts";
 import { announced, followSample, followStill, inWindow, nextPainted } from "../lib/stage.ts";
 
@@ -101,7 +101,7 @@ inPage("a finger adds a point, and pressed long it removes the nearest", {
   ...DESKTOP,
   hasTouch: true,
 }, async (page) => {
-  await movableClock(page);
+  await movableClock(page, LONG_PRESS_MS);
   const [x, y] = await followStill(page);
   await emptyStage(page);
   const at = await inWindow(page, x, y);
@@ -192,11 +192,11 @@ inPage("all of it works by keys, and is said aloud", DESKTOP, async (page) => {
   await page.focus("#touch");
   await page.keyboard.press("m");
   await announced(page, /Region begins at 320, 240/);
-  for (let i = 0; i < 12; i++) await page.keyboard.press("ArrowRight");
-  for (let i = 0; i < 12; i++) await page.keyboard.press("ArrowDown");
+  for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowRight");
+  for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowDown");
   await page.keyboard.press("m");
   await announced(page, /Region of 4 corners/);
-  await allIn(page, [320, 240, 416, 336]);
+  await allIn(page, [320, 240, 368, 288]);
   await page.keyboard.press("r");
   await announced(page, /Regions removed/);
   const presses = () => page.getAttribute("#polygon", "aria-pressed");

@@ -8,6 +8,7 @@ import {
   pointsAbove,
   server,
 } from "../lib/page.ts";
+import { endInTime } from "../lib/browser.ts";
 import { freePort } from "../lib/free_port.ts";
 import { start } from "../lib/running.ts";
 import { followSample } from "../lib/stage.ts";
@@ -26,7 +27,7 @@ Deno.test("browser: the manifest names the page, and icons that are there", asyn
 Deno.test("browser: a page that was kept says that the server is away, and waits for it", async () => {
   const port = freePort();
   let own = await start({ port });
-  const page = await browser.newPage(DESKTOP);
+  const page = endInTime(await browser.newPage(DESKTOP));
   try {
     await page.goto(`${own.url}/?source=sample`);
     await page.evaluate(() => navigator.serviceWorker.ready);

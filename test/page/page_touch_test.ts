@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { BrowserContextOptions, CDPSession, Page } from "playwright-core";
 import { inPage } from "../lib/page.ts";
+import { LONG_PRESS_MS, movableClock } from "../lib/page_clock.ts";
 import { announced, followStill } from "../lib/stage.ts";
 
 /** A small phone, whose page is longer than its screen. */
@@ -67,19 +68,9 @@ async function isUntouched(page: Page): Promise<void> {
   assert.equal(await page.isDisabled("#undo"), true);
 }
 
-/** No press is a long one, however much time a busy machine takes from one touch to the next. */
-function pressOnlyBriefly(page: Page): Promise<void> {
-  const longPressMs = 500; // the page's
-  return page.evaluate((longPressMs) => {
-    const { setTimeout } = globalThis;
-    globalThis.setTimeout = ((callback: () => void, ms?: number) =>
-      ms === longPressMs ? undefined : setTimeout(callback, ms)) as typeof setTimeout;
-  }, longPressMs);
-}
-
 inPage("a swipe on the picture scrolls the page, and draws nothing", SMALL, async (page) => {
+  await movableClock(page, LONG_PRESS_MS); // no press is a long one
   await followStill(page);
-  await pressOnlyBriefly(page);
   const finger = await Fingers.on(page);
   const from = await inPicture(page, 0.5, 0.9), to = await inPicture(page, 0.5, 0.1);
   await finger.down(from);
@@ -94,6 +85,7 @@ inPage("a swipe on the picture scrolls the page, and draws nothing", SMALL, asyn
 });
 
 inPage("a finger draws a box with the tool, and once it was pressed long", SMALL, async (page) => {
+  await movableClock(page, LONG_PRESS_MS);
   await followStill(page);
   const finger = await Fingers.on(page);
   await chooseBox(page);
@@ -109,6 +101,7 @@ inPage("a finger draws a box with the tool, and once it was pressed long", SMALL
   assert.equal(one.match(/M/g)!.length, 1);
 
   await finger.down(from);
+  await page.evaluate((ms) => passTime(ms), LONG_PRESS_MS);
   await announced(page, /move to draw a box/);
   await finger.move(from, to);
   await finger.up();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
 import type * as sdk from "../../client/sdk/mod.ts";
-import { openBrowser } from "../lib/browser.ts";
+import { endInTime, openBrowser } from "../lib/browser.ts";
 import { defaultServer } from "../lib/running.ts";
 import { Throttle } from "../lib/throttle.ts";
 
@@ -18,24 +18,16 @@ Deno.test.afterAll(async () => {
   await server?.stop();
 });
 
-/** A page that has nothing but the server's origin must be done within this time. */
-const DEADLINE_MS = 60_000;
-
 /** A test in a page of the server that is not lkstream's own, and that logs no error. */
 function inPage(name: string, body: (page: Page) => Promise<void>): void {
   Deno.test(`sdk in a browser: ${name}`, async () => {
-    const page = await browser.newPage({ permissions: ["camera"], bypassCSP: true });
+    const options = { permissions: ["camera"], bypassCSP: true };
+    await using page = endInTime(await browser.newPage(options));
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error}`));
-    const deadline = setTimeout(() => page.close(), DEADLINE_MS); // what waits in it fails
-    try {
-      await page.goto(`${server.url}/healthz`);
-      await body(page);
-      assert.deepEqual(errors, []);
-    } finally {
-      clearTimeout(deadline);
-      await page.close();
-    }
+    await page.goto(`${server.url}/healthz`);
+    await body(page);
+    assert.deepEqual(errors, []);
   });
 }
 
