@@ -6,9 +6,9 @@ declare global {
 }
 
 /**
- * Gives this thread a clock that a test moves on: nobody waits for what takes seconds. A timer of
- * `longMs` and more ends by {@linkcode passTime} alone, not while a busy machine is at something
- * else. It is one function, for pages are given its text.
+ * Gives this thread a clock that a test moves on: nobody waits for what takes seconds. For a timer
+ * of `longMs` and more, that by which {@linkcode passTime} moves it is all that passes, not what a
+ * busy machine takes for something else. It is one function, for pages are given its text.
  *
  * @returns what puts the true clock back, where nothing is painted
  */
@@ -29,7 +29,7 @@ export function installClock(longMs = 2000): () => void {
       callback(...args);
     };
     const timer = setTimeout(run, ms < longMs ? ms : NEVER);
-    timers.set(timer, { due: performance.now() + ms, run });
+    timers.set(timer, { due: ahead + ms, run });
     return timer;
   }) as typeof setTimeout;
   globalThis.clearTimeout = (timer) => {
@@ -38,7 +38,7 @@ export function installClock(longMs = 2000): () => void {
   };
   globalThis.passTime = (ms) => {
     ahead += ms;
-    const due = [...timers].filter(([, { due }]) => due <= performance.now());
+    const due = [...timers].filter(([, { due }]) => due <= ahead);
     for (const [timer, { run }] of due.sort(([, a], [, b]) => a.due - b.due)) {
       clearTimeout(timer);
       if (timers.has(timer)) run(); // no other one ended it
