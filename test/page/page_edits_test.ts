@@ -240,6 +240,11 @@ inPage("what the server refuses is told, and is not shown", DESKTOP, async (page
     await drag(page, [400, 300], [500, 400]);
     await announced(page, /^Cannot mask by 2 polygons/);
     assert.equal(await page.isVisible("#banner"), true);
+    const under = await page.locator("#banner").evaluate((banner) => {
+      const { left, top, width, height } = banner.getBoundingClientRect();
+      return document.elementFromPoint(left + width / 2, top + height / 2)!.id;
+    });
+    assert.equal(under, "touch", "the picture takes what is pointed at the banner");
     assert.equal(await page.getAttribute(REGIONS, "d"), before);
     await drag(page, [400, 300], [500, 400]); // and two at once
     await drag(page, [420, 320], [500, 400]);

@@ -110,6 +110,7 @@ inPage("a finger draws a box with the tool, and once it was pressed long", SMALL
 });
 
 inPage("a second finger gives up what the first began", SMALL, async (page) => {
+  await movableClock(page, LONG_PRESS_MS);
   await followStill(page);
   const fingers = await Fingers.on(page);
   await chooseBox(page);
@@ -117,6 +118,7 @@ inPage("a second finger gives up what the first began", SMALL, async (page) => {
   await fingers.down(from);
   await fingers.move(from, to);
   await page.waitForFunction(() => document.querySelector("#shapes .draft")!.getAttribute("d"));
+  await page.evaluate((ms) => passTime(ms), LONG_PRESS_MS); // it moved: this says nothing
   await fingers.down(to, await inPicture(page, 0.8, 0.8));
   await fingers.up();
   await isUntouched(page);
