@@ -95,17 +95,35 @@ export async function withServer(
   }
 }
 
-/** A server that plays `session` for each WebSocket, to be what a real one is seldom. */
+/**
+ * A server that plays `session` for each WebSocket, to be what a real one is seldom. What its
+ * listeners throw fails the test, not the whole file.
+ */
 export async function withPeer(
   session: (peer: Peer, count: number) => void,
   use: (url: string) => Promise<void>,
 ): Promise<void> {
   const peers = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  const thrown = Promise.withResolvers<never>();
   let count = 0;
-  peers.on("connection", (peer) => session(peer, ++count));
+  peers.on("connection", (peer) => {
+    const { emit } = peer;
+    peer.emit = (...event: Parameters<typeof emit>) => {
+      try {
+        return emit.apply(peer, event);
+      } catch (error) {
+        thrown.reject(error);
+        return true;
+      }
+    };
+    session(peer, ++count);
+  });
   await new Promise((listening) => peers.once("listening", listening));
   try {
-    await use(`http://127.0.0.1:${(peers.address() as AddressInfo).port}`);
+    await Promise.race([
+      use(`http://127.0.0.1:${(peers.address() as AddressInfo).port}`),
+      thrown.promise,
+    ]);
   } finally {
     const closed = new Promise((resolve) => peers.close(resolve));
     for (const peer of peers.clients) peer.terminate();
