@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { LkstreamError } from "../../client/sdk/connection/errors.ts";
 import { CloseCode, decodeFrame, defaultOptions } from "../../protocol/mod.ts";
 import { Client } from "../lib/client.ts";
@@ -238,6 +239,26 @@ onOwnClock("close, twice, is for good", (open) =>
     passTime(LONG_MS);
     assert.equal(opened.length, 1);
   }));
+
+onOwnClock("closed while it asks why it was refused, it asks no more", async (open) => {
+  const asked = Promise.withResolvers<void>(), ended = Promise.withResolvers<void>();
+  const server = createServer((request) => { // which is never answered
+    request.on("error", () => {});
+    request.on("close", ended.resolve);
+    asked.resolve();
+  });
+  server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const connection = open(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await asked.promise;
+    connection.close();
+    await ended.promise;
+  } finally {
+    await new Promise((closed) => server.close(closed));
+  }
+});
 
 onOwnClock("closed during a pause, it does not come again", async (open) => {
   const server = await startServer();

@@ -16,7 +16,12 @@ async function explained(
       ? Promise.resolve(Response.json(answers[`${url}`]))
       : Promise.reject(new TypeError("nobody is there"));
   try {
-    const { error, isFinal } = await explainRefusal(streamUrl, hasToken, place);
+    const { error, isFinal } = await explainRefusal(
+      streamUrl,
+      hasToken,
+      new AbortController(),
+      place,
+    );
     return { code: error.code, message: error.message, isFinal };
   } finally {
     globalThis.fetch = native;

@@ -84,6 +84,8 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
   readonly #flight = new Flight();
   readonly #resuming: Resuming;
   #handover: Handover | undefined;
+  /** Ends what is asked about a refusal. */
+  #asking: AbortController | undefined;
   #state: ConnectionState = { name: "connecting" };
   #stream: Stream | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -350,7 +352,8 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     if (this.#handover?.hasArrived) return this.#moveOn();
     this.#stay();
     if (end.how === "refused") {
-      const { error, isFinal } = await explainRefusal(url, this.#hasToken);
+      this.#asking = new AbortController();
+      const { error, isFinal } = await explainRefusal(url, this.#hasToken, this.#asking);
       if (this.#isClosed()) return; // while it was being explained
       return this.#goOn({ what: "refused", error, isFinal }, error);
     }
@@ -433,6 +436,7 @@ export class Connection extends Emitter<ConnectionEvents> implements Disposable 
     this.#retry = undefined;
     globalThis.removeEventListener?.("online", this.#online);
     this.#stay();
+    this.#asking?.abort();
     this.#stream?.close();
     this.#stream = undefined;
     this.#flight.clear();

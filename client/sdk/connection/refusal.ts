@@ -31,14 +31,18 @@ interface Place {
 /**
  * Why a stream did not open. A browser's WebSocket says nothing about a refusal,
  * so the server is asked what it asks of its clients, and the rest is concluded.
+ *
+ * @param asking ends what is asked, where nobody wants to know any more
  */
 export async function explainRefusal(
   streamUrl: string,
   hasToken: boolean,
+  asking: AbortController,
   place: Place = here(),
 ): Promise<Refusal> {
   const info = infoAddress(streamUrl);
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const { signal } = asking;
+  const late = setTimeout(() => asking.abort(), TIMEOUT_MS);
   try {
     return conclude(await ask(info, signal), info.host, hasToken, place.origin);
   } catch { // no answer, or none of an lkstream server
@@ -49,6 +53,8 @@ export async function explainRefusal(
       error: new LkstreamError("unreachable", `Cannot reach the server at ${info.host}`),
       isFinal: "no",
     };
+  } finally {
+    clearTimeout(late);
   }
 }
 
