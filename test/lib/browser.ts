@@ -93,8 +93,6 @@ function hasSharedMemory(): boolean {
   }
 }
 
-const DEADLINE_MS = 300_000;
-
 /** What a page's screen takes for one picture: it shows about 15 a second. */
 const SCREEN_MS = 50;
 
@@ -108,6 +106,9 @@ export async function openPage(browser: Browser, context: BrowserContextOptions)
   await page.addInitScript(slowScreen, SCREEN_MS);
   return page;
 }
+
+/** What a page is given in all, and each wait in it. */
+const DEADLINE_MS = 300_000;
 
 /**
  * Closes the page, if nobody has, after more time than a busy machine needs for anything: what waits

@@ -6,9 +6,9 @@ declare global {
 }
 
 /**
- * Gives this thread a clock that a test moves on: nobody waits for what takes seconds. For a timer
- * of `longMs` and more, that by which {@linkcode passTime} moves it is all that passes, not what a
- * busy machine takes for something else. It is one function, for pages are given its text.
+ * Gives this thread a clock that a test moves on: nobody waits for what takes seconds. A timer of
+ * `longMs` and more counts the time that {@linkcode passTime} passes, and none that a busy machine
+ * takes for something else. It is one function, for pages are given its text.
  *
  * @returns what puts the true clock back, where nothing is painted
  */

@@ -121,7 +121,7 @@ export async function choose(page: Page, kind: string, files: Record<string, str
   }, files);
 }
 
-/** Waits until the page says this to a screen reader, or takes it that it did, whatever came after. */
+/** Waits until the page has said this to a screen reader, whatever it said after it. */
 export function announced(page: Page, text: RegExp): Promise<unknown> {
   return page.waitForFunction((source) => {
     const at = announcements.findIndex((said) => new RegExp(source).test(said));
